@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/** @file Devices on a VM's bus: what a device model implements, and what it may call. Knows nothing of the CPU. */
+#ifndef AXVM_DEVICE_H
+#define AXVM_DEVICE_H
+
+#include <axvm/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** The three address spaces a guest can reach a device through. */
+enum axvm_bus_space {
+    AXVM_BUS_MMIO,   /**< Guest-physical addresses. */
+    AXVM_BUS_PORT,   /**< x86 I/O ports, 0..0xffff. */
+    AXVM_BUS_SYSREG, /**< Trapped system registers / CSRs / MSRs, by the encoding of include/axvm/<cpu>.h. */
+    AXVM_BUS_SPACES,
+};
+
+/** One access, already checked: @c size is 1, 2, 4 or 8 and [off, off + size) is inside the device's window. */
+struct axvm_access {
+    uint64_t off;             /**< From the first address of the window. */
+    uint64_t val;             /**< Write: the value, zero-extended. Read: put it here, zero-extended. */
+    uint8_t size;             /**< Bytes: 1, 2, 4, 8. */
+    uint8_t window;           /**< Index into axvm_device_desc.windows. */
+    bool may_call_host;       /**< False in the fast tier: host callbacks are off limits, answer AXVM_ERR_AGAIN instead. */
+    struct axvm_vcpu *vcpu;   /**< Who accesses. */
+};
+
+/** One range of addresses that a device answers. */
+struct axvm_window {
+    enum axvm_bus_space space;
+    uint64_t base;
+    uint64_t len; /**< Not zero; base + len does not wrap. */
+};
+
+#define AXVM_DEVICE_MAX_WINDOWS 4
+
+/** Set: read/write may be called in the fast tier, with guest state loaded and interrupts off. They then must not sleep nor
+ *  call the host; where they would have to, they return AXVM_ERR_AGAIN having changed nothing and are called again. */
+#define AXVM_DEVICE_FAST (1u << 0)
+/** Set: the device does its own locking; core does not serialise calls of its ops. */
+#define AXVM_DEVICE_SELF_LOCKED (1u << 1)
+
+struct axvm_device_ops {
+    const char *name;
+    /**
+     * A guest access. AXVM_ERR_GUEST when the device's specification forbids it: the guest then gets what its CPU does for a
+     * bus error. Unless AXVM_DEVICE_SELF_LOCKED, called with the device's lock held and interrupts off: do not sleep.
+     */
+    int (*read)(struct axvm_device *dev, struct axvm_access *acc);
+    int (*write)(struct axvm_device *dev, struct axvm_access *acc);
+    /** Back to the state after power-on; also its interrupt lines. Called with no vCPU running. NULL: nothing to do. */
+    void (*reset)(struct axvm_device *dev);
+    /** The VM is going; free what the device owns. No vCPU is running. NULL: nothing to do. */
+    void (*destroy)(struct axvm_device *dev);
+    /** Add the device's node to the guest's device tree: @p fdt is open at the root node, in libfdt's sequential-write
+     *  mode. Returns a libfdt error code. NULL: the device is not described. */
+    int (*describe)(struct axvm_device *dev, void *fdt);
+};
+
+/** A device model embeds this as its first member, zeroes it, and fills in the part above the line. */
+struct axvm_device {
+    const struct axvm_device_ops *ops;
+    struct axvm_window windows[AXVM_DEVICE_MAX_WINDOWS];
+    uint32_t window_count;
+    uint32_t flags; /**< AXVM_DEVICE_*. */
+    /* ---- the library's; do not touch ---- */
+    struct axvm *vm;
+    struct axvm_device *next;
+    uint32_t lock[2];
+    uint32_t busy; /**< Set while its ops run: refuses DMA that comes back to the device itself. */
+};
+
+/**
+ * Put a device on the VM's bus. Only before axvm_boot(). The memory of @p dev stays its owner's and must outlive the VM.
+ * @retval AXVM_ERR_INVAL  a window is empty, wraps, or leaves its space; more than AXVM_DEVICE_MAX_WINDOWS
+ * @retval AXVM_ERR_EXIST  a window overlaps another device or guest memory
+ * @retval AXVM_ERR_STATE  the VM has been booted
+ * @retval AXVM_ERR_NOSPC  the bus is full
+ */
+int axvm_device_attach(struct axvm *vm, struct axvm_device *dev);
+
+/** First device on the bus, or the one after @p prev; NULL at the end. In order of attachment. */
+struct axvm_device *axvm_device_next(const struct axvm *vm, const struct axvm_device *prev);
+
+/** An interrupt line from a device to its VM's interrupt controller. Zeroed: not connected, everything is ignored. */
+struct axvm_irq_line {
+    struct axvm *vm;
+    uint32_t irq;    /**< The controller's number: Arm INTID (SPI: 32..), PLIC source, x86 GSI. */
+    uint32_t level;  /**< Last level set. */
+};
+
+/**
+ * Connect a line. Level-triggered unless @p edge.
+ * @retval AXVM_ERR_INVAL  the VM's controller has no such input
+ * @retval AXVM_ERR_EXIST  another line or passthrough interrupt has it
+ */
+int axvm_irq_line_init(struct axvm_irq_line *line, struct axvm *vm, uint32_t irq, bool edge);
+/** Set the level. Any context, any CPU; the caller serialises calls for one line (the device's lock does). */
+void axvm_irq_line_set(struct axvm_irq_line *line, bool level);
+/** Raise and lower: one edge. */
+void axvm_irq_line_pulse(struct axvm_irq_line *line);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

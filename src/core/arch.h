@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a backend provides. Every src/arch/<cpu>/ defines all of it, and these headers:
+ *   arch_types.h  struct axvm_arch_vm, axvm_arch_vcpu, axvm_arch_cpu, axvm_arch_mmio
+ *   arch_irq.h    axvm_irq_save(), axvm_irq_restore(), axvm_irqs_enabled(), axvm_cpu_relax()
+ *   s2_format.h   the stage-2 table format, for src/core/s2.c
+ * The build links exactly one backend, so these are direct calls. tests/support/fake_arch.c is one more.
+ */
+#ifndef AXVM_CORE_ARCH_H
+#define AXVM_CORE_ARCH_H
+
+#include "vm_priv.h"
+
+/* The machine a VM is when its config does not say otherwise. */
+struct axvm_machine {
+    uint64_t ram_base;
+    uint64_t firmware_base;
+    uint64_t image_align;  /* flat images: load address is a multiple, from ram_base */
+    uint64_t image_offset; /* where in RAM a flat or headerless kernel goes */
+    enum axvm_emu_type uart;
+    uint64_t uart_base;
+    uint32_t uart_irq;
+    uint16_t elf_machine; /* e_machine */
+    const char *console_path; /* "/pl011@9000000" for /chosen stdout-path */
+};
+extern const struct axvm_machine axvm_arch_machine;
+
+/* ---- a physical CPU; called on it, interrupts off ---- */
+int axvm_arch_cpu_enable(struct axvm_cpu *cpu, const struct axvm_cpu_config *cfg);
+void axvm_arch_cpu_disable(struct axvm_cpu *cpu);
+bool axvm_arch_host_irq(struct axvm_cpu *cpu, unsigned int irq);
+/* Drop every stage-2 translation this CPU may have cached: a new generation of VMIDs begins. */
+void axvm_arch_cpu_flush_tlb(struct axvm_cpu *cpu);
+
+/* ---- stage 2 ---- */
+/* @gpa_bits: wanted, 0 for the most the CPU has. AXVM_ERR_NOSUP when the CPU has less. */
+int axvm_arch_s2_geometry(unsigned int gpa_bits, struct axvm_s2_geometry *geo);
+/* Bits of a VMID; 0: there are none, entries are flushed when the VM changes. */
+unsigned int axvm_arch_vmid_bits(void);
+/* No CPU uses a cached translation of [gpa, gpa + len) of this VM any more when it returns. as.lock is held. */
+void axvm_arch_s2_flush(struct axvm *vm, uint64_t gpa, uint64_t len);
+/* Table writes before this are seen by the table walkers of all CPUs after it. */
+void axvm_arch_s2_sync(void);
+/* [va, va + len) was written by the host and will be read by a guest whose caches may be off, or executed. */
+void axvm_arch_cache_sync(void *va, size_t len);
+
+/* ---- a VM ---- */
+int axvm_arch_vm_init(struct axvm *vm);   /* after regions and bus exist; attaches the interrupt controller */
+void axvm_arch_vm_fini(struct axvm *vm);  /* also when init failed half-way: all-zero members are fine */
+void axvm_arch_vm_reset(struct axvm *vm);
+void axvm_arch_clock_stop(struct axvm *vm);  /* the guest's time stands still; no vCPU runs */
+void axvm_arch_clock_start(struct axvm *vm); /* and goes on where it stood; at first from zero */
+/* Add /cpus, the interrupt controller, timer and firmware nodes to a tree open at its root node (libfdt sequential write).
+ * Returns a libfdt error code. */
+int axvm_arch_describe(struct axvm *vm, void *fdt);
+/* Cells of an "interrupts" property for input @irq; returns how many of the 3 were filled, host byte order. */
+unsigned int axvm_arch_irq_cells(uint32_t irq, bool edge, uint32_t cells[3]);
+
+/* ---- a vCPU ---- */
+int axvm_arch_vcpu_init(struct axvm_vcpu *vcpu);
+void axvm_arch_vcpu_fini(struct axvm_vcpu *vcpu);
+/* Registers as after a reset, then execution at @entry with @arg as the boot protocol passes it (x0; a1 beside a0 = hart). */
+void axvm_arch_vcpu_reset(struct axvm_vcpu *vcpu, uint64_t entry, uint64_t arg);
+/*
+ * Enter the guest on this CPU and stay until the fast tier cannot go on; guest state is out of the way of the host when it
+ * returns. Interrupts are off before and after. For AXVM_TRAP_EXIT @exit is filled in.
+ */
+enum axvm_trap_kind axvm_arch_vcpu_run(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, struct axvm_exit *exit);
+/* The vCPU's registers leave this CPU: another vCPU comes, or virtualization goes off. Interrupts off. */
+void axvm_arch_vcpu_evict(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu);
+/* After trap.mmio was answered: put loaded values into registers, do writeback, step over the instruction. Host tier. */
+void axvm_arch_mmio_finish(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio);
+/* trap.mmio was answered by nobody (AXVM_ERR_NOENT) or refused (AXVM_ERR_GUEST): what this CPU does on its bus. Host tier. */
+void axvm_arch_mmio_refuse(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio);
+/* trap.gpa/trap.prot hit no region or one that forbids it: give the guest the exception its CPU would raise. Host tier. */
+void axvm_arch_fault_refuse(struct axvm_vcpu *vcpu);
+/* Finish a hypercall exit with @value, or with "not supported". Host tier. */
+void axvm_arch_hypercall_finish(struct axvm_vcpu *vcpu, bool answered, uint64_t value);
+/* Deliver a hardware error the host has seen and not claimed to the guest. Host tier. */
+void axvm_arch_error_deliver(struct axvm_vcpu *vcpu);
+int axvm_arch_get_gpr(struct axvm_vcpu *vcpu, unsigned int reg, uint64_t *value);
+int axvm_arch_set_gpr(struct axvm_vcpu *vcpu, unsigned int reg, uint64_t value);
+int axvm_arch_register(struct axvm_vcpu *vcpu, unsigned int index, const char **name, uint64_t *value);
+
+/* ---- interrupts; any context ---- */
+/* Claim input @irq of the VM's controller. AXVM_ERR_INVAL, AXVM_ERR_EXIST, AXVM_ERR_NOSUP. Before boot. */
+int axvm_arch_irq_claim(struct axvm *vm, uint32_t irq, bool edge);
+void axvm_arch_irq_set(struct axvm *vm, uint32_t irq, bool level);
+/* One edge of an interrupt private to @vcpu, or of an input. */
+int axvm_arch_irq_inject(struct axvm_vcpu *vcpu, uint32_t irq);
+/* Bind input @guest_irq to @host_irq: completion goes to the host. Before boot. */
+int axvm_arch_irq_bind(struct axvm *vm, uint32_t guest_irq, uint32_t host_irq, bool edge);
+/* A bound host interrupt has fired. AXVM_ERR_NOENT when nothing is bound to it. */
+int axvm_arch_irq_forward(struct axvm *vm, uint32_t host_irq);
+/* Would it leave wait-for-interrupt now: an interrupt is pending that its controller would signal, or its timer is due. */
+bool axvm_arch_vcpu_wakes(struct axvm_vcpu *vcpu);
+/* When its own timers fire next, in hal->time_ns(); AXVM_TIME_NEVER. */
+uint64_t axvm_arch_vcpu_deadline(struct axvm_vcpu *vcpu);
+
+/* ---- what core offers to the fast tier of backends ---- */
+/* Answer @mmio on the bus. AXVM_OK; AXVM_ERR_AGAIN: in the host tier; AXVM_ERR_NOENT: nobody; AXVM_ERR_GUEST: refused. */
+int axvm_core_mmio(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio, bool may_call_host);
+
+#endif

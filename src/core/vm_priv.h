@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What struct axvm and struct axvm_vcpu are made of. Core and backends only. */
+#ifndef AXVM_CORE_VM_PRIV_H
+#define AXVM_CORE_VM_PRIV_H
+
+#include <axvm/device.h>
+#include <axvm/vcpu.h>
+#include <axvm/vm.h>
+#include <stdatomic.h>
+
+#include "arch_types.h" /* from the chosen src/arch/<cpu>/: struct axvm_arch_vm, axvm_arch_vcpu, axvm_arch_cpu */
+#include "arena.h"
+#include "aspace.h"
+#include "bus.h"
+#include "lock.h"
+
+/* A physical CPU with virtualization on. In pages of the HAL; the host returns it from this_cpu(). */
+struct axvm_cpu {
+    struct axvm_arch_cpu arch;
+    struct axvm_hal hal;
+    unsigned int pcpu;
+    struct axvm_vcpu *resident; /* whose guest registers the hardware still holds; NULL: nobody's */
+    struct axvm_vcpu *running;  /* inside axvm_run_vcpu() here */
+    struct axvm_cpu *next;      /* list of the host's enabled CPUs: vmid.c */
+    _Atomic uint64_t active_vmid;
+    uint64_t reserved_vmid;
+    bool vmid_flush;
+};
+
+/*
+ * A load, store or port access of a guest instruction that the bus answers, decoded by the backend into CPU-neutral terms;
+ * what its result does to the guest's registers is the backend's business again (axvm_arch_mmio_finish()).
+ * More than one element (LDP, SIMD pairs, page-crossing accesses): addr + i * size.
+ */
+#define AXVM_MMIO_MAX_ELEMS 8
+struct axvm_mmio {
+    uint64_t addr;
+    uint64_t val[AXVM_MMIO_MAX_ELEMS]; /* zero-extended */
+    enum axvm_bus_space space;
+    uint8_t size; /* of one element: 1, 2, 4, 8 */
+    uint8_t count;
+    bool write;
+    struct axvm_arch_mmio arch;
+};
+
+/* Why the backend came out of the fast tier. */
+enum axvm_trap_kind {
+    AXVM_TRAP_RESUME,   /* nothing to do: enter again */
+    AXVM_TRAP_HOST_IRQ, /* the host's vectors shall take an interrupt */
+    AXVM_TRAP_REQUEST,  /* a request bit may be set */
+    AXVM_TRAP_MMIO,     /* trap.mmio, for a device that must call the host, or for nobody */
+    AXVM_TRAP_FAULT,    /* trap.gpa, trap.prot: memory for it has to be had first */
+    AXVM_TRAP_IDLE,     /* wait for interrupt */
+    AXVM_TRAP_EXIT,     /* the backend has filled in the exit for the host */
+};
+
+struct axvm_trap {
+    struct axvm_mmio mmio;
+    axvm_gpa_t gpa;
+    uint32_t prot;
+};
+
+/* Bits of axvm_vcpu.requests; set from any CPU with axvm_vcpu_request(). */
+#define AXVM_REQ_KICK (1u << 0)    /* come back to the host */
+#define AXVM_REQ_IRQ (1u << 1)     /* look at pending interrupts */
+#define AXVM_REQ_STOP (1u << 2)    /* the VM's state has changed */
+
+/* axvm_vcpu.power */
+enum axvm_power { AXVM_POWER_OFF, AXVM_POWER_ON_PENDING, AXVM_POWER_ON, AXVM_POWER_SUSPENDED };
+
+/* What the host may answer with axvm_vcpu_answer() */
+enum axvm_pending { AXVM_PENDING_NONE, AXVM_PENDING_MMIO, AXVM_PENDING_HYPERCALL, AXVM_PENDING_ERROR };
+
+struct axvm_vcpu {
+    struct axvm_arch_vcpu arch; /* first: assembly uses offsets into it */
+    struct axvm *vm;
+    uint32_t id;
+    _Atomic uint32_t requests; /* AXVM_REQ_*; pairs with in_guest: see axvm_vcpu_request() */
+    _Atomic uint32_t in_guest; /* pcpu + 1 while the guest may be executing there */
+    const struct axvm_bus_slot *hit[AXVM_BUS_SPACES];
+
+    _Atomic uint32_t state;    /* enum axvm_vcpu_state */
+    _Atomic uint32_t power;    /* enum axvm_power */
+    uint32_t pcpu;             /* where it was entered last */
+    _Atomic uint32_t refs;
+    uint64_t pcpu_mask;
+    uint64_t start_entry, start_arg; /* for AXVM_POWER_ON_PENDING */
+
+    struct axvm_page_cache pages;
+    struct axvm_trap trap;
+    enum axvm_pending pending;
+    bool answered;
+    uint64_t answer;
+    _Atomic uint64_t stats[AXVM_STATS];
+};
+
+/* Hypercall-like exits are filled in by backends here, then AXVM_TRAP_EXIT. */
+
+struct axvm {
+    struct axvm_hal hal;
+    struct axvm_lock lock; /* state changes */
+    _Atomic uint32_t state; /* enum axvm_state */
+    _Atomic uint32_t inside; /* vCPUs inside axvm_run_vcpu() */
+    uint32_t id;
+    uint32_t flags;
+    uint32_t vcpu_count;
+    struct axvm_vcpu **vcpus;
+    _Atomic uint64_t wake[AXVM_MAX_VCPUS / 64]; /* vCPUs to be woken by whoever next may call the host */
+    _Atomic uint64_t vmid;                      /* generation and number: vmid.c */
+    struct axvm_aspace as;
+    struct axvm_bus bus[AXVM_BUS_SPACES];
+    struct axvm_device *devices, *last_device;
+    struct axvm_arena arena;
+    struct axvm_config cfg; /* arrays and strings copied into the arena */
+    struct axvm_device *console;
+    uint64_t boot_entry, boot_arg;
+    uint64_t log_tokens, log_refill_ns; /* rate limit of guest-caused lines */
+    struct axvm_arch_vm arch;
+    char name[32];
+};
+
+/* ---- what backends and devices may call in core ---- */
+
+/* Count. Only the vCPU's own thread writes, so a plain read-modify-write is enough; readers see whole words. */
+static inline void axvm_stat_inc(struct axvm_vcpu *vcpu, enum axvm_stat stat)
+{
+    uint64_t n = atomic_load_explicit(&vcpu->stats[stat], memory_order_relaxed);
+
+    atomic_store_explicit(&vcpu->stats[stat], n + 1, memory_order_relaxed);
+}
+
+/* Set request bits of a vCPU and make it notice: kicks the CPU it runs on; a blocked one is put on vm->wake. Any context.
+ * Whoever called it in a context that may call the host must run axvm_wake_flush() before returning. */
+void axvm_vcpu_request(struct axvm_vcpu *vcpu, uint32_t bits);
+/* Does somebody have to be woken? One or two loads; the fast tier leaves for the host if so. */
+static inline bool axvm_wake_needed(struct axvm *vm)
+{
+    return (atomic_load_explicit(&vm->wake[0], memory_order_relaxed) |
+            atomic_load_explicit(&vm->wake[1], memory_order_relaxed)) != 0;
+}
+/* Call hal->wake_vcpu() for all on vm->wake. Host context. */
+void axvm_wake_flush(struct axvm *vm);
+
+/*
+ * Start a vCPU that is off: exactly one caller wins. What PSCI CPU_ON, SBI hart_start and SIPI are made of. Any context.
+ * @retval AXVM_ERR_EXIST  it is on
+ * @retval AXVM_ERR_BUSY   somebody else is starting it
+ */
+int axvm_vcpu_power_on(struct axvm_vcpu *vcpu, uint64_t entry, uint64_t arg);
+/* The calling vCPU turns itself off; it leaves the guest with AXVM_EXIT_CPU_OFF. */
+void axvm_vcpu_power_off(struct axvm_vcpu *vcpu);
+
+/* Stop the VM for a reason the guest or the CPU gave: RUNNING -> STOPPING. Any context. */
+void axvm_vm_stop(struct axvm *vm);
+
+/* A line for the host about something a guest did: rate-limited. Any context. */
+void axvm_log_guest(struct axvm *vm, enum axvm_log_level level, const char *msg, uint64_t value);
+/* A line about something else. */
+void axvm_log(const struct axvm_hal *hal, enum axvm_log_level level, const char *msg);
+
+#endif

@@ -22,6 +22,12 @@ struct axvm_machine {
     uint32_t uart_irq;
     uint16_t elf_machine; /* e_machine */
     const char *console_path; /* "/pl011@9000000" for /chosen stdout-path */
+    uint64_t firmware_size;   /* memory that a firmware image gets at firmware_base, touched as needed */
+    /* The boot protocol of Linux. Zero: this CPU has no such image, no such limit. */
+    uint32_t linux_magic;      /* of the 64-byte "Image" header, little-endian at byte 56 */
+    uint64_t linux_old_offset; /* text_offset of an Image whose header says image_size 0 */
+    uint64_t fdt_window;       /* the device tree ends within so many bytes of the kernel's base */
+    uint64_t initrd_window;    /* the initrd ends within so many bytes of the kernel's base rounded down to 1 GiB */
 };
 extern const struct axvm_machine axvm_arch_machine;
 
@@ -55,6 +61,9 @@ void axvm_arch_clock_start(struct axvm *vm); /* and goes on where it stood; at f
 int axvm_arch_describe(struct axvm *vm, void *fdt);
 /* Cells of an "interrupts" property for input @irq; returns how many of the 3 were filled, host byte order. */
 unsigned int axvm_arch_irq_cells(uint32_t irq, bool edge, uint32_t cells[3]);
+/* The inverse, for the host's own tree: one interrupt specifier of @count cells, host byte order. AXVM_ERR_NOSUP when it is not
+ * an interrupt that a guest can be given (private to a CPU, of another controller). */
+int axvm_arch_irq_from_cells(const uint32_t *cells, unsigned int count, uint32_t *irq, bool *edge);
 
 /* ---- a vCPU ---- */
 int axvm_arch_vcpu_init(struct axvm_vcpu *vcpu);

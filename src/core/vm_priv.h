@@ -66,7 +66,12 @@ struct axvm_trap {
 #define AXVM_REQ_STOP (1u << 2)    /* the VM's state has changed */
 
 /* axvm_vcpu.power */
-enum axvm_power { AXVM_POWER_OFF, AXVM_POWER_ON_PENDING, AXVM_POWER_ON, AXVM_POWER_SUSPENDED };
+enum axvm_power {
+    AXVM_POWER_OFF,
+    AXVM_POWER_CLAIMED,    /* somebody is starting it and writes start_entry, start_arg */
+    AXVM_POWER_ON_PENDING, /* its thread resets and starts it */
+    AXVM_POWER_ON,
+};
 
 /* What the host may answer with axvm_vcpu_answer() */
 enum axvm_pending { AXVM_PENDING_NONE, AXVM_PENDING_MMIO, AXVM_PENDING_HYPERCALL, AXVM_PENDING_ERROR };
@@ -94,8 +99,6 @@ struct axvm_vcpu {
     _Atomic uint64_t stats[AXVM_STATS];
 };
 
-/* Hypercall-like exits are filled in by backends here, then AXVM_TRAP_EXIT. */
-
 struct axvm {
     struct axvm_hal hal;
     struct axvm_lock lock; /* state changes */
@@ -114,6 +117,7 @@ struct axvm {
     struct axvm_config cfg; /* arrays and strings copied into the arena */
     struct axvm_device *console;
     uint64_t boot_entry, boot_arg;
+    uint64_t firmware_gpa, firmware_len; /* memory that load.c mapped for a firmware image; 0: none. Not in the guest's tree */
     uint64_t log_tokens, log_refill_ns; /* rate limit of guest-caused lines */
     struct axvm_arch_vm arch;
     char name[32];
@@ -149,6 +153,9 @@ void axvm_wake_flush(struct axvm *vm);
 int axvm_vcpu_power_on(struct axvm_vcpu *vcpu, uint64_t entry, uint64_t arg);
 /* The calling vCPU turns itself off; it leaves the guest with AXVM_EXIT_CPU_OFF. */
 void axvm_vcpu_power_off(struct axvm_vcpu *vcpu);
+
+/* The last vCPU has left a VM that is STOPPING. */
+void axvm_vm_stopped(struct axvm *vm);
 
 /* Stop the VM for a reason the guest or the CPU gave: RUNNING -> STOPPING. Any context. */
 void axvm_vm_stop(struct axvm *vm);

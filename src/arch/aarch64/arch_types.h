@@ -49,6 +49,14 @@ struct axvm_timer_regs {
 /* Which sysreg values guests read: op0 = 3, op1 = 0, CRn = 0, CRm = 1..7, by (CRm << 3 | op2). */
 #define AXVM_ID_REGS 64
 
+/* HAL: pcpu_id() is below this. */
+#define AXVM_MAX_PCPUS 1024
+
+#define NO_IRQ UINT32_MAX
+
+struct axvm_cpu;
+struct axvm_exit;
+
 struct axvm_arch_vcpu {
     uint64_t gpr[31];
     uint64_t pc, pstate;
@@ -56,7 +64,7 @@ struct axvm_arch_vcpu {
 
     uint64_t hcr; /* HCR_EL2 while this guest runs */
     uint64_t mpidr;
-    uint64_t esr, far, hpfar; /* of the exception that left the fast tier */
+    uint64_t esr, far; /* of the exception that left the fast tier */
 
     struct axvm_el1_regs el1;
     struct axvm_el0_regs el0;
@@ -64,6 +72,11 @@ struct axvm_arch_vcpu {
     struct axvm_vgic_cpu vgic;
     struct axvm_debug_regs debug;
     struct axvm_fp_regs fp;
+
+    struct axvm_cpu *cpu;         /* where it is loaded */
+    struct axvm_cpu *resident_on; /* EL1 registers there are still these; NULL: they were changed in memory */
+    struct axvm_exit *exit;       /* of the run that is going on */
+    uint32_t acked_irq;           /* acknowledged by us, to be handled by the host; NO_IRQ */
 
     bool fp_loaded;    /* the guest's FP registers are in the hardware, the host's in axvm_arch_cpu */
     bool debug_loaded;
@@ -78,20 +91,32 @@ struct axvm_arch_vm {
     uint64_t vttbr_base; /* root of stage 2; the VMID is put in on entry */
     uint64_t vtcr;
     uint64_t cntvoff;    /* one virtual offset per VM */
-    uint64_t paused_at;  /* CNTPCT when the clock was stopped */
+    uint64_t paused_at;  /* the guest's clock while it stands */
+    uint8_t last_vcpu[AXVM_MAX_PCPUS]; /* id + 1 of who ran last on each CPU; see separate_vcpus() */
 };
 
 struct axvm_arch_cpu {
     /* the host's own, while a guest is loaded */
-    uint64_t hcr, vbar, cptr, mdcr, cnthctl, cntvoff, vttbr, vtcr, vpidr, vmpidr, hstr, icc_ctlr;
+    uint64_t hcr, cptr, mdcr, cnthctl, cntvoff, icc_ctlr, hcrx;
+    uint64_t pan, uao, dit, ssbs, tco; /* PSTATE */
     struct axvm_el0_regs el0;
-    struct axvm_el1_regs el1; /* AXVM_CPU_HOST_USES_GUEST_REGS, and at enable */
     struct axvm_fp_regs fp;
-    void *sve;                /* host SVE state; NULL when this CPU has none */
-    bool vhe;                 /* HCR_EL2.E2H */
-    bool eager_el1;
+    void *sve; /* the host's SVE registers; NULL when this CPU has none */
+
+    /* the host's, in registers that belong to guests while this CPU is enabled */
+    uint64_t vttbr, vtcr, vmpidr, vpidr, hstr;
+    struct axvm_el1_regs el1;
+    bool eager_el1; /* AXVM_CPU_HOST_USES_GUEST_REGS */
+
+    /* what this CPU has, and how it is to be used */
+    bool vhe; /* HCR_EL2.E2H */
+    bool has_pstate_bits, has_pan, has_uao, has_dit, has_ssbs, has_tco, has_hcx;
     uint8_t lr_count;
     uint32_t vtimer_intid, maint_intid, kick_intid; /* kick_intid: UINT32_MAX when there is none */
+    void (*handle_irq)(void *ctx, uint32_t intid);
+
+    uint64_t mdcr_traps;
+    uint64_t guest_vttbr; /* what VTTBR_EL2 holds for cpu->resident */
 };
 
 /* How the result of an emulated access gets into registers: by insn.c. */

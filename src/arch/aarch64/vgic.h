@@ -38,5 +38,8 @@ int axvm_vgic_bind(struct axvm *vm, uint32_t intid, uint32_t host_intid, bool ed
 int axvm_vgic_forward(struct axvm *vm, uint32_t host_intid);
 /* Would an interrupt be signalled to the PE now (enabled, above its priority mask)? Any context; when not loaded. */
 bool axvm_vgic_pending(struct axvm_vcpu *vcpu);
+/* If private interrupt @intid were pending, would it be signalled (enabled, its group enabled, not active, above the priority
+ * mask)? For timers of a vCPU that sleeps. Any context; when not loaded. */
+bool axvm_vgic_ppi_signals(struct axvm_vcpu *vcpu, uint32_t intid);
 
 #endif

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Stage-2 aborts: emulated devices, memory that is not there yet, and what the guest has no business touching. */
+#include <axvm/err.h>
+
+#include "el2.h"
+#include "esr.h"
+#include "exit.h"
+#include "insn.h"
+#include "raise.h"
+#include "skip.h"
+#include "sysreg.h"
+
+#define HPFAR_FIPA AXVM_BITS(43, 4) /* IPA [51:12] */
+#define PAR_F AXVM_BIT(0)
+#define PAR_PA AXVM_BITS(51, 12)
+
+/* Stage 1 of the guest for @va, as the CPU would translate it now. False when it faults: another vCPU changed the tables. */
+static bool translate(struct axvm_vcpu *vcpu, uint64_t va, uint64_t *gpa)
+{
+    uint64_t saved = axvm_sysreg_read(par_el1), par;
+    bool el0 = (axvm_sysreg_read(spsr_el2) & PSR_MODE_MASK) == PSR_MODE_EL0T;
+
+    (void)vcpu;
+    if (el0)
+        __asm__ volatile("at s1e0r, %0" : : "r"(va) : "memory");
+    else
+        __asm__ volatile("at s1e1r, %0" : : "r"(va) : "memory");
+    axvm_isb();
+    par = axvm_sysreg_read(par_el1);
+    axvm_sysreg_write(par_el1, saved);
+    if (par & PAR_F)
+        return false;
+    *gpa = (par & PAR_PA) | (va & (AXVM_PAGE_SIZE - 1));
+    return true;
+}
+
+/* HPFAR_EL2 does not hold the address of a permission fault, but of one on a stage-1 walk: Arm ARM, "HPFAR_EL2". */
+static bool fault_address(struct axvm_vcpu *vcpu, uint64_t esr, uint64_t far, uint64_t *gpa)
+{
+    if (axvm_esr_is_permission(esr) && !(esr & ESR_ABT_S1PTW))
+        return translate(vcpu, far, gpa);
+    *gpa = axvm_field(axvm_sysreg_read(hpfar_el2), HPFAR_FIPA) << 12 | (far & (AXVM_PAGE_SIZE - 1));
+    return true;
+}
+
+static uint64_t refuse(struct axvm_vcpu *vcpu, uint64_t esr, uint64_t far)
+{
+    enum axvm_fsc fsc = FSC_SEA;
+
+    /* On a walk of the guest's own tables: the level is the one the CPU was at. */
+    if (esr & ESR_ABT_S1PTW)
+        fsc = FSC_SEA_WALK0 + (enum axvm_fsc)(esr & 3);
+    axvm_stat_inc(vcpu, AXVM_STAT_FAULT_INJECTED);
+    axvm_raise_abort_live(vcpu, esr, far, fsc);
+    return AXVM_TRAP_RESUME;
+}
+
+/* Leave for the host tier, where memory can be had. */
+static uint64_t leave_for_memory(struct axvm_vcpu *vcpu, uint64_t esr, uint64_t far, uint64_t gpa, uint32_t prot)
+{
+    vcpu->arch.esr = esr;
+    vcpu->arch.far = far;
+    vcpu->trap.gpa = axvm_gpa(gpa);
+    vcpu->trap.prot = prot;
+    return AXVM_TRAP_FAULT;
+}
+
+/* The syndrome does not describe the access: read the instruction. */
+static uint64_t decode_and_leave(struct axvm_vcpu *vcpu, uint64_t esr, uint64_t far, uint64_t gpa)
+{
+    struct axvm_insn_regs regs = { .gpr = vcpu->arch.gpr, .fp = NULL };
+    uint64_t pc = axvm_sysreg_read(elr_el2), pstate = axvm_sysreg_read(spsr_el2), pc_gpa;
+    struct axvm_mmio *mmio = &vcpu->trap.mmio;
+    uint32_t insn;
+
+    if (pstate & PSR_M4_AARCH32)
+        return refuse(vcpu, esr, far);
+    /* Another vCPU may change tables and code under our hands: what cannot be fetched now is tried again by the guest. */
+    if (!translate(vcpu, pc, &pc_gpa))
+        return AXVM_TRAP_RESUME;
+    if (axvm_aspace_read(vcpu->vm, axvm_gpa(pc_gpa), &insn, sizeof(insn)) != AXVM_OK)
+        return refuse(vcpu, esr, far);
+    regs.sp = (pstate & PSR_MODE_MASK) == PSR_MODE_EL1H ? axvm_sysreg_read(sp_el1) : axvm_sysreg_read(sp_el0);
+    if (axvm_insn_is_fp(insn)) {
+        /* The trapped access has used FP, so the registers are loaded; the decoder wants them in memory. */
+        if (!vcpu->arch.fp_loaded)
+            return refuse(vcpu, esr, far);
+        axvm_fp_save_regs(&vcpu->arch.fp);
+        regs.fp = &vcpu->arch.fp;
+    }
+    if (axvm_insn_decode_ldst(insn, &regs, far, mmio) != AXVM_OK)
+        return refuse(vcpu, esr, far);
+    /* The decoder gives the first byte of the access, as a virtual address; the fault may be on a later one. */
+    if (mmio->addr > far || (mmio->addr ^ far) >= AXVM_PAGE_SIZE)
+        return refuse(vcpu, esr, far);
+    mmio->addr = gpa - (far - mmio->addr);
+    vcpu->arch.esr = esr;
+    vcpu->arch.far = far;
+    return AXVM_TRAP_MMIO;
+}
+
+/* A load or store that the syndrome describes, on something that is not RAM. */
+static uint64_t leave_for_device(struct axvm_vcpu *vcpu, uint64_t esr, uint64_t far, uint64_t gpa)
+{
+    axvm_esr_to_mmio(esr, vcpu->arch.gpr, &vcpu->trap.mmio);
+    vcpu->trap.mmio.addr = gpa;
+    vcpu->arch.esr = esr;
+    vcpu->arch.far = far;
+    return AXVM_TRAP_MMIO;
+}
+
+/* No RAM there, or RAM that does not allow this. */
+static uint64_t not_ram(struct axvm_vcpu *vcpu, uint64_t esr, uint64_t far, uint64_t gpa, int why)
+{
+    /* Cache maintenance by address means nothing to a device, and to read-only memory. */
+    if ((esr & ESR_ABT_CM) && !(esr & ESR_ABT_S1PTW)) {
+        axvm_skip_live(esr);
+        return AXVM_TRAP_RESUME;
+    }
+    if (why != AXVM_ERR_NOENT || (esr & ESR_ABT_S1PTW))
+        return refuse(vcpu, esr, far);
+    axvm_stat_inc(vcpu, AXVM_STAT_MMIO);
+    if (esr & ESR_ABT_ISV)
+        return leave_for_device(vcpu, esr, far, gpa);
+    return decode_and_leave(vcpu, esr, far, gpa);
+}
+
+/* Memory that is yet to be mapped, or no memory at all. */
+static uint64_t exit_ram(struct axvm_vcpu *vcpu, uint64_t esr, uint64_t far, uint64_t gpa)
+{
+    uint32_t prot = (esr & ESR_ABT_WNR) && !(esr & (ESR_ABT_S1PTW | ESR_ABT_CM)) ? AXVM_PROT_WRITE : AXVM_PROT_READ;
+    int rc = axvm_aspace_fault(vcpu->vm, &vcpu->pages, axvm_gpa(gpa), prot);
+
+    if (rc == AXVM_OK) {
+        axvm_stat_inc(vcpu, AXVM_STAT_FAULT);
+        return AXVM_TRAP_RESUME;
+    }
+    if (rc == AXVM_ERR_AGAIN)
+        return leave_for_memory(vcpu, esr, far, gpa, prot);
+    return not_ram(vcpu, esr, far, gpa, rc);
+}
+
+/*
+ * A device of the fast tier: the whole way of a register access, from the bus to the guest's register. True when that was all;
+ * otherwise nothing has happened, but for AXVM_ERR_GUEST in @rc.
+ */
+static bool fast_device(struct axvm_vcpu *vcpu, uint64_t esr, uint64_t gpa, int *rc)
+{
+    unsigned int reg = (unsigned int)axvm_field(esr, ESR_ABT_SRT);
+    bool write = (esr & ESR_ABT_WNR) != 0;
+    struct axvm_access acc = {
+        .off = gpa,
+        .size = (uint8_t)(1u << axvm_field(esr, ESR_ABT_SAS)),
+        .vcpu = vcpu,
+    };
+
+    if (write && reg != 31)
+        acc.val = axvm_extend(vcpu->arch.gpr[reg], acc.size, false);
+    *rc = axvm_bus_access(&vcpu->vm->bus[AXVM_BUS_MMIO], &vcpu->hit[AXVM_BUS_MMIO], &acc, write);
+    if (*rc != AXVM_OK)
+        return false;
+    if (!write && reg != 31)
+        vcpu->arch.gpr[reg] = axvm_esr_load_value(esr, acc.val);
+    axvm_stat_inc(vcpu, AXVM_STAT_MMIO);
+    axvm_skip_live(esr);
+    return true;
+}
+
+uint64_t axvm_exit_dabt(struct axvm_vcpu *vcpu, uint64_t esr)
+{
+    uint64_t far = axvm_sysreg_read(far_el2), gpa;
+    int rc;
+
+    /* Parity, TLB conflict, external: not stage 2's, and for the guest to see. */
+    if (!axvm_esr_is_stage2(esr)) {
+        axvm_stat_inc(vcpu, AXVM_STAT_FAULT_INJECTED);
+        axvm_raise_abort_live(vcpu, esr, far, (enum axvm_fsc)axvm_field(esr, ESR_ABT_FSC));
+        return AXVM_TRAP_RESUME;
+    }
+    if (!fault_address(vcpu, esr, far, &gpa))
+        return AXVM_TRAP_RESUME;
+    if ((esr & (ESR_ABT_ISV | ESR_ABT_S1PTW)) == ESR_ABT_ISV && !axvm_esr_is_permission(esr)) {
+        if (fast_device(vcpu, esr, gpa, &rc))
+            return axvm_wake_needed(vcpu->vm) ? AXVM_TRAP_REQUEST : AXVM_TRAP_RESUME;
+        if (rc == AXVM_ERR_AGAIN)
+            return leave_for_device(vcpu, esr, far, gpa);
+        if (rc == AXVM_ERR_GUEST)
+            return refuse(vcpu, esr, far);
+    }
+    return exit_ram(vcpu, esr, far, gpa);
+}
+
+uint64_t axvm_exit_iabt(struct axvm_vcpu *vcpu, uint64_t esr)
+{
+    uint64_t far = axvm_sysreg_read(far_el2), gpa;
+    uint32_t prot = esr & ESR_ABT_S1PTW ? AXVM_PROT_READ : AXVM_PROT_EXEC;
+    int rc;
+
+    if (!axvm_esr_is_stage2(esr))
+        return refuse(vcpu, esr, far);
+    if (!fault_address(vcpu, esr, far, &gpa))
+        return AXVM_TRAP_RESUME;
+    axvm_stat_inc(vcpu, AXVM_STAT_FAULT);
+    rc = axvm_aspace_fault(vcpu->vm, &vcpu->pages, axvm_gpa(gpa), prot);
+    if (rc == AXVM_OK)
+        return AXVM_TRAP_RESUME;
+    return rc == AXVM_ERR_AGAIN ? leave_for_memory(vcpu, esr, far, gpa, prot) : refuse(vcpu, esr, far);
+}

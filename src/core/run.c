@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* axvm_run_vcpu(): the loop between the host and the backend's fast tier. */
+#include <axvm/err.h>
+#include <axvm/vm.h>
+
+#include "arch.h"
+#include "bits.h"
+
+/* What the loop does next. */
+enum step {
+    STEP_RUN,  /* enter the guest */
+    STEP_EXIT, /* the exit is filled in */
+};
+
+/* Pages fetched at a time for a guest that touches new memory; a compromise of HAL calls and memory held back. */
+#define FAULT_BATCH (AXVM_FAULT_PAGES + 12)
+
+static void set_exit(struct axvm_exit *exit, enum axvm_exit_reason reason)
+{
+    exit->reason = reason;
+}
+
+/* Finish what the last exit left open, with the host's answer or the default. */
+static void finish_pending(struct axvm_vcpu *vcpu)
+{
+    enum axvm_pending pending = vcpu->pending;
+
+    vcpu->pending = AXVM_PENDING_NONE;
+    switch (pending) {
+    case AXVM_PENDING_MMIO:
+        if (vcpu->answered) {
+            vcpu->trap.mmio.val[0] = axvm_extend(vcpu->answer, vcpu->trap.mmio.size, false);
+            axvm_arch_mmio_finish(vcpu, &vcpu->trap.mmio);
+        } else {
+            axvm_arch_mmio_refuse(vcpu, &vcpu->trap.mmio);
+        }
+        break;
+    case AXVM_PENDING_HYPERCALL:
+        axvm_arch_hypercall_finish(vcpu, vcpu->answered, vcpu->answer);
+        break;
+    case AXVM_PENDING_ERROR:
+        if (!vcpu->answered)
+            axvm_arch_error_deliver(vcpu);
+        break;
+    case AXVM_PENDING_NONE:
+        break;
+    }
+    vcpu->answered = false;
+}
+
+/* The vCPU has to stay out of its guest because of the VM's state or its own. */
+static enum step check_state(struct axvm_vcpu *vcpu, struct axvm_exit *exit)
+{
+    uint32_t power;
+
+    switch (atomic_load(&vcpu->vm->state)) {
+    case AXVM_RUNNING:
+        break;
+    case AXVM_SUSPENDED:
+        set_exit(exit, AXVM_EXIT_SUSPENDED);
+        return STEP_EXIT;
+    default:
+        set_exit(exit, AXVM_EXIT_SHUTDOWN);
+        return STEP_EXIT;
+    }
+    power = atomic_load(&vcpu->power);
+    if (power == AXVM_POWER_ON_PENDING) {
+        axvm_arch_vcpu_reset(vcpu, vcpu->start_entry, vcpu->start_arg);
+        vcpu->pending = AXVM_PENDING_NONE;
+        atomic_store(&vcpu->power, AXVM_POWER_ON);
+    } else if (power != AXVM_POWER_ON) {
+        set_exit(exit, AXVM_EXIT_CPU_OFF);
+        return STEP_EXIT;
+    }
+    return STEP_RUN;
+}
+
+static enum step handle_requests(struct axvm_vcpu *vcpu, struct axvm_exit *exit)
+{
+    /* AXVM_REQ_IRQ needs nothing here: entering looks at all that is pending. */
+    uint32_t requests = atomic_exchange(&vcpu->requests, 0);
+
+    if (requests & AXVM_REQ_KICK) {
+        set_exit(exit, AXVM_EXIT_KICKED);
+        /* What else was asked for is still to be done. */
+        atomic_fetch_or(&vcpu->requests, requests & ~AXVM_REQ_KICK);
+        return STEP_EXIT;
+    }
+    if (requests & AXVM_REQ_STOP)
+        return check_state(vcpu, exit);
+    return STEP_RUN;
+}
+
+/* Enter on the CPU we are on; interrupts are off. */
+static enum axvm_trap_kind enter(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, struct axvm_exit *exit)
+{
+    enum axvm_trap_kind kind = AXVM_TRAP_REQUEST;
+
+    vcpu->pcpu = cpu->pcpu;
+    cpu->running = vcpu;
+    /* Pairs with axvm_vcpu_request(). */
+    atomic_store(&vcpu->in_guest, cpu->pcpu + 1);
+    if ((atomic_load(&vcpu->requests) & ~AXVM_REQ_IRQ) == 0) {
+        axvm_stat_inc(vcpu, AXVM_STAT_ENTRIES);
+        kind = axvm_arch_vcpu_run(cpu, vcpu, exit);
+    }
+    atomic_store_explicit(&vcpu->in_guest, 0, memory_order_release);
+    cpu->running = NULL;
+    return kind;
+}
+
+/* The guest waits for an interrupt: does its thread have to sleep? */
+static enum step block(struct axvm_vcpu *vcpu, struct axvm_exit *exit)
+{
+    atomic_store(&vcpu->state, AXVM_VCPU_BLOCKED);
+    /* From here on axvm_vcpu_request() wakes the thread; what came before, we see now. */
+    if (atomic_load(&vcpu->requests) != 0 || axvm_arch_vcpu_wakes(vcpu)) {
+        atomic_store(&vcpu->state, AXVM_VCPU_RUNNING);
+        return STEP_RUN;
+    }
+    set_exit(exit, AXVM_EXIT_IDLE);
+    exit->u.idle.deadline_ns = axvm_arch_vcpu_deadline(vcpu);
+    return STEP_EXIT;
+}
+
+/* An access that the fast tier could not answer: now the host may be called. */
+static enum step handle_mmio(struct axvm_vcpu *vcpu, struct axvm_exit *exit)
+{
+    struct axvm_mmio *mmio = &vcpu->trap.mmio;
+    int rc = axvm_core_mmio(vcpu, mmio, true);
+
+    if (rc == AXVM_OK) {
+        axvm_arch_mmio_finish(vcpu, mmio);
+        return STEP_RUN;
+    }
+    if (rc != AXVM_ERR_NOENT || mmio->count != 1) {
+        axvm_arch_mmio_refuse(vcpu, mmio);
+        return STEP_RUN;
+    }
+    set_exit(exit, mmio->space == AXVM_BUS_MMIO   ? AXVM_EXIT_MMIO
+                   : mmio->space == AXVM_BUS_PORT ? AXVM_EXIT_IO
+                                                  : AXVM_EXIT_SYSREG);
+    exit->u.access.addr = mmio->addr;
+    exit->u.access.data = mmio->write ? mmio->val[0] : 0;
+    exit->u.access.size = mmio->size;
+    exit->u.access.write = mmio->write;
+    exit->u.access.fetch = false;
+    vcpu->pending = AXVM_PENDING_MMIO;
+    return STEP_EXIT;
+}
+
+/* A stage-2 fault that the vCPU's own pages did not suffice for, or that is the guest's fault. */
+static int handle_fault(struct axvm_vcpu *vcpu)
+{
+    struct axvm *vm = vcpu->vm;
+    int rc = axvm_aspace_fault(vm, &vcpu->pages, vcpu->trap.gpa, vcpu->trap.prot);
+
+    if (rc == AXVM_ERR_AGAIN) {
+        rc = axvm_page_cache_fill(&vcpu->pages, &vm->hal, FAULT_BATCH);
+        if (rc != AXVM_OK && vcpu->pages.count < AXVM_FAULT_PAGES)
+            return rc;
+        rc = axvm_aspace_fault(vm, &vcpu->pages, vcpu->trap.gpa, vcpu->trap.prot);
+    }
+    if (rc == AXVM_ERR_NOENT || rc == AXVM_ERR_GUEST)
+        axvm_arch_fault_refuse(vcpu);
+    return AXVM_OK;
+}
+
+/* Interrupts are as the caller had them. Returns an error, or AXVM_OK with *step. */
+static int handle_trap(struct axvm_vcpu *vcpu, enum axvm_trap_kind kind, bool masked, struct axvm_exit *exit, enum step *step)
+{
+    *step = STEP_RUN;
+    switch (kind) {
+    case AXVM_TRAP_HOST_IRQ:
+        axvm_stat_inc(vcpu, AXVM_STAT_HOST_IRQ);
+        if (masked) {
+            set_exit(exit, AXVM_EXIT_KICKED);
+            *step = STEP_EXIT;
+        }
+        break;
+    case AXVM_TRAP_MMIO:
+        *step = handle_mmio(vcpu, exit);
+        break;
+    case AXVM_TRAP_FAULT:
+        return handle_fault(vcpu);
+    case AXVM_TRAP_IDLE:
+        *step = block(vcpu, exit);
+        break;
+    case AXVM_TRAP_EXIT:
+        *step = STEP_EXIT;
+        break;
+    case AXVM_TRAP_RESUME:
+    case AXVM_TRAP_REQUEST:
+        break;
+    }
+    return AXVM_OK;
+}
+
+static int run_loop(struct axvm *vm, struct axvm_vcpu *vcpu, struct axvm_exit *exit)
+{
+    for (;;) {
+        enum axvm_trap_kind kind;
+        struct axvm_cpu *cpu;
+        unsigned long irqs;
+        enum step step;
+        int rc;
+
+        if (atomic_load(&vcpu->requests) != 0 && handle_requests(vcpu, exit) == STEP_EXIT)
+            return AXVM_OK;
+        irqs = axvm_irq_save();
+        cpu = vm->hal.this_cpu(vm->hal.ctx);
+        if (!cpu || (cpu->pcpu < 64 && !(vcpu->pcpu_mask >> cpu->pcpu & 1))) {
+            axvm_irq_restore(irqs);
+            return cpu ? AXVM_ERR_INVAL : AXVM_ERR_STATE;
+        }
+        kind = enter(cpu, vcpu, exit);
+        /* Here the host's own vectors take the interrupt that ended the run. */
+        axvm_irq_restore(irqs);
+        rc = handle_trap(vcpu, kind, !axvm_irqs_enabled(irqs), exit, &step);
+        if (axvm_wake_needed(vm))
+            axvm_wake_flush(vm);
+        if (rc != AXVM_OK || step == STEP_EXIT)
+            return rc;
+    }
+}
+
+/* Make this thread the one that runs the vCPU: any resting state -> RUNNING. */
+static bool bind_thread(struct axvm_vcpu *vcpu)
+{
+    uint32_t was = atomic_load(&vcpu->state);
+
+    while (was != AXVM_VCPU_READY && was != AXVM_VCPU_RUNNING) {
+        if (atomic_compare_exchange_weak(&vcpu->state, &was, AXVM_VCPU_RUNNING))
+            return true;
+    }
+    return false;
+}
+
+/* The state it rests in: BLOCKED if it waits for an interrupt, CREATED if it is off. */
+static uint32_t resting_state(const struct axvm_vcpu *vcpu, const struct axvm_exit *exit)
+{
+    if (atomic_load(&vcpu->power) == AXVM_POWER_OFF)
+        return AXVM_VCPU_CREATED;
+    if (exit->reason == AXVM_EXIT_IDLE || exit->reason == AXVM_EXIT_SUSPENDED)
+        return AXVM_VCPU_BLOCKED;
+    return AXVM_VCPU_FREE;
+}
+
+static void leave(struct axvm *vm, struct axvm_vcpu *vcpu, const struct axvm_exit *exit)
+{
+    uint32_t rest = resting_state(vcpu, exit);
+
+    atomic_store(&vcpu->state, rest);
+    /* A request that came between the last look and now found nobody to kick or to wake: wake the thread ourselves. */
+    if (rest != AXVM_VCPU_FREE && atomic_load(&vcpu->requests) != 0)
+        vm->hal.wake_vcpu(vm->hal.ctx, vm->id, vcpu->id);
+    if (atomic_fetch_sub(&vm->inside, 1) == 1 && atomic_load(&vm->state) == AXVM_STOPPING)
+        axvm_vm_stopped(vm);
+}
+
+int axvm_run_vcpu(struct axvm *vm, unsigned int vcpu_id, struct axvm_exit *exit)
+{
+    struct axvm_vcpu *vcpu;
+    uint32_t state;
+    int rc = AXVM_OK;
+
+    if (!vm || vcpu_id >= vm->vcpu_count)
+        return AXVM_ERR_NOENT;
+    if (!exit)
+        return AXVM_ERR_INVAL;
+    vcpu = vm->vcpus[vcpu_id];
+    set_exit(exit, AXVM_EXIT_NONE);
+    if (!bind_thread(vcpu))
+        return AXVM_ERR_BUSY;
+    /* axvm_shutdown() and axvm_reset() first change the state and then look at who is inside; we the other way round. */
+    atomic_fetch_add(&vm->inside, 1);
+    state = atomic_load(&vm->state);
+    if (state == AXVM_LOADING || state == AXVM_LOADED) {
+        rc = AXVM_ERR_STATE;
+    } else if (state != AXVM_RUNNING || atomic_load(&vcpu->power) != AXVM_POWER_ON) {
+        if (check_state(vcpu, exit) == STEP_RUN)
+            rc = run_loop(vm, vcpu, exit);
+    } else {
+        if (vcpu->pending != AXVM_PENDING_NONE)
+            finish_pending(vcpu);
+        rc = run_loop(vm, vcpu, exit);
+    }
+    leave(vm, vcpu, exit);
+    return rc;
+}

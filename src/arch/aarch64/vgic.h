@@ -42,4 +42,7 @@ bool axvm_vgic_pending(struct axvm_vcpu *vcpu);
  * mask)? For timers of a vCPU that sleeps. Any context; when not loaded. */
 bool axvm_vgic_ppi_signals(struct axvm_vcpu *vcpu, uint32_t intid);
 
+/* Its node, "interrupt-controller" with phandle 1 (AXVM_PHANDLE_INTC), into a tree open at its root. libfdt error code. */
+int axvm_vgic_describe(struct axvm *vm, void *fdt);
+
 #endif

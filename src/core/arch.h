@@ -39,7 +39,7 @@ bool axvm_arch_host_irq(struct axvm_cpu *cpu, unsigned int irq);
 void axvm_arch_cpu_flush_tlb(struct axvm_cpu *cpu);
 
 /* ---- stage 2 ---- */
-/* @gpa_bits: wanted, 0 for the most the CPU has. AXVM_ERR_NOSUP when the CPU has less. */
+/* @gpa_bits: the least that will do, 0 for the most the CPU has. AXVM_ERR_NOSUP when the CPU has less. */
 int axvm_arch_s2_geometry(unsigned int gpa_bits, struct axvm_s2_geometry *geo);
 /* Bits of a VMID; 0: there are none, entries are flushed when the VM changes. */
 unsigned int axvm_arch_vmid_bits(void);
@@ -49,6 +49,8 @@ void axvm_arch_s2_flush(struct axvm *vm, uint64_t gpa, uint64_t len);
 void axvm_arch_s2_sync(void);
 /* [va, va + len) was written by the host and will be read by a guest whose caches may be off, or executed. */
 void axvm_arch_cache_sync(void *va, size_t len);
+/* [va, va + len) was zeroed by the host and becomes RAM of a guest: one whose caches are off must not see what was there before. */
+void axvm_arch_ram_publish(void *va, size_t len);
 
 /* ---- a VM ---- */
 int axvm_arch_vm_init(struct axvm *vm);   /* after regions and bus exist; attaches the interrupt controller */

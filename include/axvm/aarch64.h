@@ -15,7 +15,8 @@ struct axvm_aarch64_cpu_config {
     /**
      * Handle physical interrupt @p intid as the host's vector does after its own acknowledge, ICC_EOIR1_EL1 (and ICC_DIR_EL1)
      * included. The library acknowledges only what it takes for the guest's timer; this is for the rare case that something
-     * more urgent came in between. Interrupts off, host state in place, first argument is hal->ctx. May reschedule.
+     * more urgent came in between. Interrupts off, host state in place, first argument is hal->ctx. Must not
+     * sleep or reschedule: the interrupt window that follows is the place for that.
      */
     void (*handle_irq)(void *ctx, uint32_t intid);
 };

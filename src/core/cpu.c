@@ -44,8 +44,11 @@ int axvm_cpu_enable(const struct axvm_hal *hal, const struct axvm_cpu_config *cf
     cpu->pcpu = copy.pcpu_id(copy.ctx);
     irqs = axvm_irq_save();
     rc = axvm_arch_cpu_enable(cpu, cfg);
-    if (rc == AXVM_OK)
-        axvm_vmid_cpu_add(cpu);
+    if (rc == AXVM_OK) {
+        rc = axvm_vmid_cpu_add(cpu);
+        if (rc != AXVM_OK)
+            axvm_arch_cpu_disable(cpu);
+    }
     axvm_irq_restore(irqs);
     if (rc != AXVM_OK) {
         free_cpu(cpu);

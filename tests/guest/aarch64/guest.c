@@ -114,7 +114,8 @@ void guest_exception(uint64_t kind, struct frame *f)
         cpu->esr = read_sysreg("esr_el1");
         cpu->far = read_sysreg("far_el1");
         cpu->elr = f->elr;
-        f->elr += 4;
+        /* A prefetch abort: back to the caller. */
+        f->elr = cpu->esr >> 26 == 0x21 ? f->x[30] : f->elr + 4;
     } else {
         die(kind, f);
     }

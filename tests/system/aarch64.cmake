@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: BSD-2-Clause
+set(guests ${PROJECT_SOURCE_DIR}/build/guests/aarch64)
+set(payloads ${PROJECT_SOURCE_DIR}/build/aarch64/tests/guest)
+set(linux --arch aarch64 --kernel ${guests}/linux --initrd ${guests}/initrd.gz)
+
+# Debian's kernel, with a self-check of what it sees. vCPUs, host CPUs, CPU model, VHE.
+function(axvm_linux_test vcpus host_cpus cpu vhe)
+  axvm_system_test(aarch64.linux.${vcpus}-vcpu.${host_cpus}-cpu.${cpu}.vhe-${vhe} EXPECT "axvm-check: PASS"
+    ARGS ${linux} --vcpus ${vcpus} --host-cpus ${host_cpus} --cpu ${cpu} --vhe ${vhe}
+         --append "console=ttyAMA0 quiet axvm.batch axvm.cpus=${vcpus}")
+endfunction()
+
+axvm_linux_test(1 1 cortex-a57 off)
+axvm_linux_test(2 2 cortex-a57 off)
+axvm_linux_test(2 2 neoverse-n1 on)
+axvm_linux_test(2 1 neoverse-n1 off)
+axvm_linux_test(4 2 neoverse-n1 on)
+axvm_linux_test(4 1 cortex-a57 off)
+axvm_linux_test(2 2 max on)
+axvm_linux_test(4 2 max off)
+
+# RAM that is there only when it is touched.
+axvm_system_test(aarch64.linux.first-touch EXPECT "axvm-check: PASS"
+  ARGS ${linux} --touch --append "console=ttyAMA0 quiet axvm.batch axvm.cpus=2")
+
+# PSCI SYSTEM_RESET, and up again: the line appears once per boot.
+add_test(NAME aarch64.linux.reboots COMMAND ${AXVM_RUN_GUEST} --no-build --timeout 240 --allow-reset ${linux}
+  --expect "axvm-check: rebooting" --expect-count 3 --append "console=ttyAMA0 quiet axvm.reboot")
+set_tests_properties(aarch64.linux.reboots PROPERTIES LABELS system TIMEOUT 300)
+
+# The machine's own real-time clock, at another address, with its interrupt; and the same without it in the config.
+axvm_system_test(aarch64.linux.passthrough-rtc EXPECT "axvm-check: rtc ok"
+  ARGS ${linux} --passthrough /pl031@9010000@0a010000 --append "console=ttyAMA0 quiet axvm.rtc")
+
+# U-Boot, executed in place at address 0, to its prompt.
+axvm_system_test(aarch64.u-boot EXPECT "=> "
+  ARGS --arch aarch64 --firmware /usr/lib/u-boot/qemu_arm64/u-boot.bin)
+
+# What hostile-guest.md lists, tried by a guest that checks each answer; alone and beside a Linux that must not notice.
+foreach(variant "neoverse-n1;on" "cortex-a57;off" "max;off")
+  list(GET variant 0 cpu)
+  list(GET variant 1 vhe)
+  axvm_system_test(aarch64.hostile.${cpu}.vhe-${vhe} EXPECT "hostile: done 0"
+    ARGS --arch aarch64 --kernel ${payloads}/hostile.bin --cpu ${cpu} --vhe ${vhe})
+endforeach()
+axvm_system_test(aarch64.hostile.beside-linux EXPECT "axvm-check: PASS"
+  ARGS ${linux} --append "console=ttyAMA0 quiet axvm.batch axvm.cpus=2" --second ${payloads}/hostile.bin --second-vcpus 2)

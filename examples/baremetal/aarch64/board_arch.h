@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What has to be inline of common/board.h. */
+#ifndef BOARD_ARCH_H
+#define BOARD_ARCH_H
+
+/* PSTATE.D stays set: debug exceptions would only be a guest's leftovers. SError, IRQ and FIQ are taken. */
+#define IRQS_ENABLED 0x200ul
+
+struct cpu;
+
+static inline unsigned long irq_save(void)
+{
+    unsigned long daif;
+
+    __asm__ volatile("mrs %0, daif\n\tmsr daifset, #3" : "=r"(daif) : : "memory");
+    return daif;
+}
+
+static inline void irq_restore(unsigned long daif)
+{
+    __asm__ volatile("msr daif, %0" : : "r"(daif) : "memory");
+}
+
+static inline struct cpu *cpu_self(void)
+{
+    struct cpu *cpu;
+
+    __asm__ volatile("mrs %0, tpidr_el2" : "=r"(cpu));
+    return cpu;
+}
+
+static inline void cpu_relax(void)
+{
+    __asm__ volatile("yield" : : : "memory");
+}
+
+#endif

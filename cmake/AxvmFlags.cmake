@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The flags of our own code.
+
+set(AXVM_WARNINGS -Wall -Wextra -Wmissing-prototypes -Wvla)
+if(AXVM_WERROR)
+  list(APPEND AXVM_WARNINGS -Werror)
+endif()
+
+# -fno-pie: const tables of pointers are .rodata. No unwind tables: nobody unwinds. No stack protector, no common symbols:
+# they want globals of a C library, and make some.
+set(AXVM_FREESTANDING -ffreestanding -fno-pie -fno-pic -fno-stack-protector -fno-common -fno-asynchronous-unwind-tables
+    -ffunction-sections -fdata-sections)
+
+# Every object says how much stack each function takes; tests/archive checks it.
+if(CMAKE_C_COMPILER_ID STREQUAL "GNU" OR CMAKE_C_COMPILER_VERSION VERSION_GREATER_EQUAL 15)
+  set(AXVM_STACK_USAGE -fstack-usage)
+endif()
+
+# Code that runs where there is no C library: libaxvm.a of a real CPU, and libfdt beside it.
+function(axvm_freestanding_flags target)
+  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:C>:${AXVM_FREESTANDING} ${AXVM_STACK_USAGE}>)
+  # A project that has not chosen gets a library that keeps within its stack.
+  target_compile_options(${target} PRIVATE $<$<AND:$<CONFIG:>,$<COMPILE_LANGUAGE:C>>:-O2>)
+  if(AXVM_ARCH STREQUAL "aarch64")
+    # Guests own the FP registers. Outline atomics call libgcc. A host may run with SCTLR_EL2.A set.
+    target_compile_options(${target} PRIVATE
+      $<$<COMPILE_LANGUAGE:C>:-mgeneral-regs-only -mno-outline-atomics -mstrict-align>)
+  endif()
+endfunction()
+
+function(axvm_target_flags target)
+  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:C>:${AXVM_WARNINGS}>)
+  if(NOT AXVM_ARCH STREQUAL "fake")
+    axvm_freestanding_flags(${target})
+  elseif(AXVM_SANITIZE)
+    target_compile_options(${target} PUBLIC $<BUILD_INTERFACE:-fsanitize=${AXVM_SANITIZE}>
+      PRIVATE -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    target_link_options(${target} PUBLIC $<BUILD_INTERFACE:-fsanitize=${AXVM_SANITIZE}>)
+  endif()
+endfunction()

@@ -10,9 +10,10 @@ ARCH_KERNEL_PACKAGE=linux-image-arm64
 ARCH_KERNEL_DOWNLOAD='60 MB'
 ARCH_KERNEL_CONSOLE=ttyAMA0
 
-# To run the emulated machine, and to build the host for it.
+# To run the emulated machine, and to build the host for it; what scripts/test builds.
 ARCH_RUN_PACKAGES=(qemu-system-arm device-tree-compiler)
 ARCH_BUILD_PACKAGES=(gcc-aarch64-linux-gnu)
+ARCH_PRESETS=(aarch64 aarch64-clang)
 
 ARCH_QEMU=qemu-system-aarch64
 ARCH_DEFAULT_CPU=neoverse-n1

@@ -44,10 +44,12 @@ machine_start() {
     machine_pid=$!
 }
 
-# Lines of a file that hold TEXT; 0 for an empty TEXT.
-count_text() {
-    [[ $2 ]] || { printf 0; return; }
-    grep -acF -e "$2" -- "$1" || true
+# was_found LOG TEXT COUNT: are there so many lines with TEXT? Never, if there is no TEXT.
+was_found() {
+    local lines
+    [[ $2 ]] || return 1
+    lines=$(grep -acF -e "$2" -- "$1") || true
+    ((lines >= $3))
 }
 
 # machine_watch LOG NONCE TEXT COUNT TIMEOUT: wait until the run is decided, and set machine_result to one of
@@ -60,10 +62,10 @@ machine_watch() {
     # Reading from a pipe that nobody writes is a sleep without a process.
     exec {tick}<> <(:)
     while :; do
+        # In this order: all that it wrote before it ended is in the log by then.
         alive=yes
         kill -0 "$machine_pid" 2>/dev/null || alive=
-        # In this order: all that it wrote before it ended is in the log by now.
-        if [[ $text ]] && (($(count_text "$log" "$text") >= count)); then
+        if was_found "$log" "$text" "$count"; then
             machine_result=found
             break
         fi
@@ -87,6 +89,10 @@ machine_watch() {
         read -r -t 0.1 -u "$tick" || true
     done
     exec {tick}>&-
+    # Between looking for the text and seeing the end, it may have come.
+    if [[ $machine_result != found ]] && was_found "$log" "$text" "$count"; then
+        machine_result=found
+    fi
     machine_stop
 }
 

@@ -9,52 +9,57 @@
 
 uint64_t canary_call(int (*fn)(void *arg), void *arg, int *result);
 
-struct state_reg {
-    const char *name;
-    uint64_t before, after;
-};
-
-/* Registers of EL0 and EL1 that a host may use for itself at EL2. */
+/* Registers below EL2 that a host may use for itself; TPIDR_EL1 stands for all of EL1's, which belong to guests unless the
+ * host has said that it uses them. */
 #define SP_EL0_PATTERN UINT64_C(0x5e105e105e105e10)
 #define TPIDR_EL0_PATTERN UINT64_C(0x7bd207bd207bd207)
 #define TPIDRRO_EL0_PATTERN UINT64_C(0x7bd2207bd2207bd2)
 #define TPIDR_EL1_PATTERN UINT64_C(0x7bd217bd217bd217)
 
-/* FEAT_FP's registers belong to the host as well; it has left them as after reset, or as a guest of ours did not change. */
-static const char *const names[] = {
-    "VBAR_EL2", "HCR_EL2",   "SCTLR_EL2", "TCR_EL2",   "TTBR0_EL2", "MAIR_EL2",     "CPTR_EL2",       "MDCR_EL2",
-    "CNTHCTL_EL2", "HSTR_EL2", "DAIF",    "SPSel",     "ICC_CTLR_EL1", "ICC_PMR_EL1", "ICC_IGRPEN1_EL1", "ICC_SRE_EL2",
-    "FPCR",     "SP_EL0",    "TPIDR_EL0", "TPIDRRO_EL0", "TPIDR_EL1",
+/* What must not change, by the assembler's name and ours. */
+#define STATE_REGS(X)                                                                                                          \
+    X("vbar_el2", "VBAR_EL2")                                                                                                  \
+    X("hcr_el2", "HCR_EL2")                                                                                                    \
+    X("sctlr_el2", "SCTLR_EL2")                                                                                                \
+    X("tcr_el2", "TCR_EL2")                                                                                                    \
+    X("ttbr0_el2", "TTBR0_EL2")                                                                                                \
+    X("mair_el2", "MAIR_EL2")                                                                                                  \
+    X("cptr_el2", "CPTR_EL2")                                                                                                  \
+    X("mdcr_el2", "MDCR_EL2")                                                                                                  \
+    X("cnthctl_el2", "CNTHCTL_EL2")                                                                                            \
+    X("hstr_el2", "HSTR_EL2")                                                                                                  \
+    X("daif", "DAIF")                                                                                                          \
+    X("spsel", "SPSel")                                                                                                        \
+    X("s3_0_c12_c12_4", "ICC_CTLR_EL1")                                                                                        \
+    X("s3_0_c4_c6_0", "ICC_PMR_EL1")                                                                                           \
+    X("s3_0_c12_c12_7", "ICC_IGRPEN1_EL1")                                                                                     \
+    X("s3_4_c12_c9_5", "ICC_SRE_EL2")                                                                                          \
+    X("s3_3_c4_c4_0", "FPCR")                                                                                                  \
+    X("sp_el0", "SP_EL0")                                                                                                      \
+    X("tpidr_el0", "TPIDR_EL0")                                                                                                \
+    X("tpidrro_el0", "TPIDRRO_EL0")
+
+struct state {
+    uint64_t value[32];
+    unsigned int count;
 };
 
-#define STATE_REGS ARRAY_LEN(names)
-#define TPIDR_EL1_INDEX (STATE_REGS - 1)
-
-static void read_state(uint64_t state[STATE_REGS])
+static void read_state(struct state *s, bool host_uses_guest_regs)
 {
-    uint64_t *s = state;
+    s->count = 0;
+#define READ(reg, name) s->value[s->count++] = READ_SYSREG(reg);
+    STATE_REGS(READ)
+#undef READ
+    if (host_uses_guest_regs)
+        s->value[s->count++] = READ_SYSREG("tpidr_el1");
+}
 
-    *s++ = READ_SYSREG("vbar_el2");
-    *s++ = READ_SYSREG("hcr_el2");
-    *s++ = READ_SYSREG("sctlr_el2");
-    *s++ = READ_SYSREG("tcr_el2");
-    *s++ = READ_SYSREG("ttbr0_el2");
-    *s++ = READ_SYSREG("mair_el2");
-    *s++ = READ_SYSREG("cptr_el2");
-    *s++ = READ_SYSREG("mdcr_el2");
-    *s++ = READ_SYSREG("cnthctl_el2");
-    *s++ = READ_SYSREG("hstr_el2");
-    *s++ = READ_SYSREG("daif");
-    *s++ = READ_SYSREG("spsel");
-    *s++ = READ_SYSREG("s3_0_c12_c12_4");
-    *s++ = READ_SYSREG("s3_0_c4_c6_0");
-    *s++ = READ_SYSREG("s3_0_c12_c12_7");
-    *s++ = READ_SYSREG("s3_4_c12_c9_5");
-    *s++ = READ_SYSREG("s3_3_c4_c4_0"); /* FPCR */
-    *s++ = READ_SYSREG("sp_el0");
-    *s++ = READ_SYSREG("tpidr_el0");
-    *s++ = READ_SYSREG("tpidrro_el0");
-    *s++ = READ_SYSREG("tpidr_el1");
+static const char *state_name(unsigned int index)
+{
+#define NAME(reg, name) name,
+    static const char *const names[] = { STATE_REGS(NAME) "TPIDR_EL1" };
+#undef NAME
+    return names[index];
 }
 
 static void write_patterns(bool host_uses_guest_regs)
@@ -66,7 +71,7 @@ static void write_patterns(bool host_uses_guest_regs)
         WRITE_SYSREG("tpidr_el1", TPIDR_EL1_PATTERN);
 }
 
-/* The pattern of a register that canary_call() has set, from the mask it returns. */
+/* The lowest bit of what canary_call() returns. */
 static const char *general_name(uint64_t changed)
 {
     static char name[8];
@@ -83,19 +88,16 @@ static const char *general_name(uint64_t changed)
 
 const char *board_canary_call(int (*fn)(void *arg), void *arg, bool host_uses_guest_regs, int *result)
 {
-    uint64_t before[STATE_REGS], after[STATE_REGS], changed;
-    unsigned long irqs = irq_save();
+    struct state before, after;
+    uint64_t changed;
 
-    /* No other thread may run between these two. */
     write_patterns(host_uses_guest_regs);
-    read_state(before);
-    before[10] = irqs;
-    irq_restore(irqs);
+    read_state(&before, host_uses_guest_regs);
     changed = canary_call(fn, arg, result);
-    read_state(after);
-    for (unsigned int i = 0; i < STATE_REGS; i++) {
-        if (after[i] != before[i] && (i != TPIDR_EL1_INDEX || host_uses_guest_regs))
-            return names[i];
+    read_state(&after, host_uses_guest_regs);
+    for (unsigned int i = 0; i < after.count; i++) {
+        if (after.value[i] != before.value[i])
+            return state_name(i);
     }
     return changed ? general_name(changed) : NULL;
 }

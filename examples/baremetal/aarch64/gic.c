@@ -140,8 +140,8 @@ void gic_cpu_init(void)
         write32(sgi + GICD_IPRIORITYR + irq, PRIORITY * 0x01010101u);
     write32(sgi + GICD_ICFGR + 4, 0); /* PPIs: level */
     /* The virtual timer and maintenance interrupts are for the library; it expects to find them enabled. */
-    write32(sgi + GICD_ISENABLER, 1u << SGI_KICK | 1u << SGI_POKE | 1u << PPI_MAINTENANCE | 1u << PPI_HYP_TIMER |
-                                      1u << PPI_VIRTUAL_TIMER);
+    write32(sgi + GICD_ISENABLER,
+            1u << SGI_KICK | 1u << SGI_POKE | 1u << PPI_MAINTENANCE | 1u << PPI_HYP_TIMER | 1u << PPI_VIRTUAL_TIMER);
 
     WRITE_SYSREG(ICC_SRE_EL2, 0xf); /* system registers, for EL1 too */
     ISB();

@@ -51,11 +51,11 @@
 
 #ifndef __ASSEMBLER__
 
-#define READ_SYSREG(name)                                                                                                       \
-    ({                                                                                                                          \
-        uint64_t value_;                                                                                                        \
-        __asm__ volatile("mrs %0, " name : "=r"(value_) : : "memory");                                                          \
-        value_;                                                                                                                 \
+#define READ_SYSREG(name)                                                                                                      \
+    ({                                                                                                                         \
+        uint64_t value_;                                                                                                       \
+        __asm__ volatile("mrs %0, " name : "=r"(value_) : : "memory");                                                         \
+        value_;                                                                                                                \
     })
 #define WRITE_SYSREG(name, v) __asm__ volatile("msr " name ", %x0" : : "rZ"((uint64_t)(v)) : "memory")
 #define ISB() __asm__ volatile("isb" : : : "memory")

@@ -34,7 +34,7 @@ struct input {
 static struct {
     struct spinlock lock;
     struct cpu *volatile last; /* console_panic(): nobody else may print any more, and this one takes no lock */
-    int owner;     /* whose unfinished line the cursor is in */
+    int owner;                 /* whose unfinished line the cursor is in */
     unsigned int vm_count;
     struct line lines[MAX_VMS];
     bool flush_soon; /* the thread will wake up and look at lines[] */

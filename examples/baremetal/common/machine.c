@@ -46,7 +46,8 @@ static void read_memory(void)
 {
     int node;
 
-    fdt_for_each_subnode(node, machine.fdt, 0) {
+    fdt_for_each_subnode(node, machine.fdt, 0)
+    {
         const char *type = fdt_getprop(machine.fdt, node, "device_type", NULL);
         struct range r;
 
@@ -63,7 +64,8 @@ static void read_cpus(void)
 {
     int node, cpus = fdt_path_offset(machine.fdt, "/cpus");
 
-    fdt_for_each_subnode(node, machine.fdt, cpus) {
+    fdt_for_each_subnode(node, machine.fdt, cpus)
+    {
         const char *type = fdt_getprop(machine.fdt, node, "device_type", NULL);
         struct range r;
 
@@ -76,7 +78,8 @@ static void for_each_module_of(int parent, void (*fn)(const struct range *module
 {
     int node;
 
-    fdt_for_each_subnode(node, machine.fdt, parent) {
+    fdt_for_each_subnode(node, machine.fdt, parent)
+    {
         struct range r;
         int len;
         const fdt32_t *reg;
@@ -100,8 +103,7 @@ void machine_for_each_module(void (*fn)(const struct range *module))
     if (chosen < 0)
         return;
     for_each_module_of(chosen, fn);
-    fdt_for_each_subnode(node, machine.fdt, chosen)
-        for_each_module_of(node, fn);
+    fdt_for_each_subnode(node, machine.fdt, chosen) for_each_module_of(node, fn);
 }
 
 static void option(const char *word)

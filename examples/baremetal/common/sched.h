@@ -22,10 +22,10 @@ struct thread {
     uintptr_t sp; /* while switched out: where board_context_switch() put the registers */
     void (*fn)(void *arg);
     void *arg;
-    void *stack;        /* lowest address */
+    void *stack;         /* lowest address */
     struct thread *next; /* in the run queue, or in a CPU's list of sleepers */
     enum thread_state state;
-    bool woken;         /* the semaphore */
+    bool woken; /* the semaphore */
     uint64_t deadline_ns;
     uint64_t cpu_mask;
     unsigned int cpu; /* where it runs or last ran */
@@ -36,15 +36,15 @@ struct cpu {
     unsigned int id;
     uint64_t hwid;
     struct thread *current;
-    struct thread idle;       /* what the CPU booted in */
-    struct thread *sleepers;  /* went to sleep here with a deadline, soonest first */
+    struct thread idle;      /* what the CPU booted in */
+    struct thread *sleepers; /* went to sleep here with a deadline, soonest first */
     uint64_t slice_end_ns;
-    uint64_t library_ns;      /* hal->timer_set() */
-    bool resched;     /* switch threads when the interrupt handler returns */
-    bool poked;       /* board_send_poke() is under way */
-    bool slice_armed; /* the timer stands at slice_end_ns or before */
+    uint64_t library_ns; /* hal->timer_set() */
+    bool resched;        /* switch threads when the interrupt handler returns */
+    bool poked;          /* board_send_poke() is under way */
+    bool slice_armed;    /* the timer stands at slice_end_ns or before */
     _Atomic bool online;
-    struct axvm_cpu *axvm;    /* what axvm_cpu_enable() made */
+    struct axvm_cpu *axvm; /* what axvm_cpu_enable() made */
 };
 extern struct cpu cpus[MAX_CPUS];
 extern unsigned int cpu_count;

@@ -12,7 +12,8 @@ ARCH_KERNEL_CONSOLE=ttyAMA0
 
 # To run the emulated machine, and to build the host for it; what scripts/test builds.
 ARCH_RUN_PACKAGES=(qemu-system-arm device-tree-compiler)
-ARCH_BUILD_PACKAGES=(gcc-aarch64-linux-gnu)
+# The C library is not linked, but GCC's <limits.h> includes that of the target's library, or by mistake this machine's.
+ARCH_BUILD_PACKAGES=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
 ARCH_PRESETS=(aarch64 aarch64-clang)
 
 ARCH_QEMU=qemu-system-aarch64

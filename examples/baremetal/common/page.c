@@ -10,6 +10,9 @@
  */
 #define FREE 0x80u
 
+#define STASH_SIZE 256u
+#define STASH_REFILL_ORDER 6u
+
 struct block {
     struct block *next, *prev;
 };
@@ -21,6 +24,9 @@ static struct {
     uint8_t *map;
     uint64_t first, count; /* page numbers that map[] covers */
     uint64_t free_pages;
+    /* Single pages at hand, as most calls are for one: free, but not joined with their buddies. */
+    uint64_t stash[STASH_SIZE];
+    unsigned int stashed;
 } pages;
 
 extern const char image_start[], image_end[]; /* link.ld */
@@ -59,9 +65,8 @@ static bool is_free_block(uint64_t page, unsigned int order)
 }
 
 /* Lock held. Joins with its buddy as long as that is free, too. */
-static void free_block(uint64_t page, unsigned int order)
+static void join(uint64_t page, unsigned int order)
 {
-    pages.free_pages += UINT64_C(1) << order;
     for (; order + 1 < PAGE_ORDERS; order++) {
         uint64_t buddy = page ^ UINT64_C(1) << order;
 
@@ -73,8 +78,8 @@ static void free_block(uint64_t page, unsigned int order)
     list_add(page, order);
 }
 
-/* Lock held. Take the free block @page of order @have and give back all of it but the @order block that holds @keep. */
-static void take(uint64_t page, unsigned int have, uint64_t keep, unsigned int order)
+/* Lock held. Take the free block @page of order @have and put back all of it but the @order block that holds @keep. */
+static void split(uint64_t page, unsigned int have, uint64_t keep, unsigned int order)
 {
     list_remove(page, have);
     while (have > order) {
@@ -86,25 +91,66 @@ static void take(uint64_t page, unsigned int have, uint64_t keep, unsigned int o
             list_add(page | UINT64_C(1) << have, have);
         }
     }
-    pages.free_pages -= UINT64_C(1) << order;
+}
+
+/* Lock held. The first page of a block, or 0. */
+static uint64_t take(unsigned int order)
+{
+    uint32_t orders = pages.nonempty >> order << order;
+    unsigned int have;
+    uint64_t page;
+
+    if (orders == 0)
+        return 0;
+    have = (unsigned int)__builtin_ctz(orders);
+    page = (uint64_t)pages.lists[have] / PAGE_SIZE;
+    split(page, have, page, order);
+    return page;
+}
+
+/* Lock held. */
+static void empty_stash(void)
+{
+    while (pages.stashed != 0)
+        join(pages.stash[--pages.stashed], 0);
+}
+
+/* Lock held. */
+static uint64_t take_one(void)
+{
+    if (pages.stashed == 0) {
+        uint64_t page = take(STASH_REFILL_ORDER);
+
+        if (page == 0)
+            return take(0);
+        for (unsigned int i = 1u << STASH_REFILL_ORDER; i-- > 0;)
+            pages.stash[pages.stashed++] = page + i;
+    }
+    return pages.stash[--pages.stashed];
+}
+
+static uint64_t take_many(unsigned int order)
+{
+    uint64_t page = take(order);
+
+    if (page == 0) {
+        empty_stash();
+        page = take(order);
+    }
+    return page;
 }
 
 uint64_t page_alloc(unsigned int order)
 {
-    uint64_t page = 0;
     unsigned long irqs;
-    uint32_t orders;
+    uint64_t page;
 
     if (order >= PAGE_ORDERS)
         return 0;
     irqs = spin_lock(&pages.lock);
-    orders = pages.nonempty >> order << order;
-    if (orders != 0) {
-        unsigned int have = (unsigned int)__builtin_ctz(orders);
-
-        page = (uint64_t)pages.lists[have] / PAGE_SIZE;
-        take(page, have, page, order);
-    }
+    page = order == 0 ? take_one() : take_many(order);
+    if (page != 0)
+        pages.free_pages -= UINT64_C(1) << order;
     spin_unlock(&pages.lock, irqs);
     if (page == 0)
         return 0;
@@ -116,7 +162,11 @@ void page_free(uint64_t pa, unsigned int order)
 {
     unsigned long irqs = spin_lock(&pages.lock);
 
-    free_block(pa / PAGE_SIZE, order);
+    pages.free_pages += UINT64_C(1) << order;
+    if (order == 0 && pages.stashed < STASH_SIZE)
+        pages.stash[pages.stashed++] = pa / PAGE_SIZE;
+    else
+        join(pa / PAGE_SIZE, order);
     spin_unlock(&pages.lock, irqs);
 }
 
@@ -135,19 +185,21 @@ bool page_alloc_at(uint64_t pa, uint64_t len)
     uint64_t page = pa / PAGE_SIZE, count = len / PAGE_SIZE, n = 0;
     unsigned long irqs = spin_lock(&pages.lock);
 
+    empty_stash();
     for (; n < count; n++) {
         unsigned int have = free_order(page + n);
 
         if (have == PAGE_ORDERS)
             break;
-        take((page + n) & ~((UINT64_C(1) << have) - 1), have, page + n, 0);
+        split((page + n) & ~((UINT64_C(1) << have) - 1), have, page + n, 0);
     }
     if (n < count) {
         while (n-- > 0)
-            free_block(page + n, 0);
+            join(page + n, 0);
         spin_unlock(&pages.lock, irqs);
         return false;
     }
+    pages.free_pages -= count;
     spin_unlock(&pages.lock, irqs);
     board_zero_pages((void *)pa, len);
     return true;

@@ -14,14 +14,12 @@ bool axvm_fdt_seed(struct axvm *vm, uint8_t *buf, size_t len)
 
 static void write_memory(struct axvm *vm, struct axvm_fdt_writer *w)
 {
-    struct axvm_region region;
+    uint64_t from = 0, gpa, len;
 
-    for (uint32_t i = 0; axvm_region_get(vm, i, &region); i++) {
-        if (!axvm_region_is_guest_ram(vm, &region))
-            continue;
-        axvm_fw_begin_at(w, "memory", region.gpa.v);
+    while (axvm_next_ram(vm, &from, &gpa, &len)) {
+        axvm_fw_begin_at(w, "memory", gpa);
         axvm_fw_string(w, "device_type", "memory");
-        axvm_fw_reg(w, region.gpa.v, region.len);
+        axvm_fw_reg(w, gpa, len);
         axvm_fw_end(w);
     }
 }

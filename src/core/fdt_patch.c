@@ -45,12 +45,12 @@ static int append_number(void *fdt, int node, const char *name, int cells, uint6
     return -FDT_ERR_BADNCELLS;
 }
 
-static int add_memory_node(void *fdt, const struct axvm_region *region)
+static int add_memory_node(void *fdt, uint64_t gpa, uint64_t len)
 {
     char name[32];
     int node, rc;
 
-    axvm_put_hex(axvm_put_str(name, "memory@"), region->gpa.v);
+    axvm_put_hex(axvm_put_str(name, "memory@"), gpa);
     node = fdt_subnode_offset(fdt, 0, name);
     if (node >= 0 && (rc = fdt_del_node(fdt, node)) != 0)
         return rc;
@@ -59,21 +59,19 @@ static int add_memory_node(void *fdt, const struct axvm_region *region)
         return node;
     rc = set_string(fdt, node, "device_type", "memory");
     if (rc == 0)
-        rc = append_number(fdt, node, "reg", fdt_address_cells(fdt, 0), region->gpa.v);
+        rc = append_number(fdt, node, "reg", fdt_address_cells(fdt, 0), gpa);
     if (rc == 0)
-        rc = append_number(fdt, node, "reg", fdt_size_cells(fdt, 0), region->len);
+        rc = append_number(fdt, node, "reg", fdt_size_cells(fdt, 0), len);
     return rc;
 }
 
 static int patch_memory(struct axvm *vm, void *fdt)
 {
-    struct axvm_region region;
+    uint64_t from = 0, gpa, len;
     int rc = drop_memory(fdt);
 
-    for (uint32_t i = 0; rc == 0 && axvm_region_get(vm, i, &region); i++) {
-        if (axvm_region_is_guest_ram(vm, &region))
-            rc = add_memory_node(fdt, &region);
-    }
+    while (rc == 0 && axvm_next_ram(vm, &from, &gpa, &len))
+        rc = add_memory_node(fdt, gpa, len);
     return rc;
 }
 

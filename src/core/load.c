@@ -33,51 +33,63 @@ static int fail(struct axvm *vm, int err, const char *why)
     return err;
 }
 
-bool axvm_region_get(struct axvm *vm, uint32_t index, struct axvm_region *out)
-{
-    unsigned long flags = axvm_lock_irqsave(&vm->as.lock);
-    bool found = index < vm->as.region_count;
-
-    if (found)
-        *out = vm->as.regions[index];
-    axvm_unlock_irqrestore(&vm->as.lock, flags);
-    return found;
-}
-
-bool axvm_region_is_guest_ram(const struct axvm *vm, const struct axvm_region *region)
+static bool is_ram_region(const struct axvm_aspace *as, uint32_t index)
 {
     const uint32_t rw = AXVM_PROT_READ | AXVM_PROT_WRITE;
 
-    if (region->kind == AXVM_REGION_DEVICE || (region->prot != 0 && (region->prot & rw) != rw))
-        return false;
-    return !axvm_overlap(region->gpa.v, region->len, vm->firmware_gpa, vm->firmware_len);
+    return as->tags[index].state == AXVM_REGION_LIVE && as->regions[index].kind != AXVM_REGION_DEVICE &&
+           (as->regions[index].prot & rw) == rw;
+}
+
+/* What of [*start, *end) comes before the firmware's memory, or after it. */
+static bool clip_firmware(const struct axvm *vm, uint64_t *start, uint64_t *end)
+{
+    if (axvm_overlap(*start, *end - *start, vm->firmware_gpa, vm->firmware_len)) {
+        if (*start < vm->firmware_gpa)
+            *end = vm->firmware_gpa;
+        else
+            *start = axvm_min(*end, vm->firmware_gpa + vm->firmware_len);
+    }
+    return *start < *end;
+}
+
+bool axvm_next_ram(struct axvm *vm, uint64_t *from, uint64_t *gpa, uint64_t *len)
+{
+    unsigned long flags = axvm_lock_irqsave(&vm->as.lock);
+    bool found = false;
+
+    for (uint32_t i = 0; i < vm->as.region_count && !found; i++) {
+        const struct axvm_region *region = &vm->as.regions[i];
+        uint64_t end = region->gpa.v + region->len;
+        uint64_t start = axvm_max(region->gpa.v, *from);
+
+        if (start >= end || !is_ram_region(&vm->as, i) || !clip_firmware(vm, &start, &end))
+            continue;
+        *gpa = start;
+        *len = end - start;
+        *from = end;
+        found = true;
+    }
+    axvm_unlock_irqrestore(&vm->as.lock, flags);
+    return found;
 }
 
 /* RAM around the default machine's address, else the lowest there is; as far as it goes on without a gap. */
 static int find_ram(struct axvm *vm, struct load *load)
 {
-    const uint64_t wanted = axvm_arch_machine.ram_base;
-    struct axvm_region region;
+    uint64_t from = axvm_arch_machine.ram_base, gpa, len;
+    bool found = axvm_next_ram(vm, &from, &gpa, &len);
 
-    load->ram_base = load->ram_end = 0;
-    for (uint32_t i = 0; axvm_region_get(vm, i, &region); i++) {
-        if (!axvm_region_is_guest_ram(vm, &region))
-            continue;
-        if (load->ram_end != 0 && load->ram_end == region.gpa.v) {
-            load->ram_end += region.len;
-            continue;
-        }
-        if (load->ram_end > wanted)
-            break; /* what was found holds the address, or is the lowest above it */
-        if (load->ram_end == 0 || region.gpa.v <= wanted) {
-            load->ram_base = region.gpa.v;
-            load->ram_end = region.gpa.v + region.len;
-        }
+    if (!found || gpa != axvm_arch_machine.ram_base) {
+        from = 0;
+        found = axvm_next_ram(vm, &from, &gpa, &len);
     }
-    if (load->ram_end == 0)
+    if (!found)
         return fail(vm, AXVM_ERR_RANGE, "load: the VM has no RAM to load into");
-    if (wanted > load->ram_base && wanted < load->ram_end)
-        load->ram_base = wanted;
+    load->ram_base = gpa;
+    do
+        load->ram_end = gpa + len;
+    while (axvm_next_ram(vm, &from, &gpa, &len) && gpa == load->ram_end);
     return AXVM_OK;
 }
 

@@ -19,9 +19,10 @@
  */
 int axvm_load_images(struct axvm *vm, uint64_t *entry, uint64_t *arg);
 
-/* Region @index of the VM in order of address, as it is now. False past the last. */
-bool axvm_region_get(struct axvm *vm, uint32_t index, struct axvm_region *out);
-/* Is it memory that a guest may use as its own: readable, writable, and not the firmware's? */
-bool axvm_region_is_guest_ram(const struct axvm *vm, const struct axvm_region *region);
+/*
+ * The guest's RAM, one piece after the other: what it can read and write, and what is not its firmware's. Start with *@from 0.
+ * False: there is none at or above *@from. Pieces of one region may come one by one.
+ */
+bool axvm_next_ram(struct axvm *vm, uint64_t *from, uint64_t *gpa, uint64_t *len);
 
 #endif

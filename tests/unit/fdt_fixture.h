@@ -79,7 +79,7 @@ static inline void fx_add_region(struct fdt_fixture *f, uint64_t gpa, uint64_t l
         .gpa = axvm_gpa(gpa),
         .len = len,
         .kind = kind,
-        .prot = prot,
+        .prot = prot != 0 ? prot : (uint32_t)AXVM_PROT_RWX,
     };
 }
 

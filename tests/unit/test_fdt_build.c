@@ -94,14 +94,16 @@ static void memory_nodes_are_what_the_guest_can_write(void **state)
 {
     static const uint32_t low[] = { 0, 0x40000000, 0, 0x08000000 };
     static const uint32_t high[] = { 8, 0, 2, 0 };
+    static const uint32_t before[] = { 0, 0x6ffff000, 0, 0x1000 };
+    static const uint32_t after[] = { 0, 0x70001000, 0, 0x1000 };
     struct fdt_fixture *f = *state;
     struct axvm_fdt_buf buf;
 
     fx_add_region(f, 0x50000000, 0x1000, AXVM_REGION_DEVICE, 0);
     fx_add_region(f, 0x60000000, 0x1000, AXVM_REGION_ALLOC, AXVM_PROT_READ | AXVM_PROT_EXEC);
-    fx_add_region(f, 0x70000000, 0x1000, AXVM_REGION_TOUCH, 0);
+    fx_add_region(f, 0x6ffff000, 0x3000, AXVM_REGION_TOUCH, 0);
     fx_add_region(f, UINT64_C(0x800000000), UINT64_C(0x200000000), AXVM_REGION_LINEAR, AXVM_PROT_RWX);
-    f->vm.firmware_gpa = 0x70000000;
+    f->vm.firmware_gpa = 0x70000000; /* in the middle of a region */
     f->vm.firmware_len = 0x1000;
     assert_int_equal(make(f, 0, &buf), AXVM_OK);
     assert_string_property(buf.data, "/memory@40000000", "device_type", "memory");
@@ -110,6 +112,8 @@ static void memory_nodes_are_what_the_guest_can_write(void **state)
     assert_true(fdt_path_offset(buf.data, "/memory@50000000") < 0);
     assert_true(fdt_path_offset(buf.data, "/memory@60000000") < 0);
     assert_true(fdt_path_offset(buf.data, "/memory@70000000") < 0);
+    assert_cells(buf.data, "/memory@6ffff000", "reg", before, 4);
+    assert_cells(buf.data, "/memory@70001000", "reg", after, 4);
     axvm_fdt_buf_free(&f->vm, &buf);
 }
 

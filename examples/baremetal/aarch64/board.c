@@ -265,6 +265,7 @@ const struct axvm_cpu_config *board_cpu_config(bool host_uses_guest_regs)
         .vtimer_intid = PPI_VIRTUAL_TIMER,
         .maintenance_intid = PPI_MAINTENANCE,
         .kick_sgi_plus_1 = SGI_KICK + 1,
+        .handle_irq = gic_handle_acknowledged,
     };
     static const struct axvm_cpu_config plain = { .aarch64 = &aarch64 };
     static const struct axvm_cpu_config careful = { .flags = AXVM_CPU_HOST_USES_GUEST_REGS, .aarch64 = &aarch64 };

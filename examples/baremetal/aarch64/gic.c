@@ -220,20 +220,35 @@ static bool dispatch(uint32_t irq)
     return false;
 }
 
-/* One interrupt; from vectors.S. */
-void gic_handle_irq(void)
+/* An interrupt that has been acknowledged. */
+static void handle(uint32_t irq)
 {
-    uint64_t irq = READ_SYSREG(ICC_IAR1_EL1);
-    bool guests;
-
-    DSB(sy);
-    if (irq >= FIRST_SPECIAL)
-        return;
     /* The library's own first, then ours. Those that were given to a guest stay active until the guest ends them. */
-    guests = !host_guest_irq((uint32_t)irq) && dispatch((uint32_t)irq);
+    bool guests = !host_guest_irq(irq) && dispatch(irq);
+
     WRITE_SYSREG(ICC_EOIR1_EL1, irq);
     if (!guests)
         WRITE_SYSREG(ICC_DIR_EL1, irq);
     ISB();
+}
+
+/* One interrupt; from vectors.S. */
+void gic_handle_irq(void)
+{
+    uint64_t irq = READ_SYSREG(ICC_IAR1_EL1);
+
+    DSB(sy);
+    if (irq >= FIRST_SPECIAL)
+        return;
+    handle((uint32_t)irq);
     host_irq_exit();
+}
+
+void gic_handle_acknowledged(void *ctx, uint32_t irq)
+{
+    (void)ctx;
+    handle(irq);
+    /* No thread may be switched here; the interrupt that this makes is taken where one may. */
+    if (cpu_self()->resched)
+        board_send_poke(cpu_self()->id);
 }

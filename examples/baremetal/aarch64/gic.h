@@ -18,6 +18,8 @@
 void gic_init(uint32_t uart_irq);
 /* The calling CPU's redistributor and CPU interface. */
 void gic_cpu_init(void);
+/* For struct axvm_aarch64_cpu_config: libaxvm has read @irq from ICC_IAR1_EL1. */
+void gic_handle_acknowledged(void *ctx, uint32_t irq);
 /* Shared interrupts go to the boot CPU. */
 bool gic_spi_enable(uint32_t irq, bool edge);
 void gic_spi_disable(uint32_t irq);

@@ -46,7 +46,7 @@ struct axvm_aspace {
     uint32_t hint;    /* index of the region found last */
     uint32_t last_id; /* of a tag */
     struct axvm_s2_geometry geo;
-    uint64_t *root;
+    _Atomic uint64_t *root; /* other CPUs' table walkers read it at any time */
     axvm_hpa_t root_hpa;
     uint64_t table_pages; /* how many the tables below the root use */
     struct axvm_piece_page *pieces; /* memory of AXVM_REGION_ALLOC: pieces.h */

@@ -12,10 +12,12 @@ struct axvm_free_page {
     uint64_t order;
 };
 
-/* A guest with its caches off must not see what the memory held before the HAL zeroed it. */
-static void publish(const struct axvm_hal *hal, axvm_hpa_t pa)
+void axvm_ram_publish(const struct axvm_hal *hal, void *va, uint64_t len)
 {
-    axvm_arch_ram_publish(hal->phys_to_virt(hal->ctx, pa), AXVM_PAGE_SIZE);
+    if (hal->cache_sync)
+        hal->cache_sync(hal->ctx, va, len);
+    else
+        axvm_arch_ram_publish(va, (size_t)len);
 }
 
 int axvm_page_cache_fill(struct axvm_page_cache *cache, const struct axvm_hal *hal, uint32_t want)
@@ -27,7 +29,7 @@ int axvm_page_cache_fill(struct axvm_page_cache *cache, const struct axvm_hal *h
     while (cache->count < want) {
         if (!hal->page_alloc(hal->ctx, 0, &pa))
             return AXVM_ERR_NOMEM;
-        publish(hal, pa);
+        axvm_ram_publish(hal, hal->phys_to_virt(hal->ctx, pa), AXVM_PAGE_SIZE);
         cache->pages[cache->count++] = pa.v;
     }
     return AXVM_OK;

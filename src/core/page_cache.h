@@ -14,6 +14,10 @@ struct axvm_page_cache {
     uint32_t count;
 };
 
+/* Zeroed memory of the HAL becomes RAM of a guest, which must not see what was there before, also with its caches off. No lock
+ * is held. */
+void axvm_ram_publish(const struct axvm_hal *hal, void *va, uint64_t len);
+
 /* Top up to @want (at most AXVM_PAGE_CACHE_MAX) pages through the HAL. AXVM_ERR_NOMEM leaves what there is. */
 int axvm_page_cache_fill(struct axvm_page_cache *cache, const struct axvm_hal *hal, uint32_t want);
 void axvm_page_cache_drain(struct axvm_page_cache *cache, const struct axvm_hal *hal);

@@ -83,8 +83,10 @@ static int generate(struct axvm *vm, struct axvm_fdt_boot *boot, struct axvm_fdt
     axvm_hpa_t hpa;
     int rc;
 
-    if (!vm->hal.page_alloc(vm->hal.ctx, 0, &hpa))
+    if (!vm->hal.page_alloc(vm->hal.ctx, 0, &hpa)) {
+        axvm_log(&vm->hal, AXVM_LOG_ERROR, "load: no memory for the device tree");
         return AXVM_ERR_NOMEM;
+    }
     closure = vm->hal.phys_to_virt(vm->hal.ctx, hpa);
     rc = axvm_fdt_closure_find(vm, closure);
     boot->closure = closure;

@@ -7,17 +7,16 @@
 #include "bits.h"
 #include "mem.h"
 
-/* What of [gpa, gpa + len) lies in one piece from its start, @va: NULL when that page has not been touched yet. */
+/* What of [gpa, gpa + len) is in the first page of it, and where the host sees that: NULL when it has not been touched yet. A
+ * page at a time, as pages side by side in physical memory need not be so in the host's. */
 static uint64_t next_piece(struct axvm *vm, uint64_t gpa, uint64_t len, void **va)
 {
     axvm_hpa_t hpa;
-    uint64_t piece;
 
     *va = NULL;
-    if (axvm_translate(vm, axvm_gpa(gpa), &hpa, &piece) != AXVM_OK || piece == 0)
-        return axvm_min(len, AXVM_PAGE_SIZE - gpa % AXVM_PAGE_SIZE);
-    *va = vm->hal.phys_to_virt(vm->hal.ctx, hpa);
-    return axvm_min(len, piece);
+    if (axvm_translate(vm, axvm_gpa(gpa), &hpa, NULL) == AXVM_OK)
+        *va = vm->hal.phys_to_virt(vm->hal.ctx, hpa);
+    return axvm_min(len, AXVM_PAGE_SIZE - gpa % AXVM_PAGE_SIZE);
 }
 
 static void sync_piece(struct axvm *vm, void *va, uint64_t len)

@@ -110,6 +110,13 @@ void axvm_arch_cache_sync(void *va, size_t len)
     fake_arch.cache_syncs++;
 }
 
+void axvm_arch_ram_publish(void *va, size_t len)
+{
+    (void)va;
+    (void)len;
+    fake_arch.publishes++;
+}
+
 /* ---- a VM ---- */
 
 int axvm_arch_vm_init(struct axvm *vm)

@@ -19,7 +19,7 @@ struct fake_arch {
     fake_guest_fn guest;    /* of vCPUs that have none of their own */
     void *guest_arg;
     /* what was seen */
-    _Atomic unsigned int s2_flushes, s2_syncs, tlb_flushes, cache_syncs;
+    _Atomic unsigned int s2_flushes, s2_syncs, tlb_flushes, cache_syncs, publishes;
     _Atomic uint64_t last_flush_gpa, last_flush_len;
 };
 extern struct fake_arch fake_arch;

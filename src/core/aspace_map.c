@@ -115,13 +115,36 @@ int axvm_map(struct axvm *vm, const struct axvm_region *region)
 
 /* ---- parts of what is mapped ---- */
 
-/* Make [gpa, gpa + len) begin and end at bounds of regions and of pages. @cache has 2 * AXVM_S2_SPLIT_TABLES pages. */
+/* Pages that isolate() and axvm_pieces_drop() may need: tables at both ends, and a list of pieces for a hole in one. */
+#define CUT_PAGES (2 * AXVM_S2_SPLIT_TABLES + 1)
+
+static bool is_allocated(const struct axvm_aspace *as, uint64_t gpa)
+{
+    uint32_t i = axvm_region_after(as, gpa);
+
+    return i < as->region_count && as->regions[i].gpa.v <= gpa && as->regions[i].kind == AXVM_REGION_ALLOC;
+}
+
+static uint32_t cut_pages(const struct axvm *vm, uint64_t gpa, uint64_t end)
+{
+    uint32_t pages = axvm_s2_split_tables(vm, gpa) + axvm_s2_split_tables(vm, end);
+
+    /* One piece may reach beyond both ends; also when there are bounds of regions, as axvm_protect() makes them anywhere. */
+    return pages + (gpa != 0 && is_allocated(&vm->as, gpa - 1) && is_allocated(&vm->as, end) ? 1 : 0);
+}
+
+/*
+ * Make [gpa, gpa + len) begin and end at bounds of regions and of pages. AXVM_ERR_AGAIN: that needs more pages than @cache has, but
+ * never more than CUT_PAGES. Nothing is changed unless it succeeds, and what follows it cannot fail.
+ */
 static int isolate(struct axvm *vm, struct axvm_page_cache *cache, uint64_t gpa, uint64_t len)
 {
     int rc;
 
     if (!axvm_region_covers(&vm->as, gpa, len))
         return AXVM_ERR_NOENT;
+    if (cache->count < cut_pages(vm, gpa, gpa + len))
+        return AXVM_ERR_AGAIN;
     rc = axvm_region_cut(&vm->as, gpa, gpa + len);
     if (rc != AXVM_OK)
         return rc;
@@ -153,6 +176,16 @@ static void going_region(struct axvm *vm, uint64_t gpa, struct axvm_region *out)
     axvm_unlock_irqrestore(&vm->as.lock, irqs);
 }
 
+static void finish_unmap(struct axvm *vm, struct axvm_page_cache *cache, uint64_t gpa, uint64_t end)
+{
+    struct axvm_region r;
+
+    for (; gpa < end; gpa = axvm_region_end(&r)) {
+        going_region(vm, gpa, &r);
+        axvm_aspace_empty(vm, &r, cache);
+    }
+}
+
 int axvm_unmap(struct axvm *vm, axvm_gpa_t gpa, uint64_t len)
 {
     struct axvm_page_cache cache;
@@ -161,18 +194,14 @@ int axvm_unmap(struct axvm *vm, axvm_gpa_t gpa, uint64_t len)
     if (!vm || !axvm_aspace_is_range(vm, gpa.v, len))
         return AXVM_ERR_INVAL;
     cache.count = 0;
-    /* With these, and a page for axvm_pieces_drop(), nothing can fail any more once it has begun. */
-    rc = axvm_page_cache_fill(&cache, &vm->hal, 2 * AXVM_S2_SPLIT_TABLES + 1);
-    if (rc == AXVM_OK)
-        rc = begin_unmap(vm, &cache, gpa.v, len);
-    if (rc == AXVM_OK) {
-        struct axvm_region r;
-
-        for (uint64_t at = gpa.v; at < gpa.v + len; at = axvm_region_end(&r)) {
-            going_region(vm, at, &r);
-            axvm_aspace_empty(vm, &r, &cache);
-        }
+    rc = begin_unmap(vm, &cache, gpa.v, len);
+    if (rc == AXVM_ERR_AGAIN) {
+        rc = axvm_page_cache_fill(&cache, &vm->hal, CUT_PAGES);
+        if (rc == AXVM_OK)
+            rc = begin_unmap(vm, &cache, gpa.v, len);
     }
+    if (rc == AXVM_OK)
+        finish_unmap(vm, &cache, gpa.v, gpa.v + len);
     axvm_page_cache_drain(&cache, &vm->hal);
     return rc;
 }
@@ -265,9 +294,12 @@ int axvm_protect(struct axvm *vm, axvm_gpa_t gpa, uint64_t len, uint32_t prot)
     if ((prot & AXVM_PROT_READ) == 0 || (prot & ~(uint32_t)AXVM_PROT_RWX) != 0)
         return AXVM_ERR_INVAL;
     cache.count = 0;
-    rc = axvm_page_cache_fill(&cache, &vm->hal, 2 * AXVM_S2_SPLIT_TABLES);
-    if (rc == AXVM_OK)
-        rc = begin_protect(vm, &cache, gpa.v, len, prot);
+    rc = begin_protect(vm, &cache, gpa.v, len, prot);
+    if (rc == AXVM_ERR_AGAIN) {
+        rc = axvm_page_cache_fill(&cache, &vm->hal, CUT_PAGES);
+        if (rc == AXVM_OK)
+            rc = begin_protect(vm, &cache, gpa.v, len, prot);
+    }
     if (rc == AXVM_OK)
         finish_protect(vm, gpa.v, gpa.v + len);
     axvm_page_cache_drain(&cache, &vm->hal);

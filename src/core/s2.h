@@ -69,7 +69,9 @@ uint64_t axvm_s2_unmap(struct axvm *vm, uint64_t gpa, uint64_t end, bool pages, 
 /* Set the permissions of what is mapped from @gpa on up to @end or the end of a table. Returns where it stopped. */
 uint64_t axvm_s2_protect(struct axvm *vm, uint64_t gpa, uint64_t end, uint32_t prot);
 
-/* See to it that no block crosses @gpa. @cache has AXVM_S2_SPLIT_TABLES pages. */
+/* How many tables the next needs. */
+unsigned int axvm_s2_split_tables(const struct axvm *vm, uint64_t gpa);
+/* See to it that no block crosses @gpa. @cache has the pages for it. */
 void axvm_s2_split(struct axvm *vm, struct axvm_page_cache *cache, uint64_t gpa);
 
 /* Turn tables around @gpa that map what one block could into that block, as long as it lies within [lo, hi). */

@@ -29,6 +29,18 @@ static void split_block(struct axvm *vm, struct axvm_page_cache *cache, axvm_s2_
     replace(vm, entry, axvm_s2f_table(table_hpa.v, format), axvm_align_down(gpa, axvm_s2_span(level)), level);
 }
 
+unsigned int axvm_s2_split_tables(const struct axvm *vm, uint64_t gpa)
+{
+    struct axvm_s2_leaf leaf;
+    unsigned int count = 0;
+
+    if (axvm_s2_walk(vm, gpa, &leaf)) {
+        for (int level = leaf.level; !axvm_is_aligned(gpa, axvm_s2_span(level)); level++)
+            count++;
+    }
+    return count;
+}
+
 void axvm_s2_split(struct axvm *vm, struct axvm_page_cache *cache, uint64_t gpa)
 {
     if (gpa >> vm->as.geo.gpa_bits != 0)

@@ -37,7 +37,8 @@ struct axvm_fp_regs {
 
 /* Debug registers as the guest sees them; on the hardware only while the guest has debugging enabled. */
 struct axvm_debug_regs {
-    uint64_t mdscr, osdlr, oslsr;
+    uint64_t mdscr, osdlr, claim;
+    uint64_t os_unlocked; /* 0: OSLSR_EL1.OSLK, as after a reset */
     uint64_t bvr[AXVM_MAX_BREAKPOINTS], bcr[AXVM_MAX_BREAKPOINTS];
     uint64_t wvr[AXVM_MAX_BREAKPOINTS], wcr[AXVM_MAX_BREAKPOINTS];
 };
@@ -101,6 +102,7 @@ struct axvm_arch_cpu {
     uint64_t pan, uao, dit, ssbs, tco; /* PSTATE */
     struct axvm_el0_regs el0;
     struct axvm_fp_regs fp;
+    struct axvm_debug_regs debug; /* while a guest's are loaded */
     void *sve; /* the host's SVE registers; NULL when this CPU has none */
 
     /* the host's, in registers that belong to guests while this CPU is enabled */
@@ -119,18 +121,20 @@ struct axvm_arch_cpu {
     uint64_t guest_vttbr; /* what VTTBR_EL2 holds for cpu->resident */
 };
 
-/* How the result of an emulated access gets into registers: by insn.c. */
+/* How the result of an emulated access gets into registers: axvm_insn_finish(). Register i has the elements from
+ * i * elems_per_reg on. */
 struct axvm_arch_mmio {
-    uint8_t reg[8];     /* of each element; 31 is XZR */
-    uint8_t reg_bytes;  /* 4: writes zero the upper half; 8 */
-    bool sign_extend;
-    bool fp;            /* reg[] are SIMD&FP registers; elements are 8-byte halves, see elems_per_reg */
+    uint8_t reg[2]; /* 31 is XZR */
     uint8_t elems_per_reg;
-    bool writeback;
+    uint8_t reg_bytes;  /* 4: a load zeroes the upper half of the register; 8 */
+    bool sign_extend;
+    bool fp;            /* reg[] are SIMD&FP registers */
+    bool writeback;     /* base_val goes to base_reg */
     uint8_t base_reg;   /* 31 is SP */
     uint64_t base_val;
-    bool excl_load, excl_store;
-    uint8_t status_reg; /* of a store-exclusive */
+    bool excl_load;     /* arms the emulated exclusive monitor */
+    bool excl_store;    /* writes status_reg; with count 0 it has failed, and nothing is stored */
+    uint8_t status_reg;
 };
 
 _Static_assert(offsetof(struct axvm_arch_vcpu, gpr) == VCPU_GPR, "entry.S and struct axvm_arch_vcpu disagree");

@@ -3,14 +3,8 @@
 #ifndef AXVM_AARCH64_RAISE_H
 #define AXVM_AARCH64_RAISE_H
 
+#include "esr.h"
 #include "vm_priv.h"
-
-/* Fault status codes, common to data and instruction aborts: Arm ARM, "ISS encoding for an exception from a Data Abort". */
-enum axvm_fsc {
-    FSC_SEA = 0x10,      /* synchronous external abort */
-    FSC_SEA_WALK0 = 0x14, /* the same on a translation table walk, level 0; + level */
-    FSC_EXCLUSIVE = 0x35, /* unsupported exclusive or atomic */
-};
 
 void axvm_raise_undef_live(struct axvm_vcpu *vcpu);
 /* @esr: the syndrome at EL2, which tells data from instruction aborts and reads from writes. */

@@ -57,6 +57,9 @@ struct axvm_device_ops {
     /** Add the device's node to the guest's device tree: @p fdt is open at the root node, in libfdt's sequential-write
      *  mode. Returns a libfdt error code. NULL: the device is not described. */
     int (*describe)(struct axvm_device *dev, void *fdt);
+    /** Bytes for the guest, of a character device: axvm_console_input(). Returns how many fitted. Any context. NULL: it takes
+     *  none. */
+    size_t (*receive)(struct axvm_device *dev, const uint8_t *buf, size_t len);
 };
 
 /** A device model embeds this as its first member, zeroes it, and fills in the part above the line. */
@@ -74,7 +77,7 @@ struct axvm_device {
 
 /**
  * Put a device on the VM's bus. Only before axvm_boot(). The memory of @p dev stays its owner's and must outlive the VM.
- * @retval AXVM_ERR_INVAL  a window is empty, wraps, or leaves its space; more than AXVM_DEVICE_MAX_WINDOWS
+ * @retval AXVM_ERR_INVAL  a window is empty, wraps, or leaves its space; more than AXVM_DEVICE_MAX_WINDOWS; no read or write
  * @retval AXVM_ERR_EXIST  a window overlaps another device or guest memory
  * @retval AXVM_ERR_STATE  the VM has been booted
  * @retval AXVM_ERR_NOSPC  the bus is full
@@ -84,11 +87,21 @@ int axvm_device_attach(struct axvm *vm, struct axvm_device *dev);
 /** First device on the bus, or the one after @p prev; NULL at the end. In order of attachment. */
 struct axvm_device *axvm_device_next(const struct axvm *vm, const struct axvm_device *prev);
 
+/** @p size bytes, zeroed, aligned to 16, that live as long as the VM: for devices that are made with it. Only before axvm_boot(),
+ *  from one thread. NULL when the HAL is out of memory. */
+void *axvm_device_alloc(struct axvm *vm, size_t size);
+
+/** The lock that core holds around the ops of a device that is not AXVM_DEVICE_SELF_LOCKED: for what else touches its state. A
+ *  self-locked one may use it as it likes. Interrupts are off in between; not within the ops that core calls with it held. */
+unsigned long axvm_device_lock(struct axvm_device *dev);
+void axvm_device_unlock(struct axvm_device *dev, unsigned long flags);
+
 /** An interrupt line from a device to its VM's interrupt controller. Zeroed: not connected, everything is ignored. */
 struct axvm_irq_line {
     struct axvm *vm;
     uint32_t irq;    /**< The controller's number: Arm INTID (SPI: 32..), PLIC source, x86 GSI. */
     uint32_t level;  /**< Last level set. */
+    uint32_t edge;   /**< Edge-triggered. */
 };
 
 /**
@@ -101,6 +114,12 @@ int axvm_irq_line_init(struct axvm_irq_line *line, struct axvm *vm, uint32_t irq
 void axvm_irq_line_set(struct axvm_irq_line *line, bool level);
 /** Raise and lower: one edge. */
 void axvm_irq_line_pulse(struct axvm_irq_line *line);
+/** Wake the vCPUs that lines of this VM were set for. Core does it after a device's ops, and axvm_irq_line_set() itself where
+ *  interrupts are on; so it is for a host that sets a line in an interrupt handler, or with the device's lock held (call it after
+ *  the unlock). Calls wake_vcpu(). */
+void axvm_irq_line_flush(struct axvm_irq_line *line);
+/** Cells of an "interrupts" property for the line, host byte order; returns how many of the 3 were filled. 0: not connected. */
+unsigned int axvm_irq_line_cells(const struct axvm_irq_line *line, uint32_t cells[3]);
 
 #ifdef __cplusplus
 }

@@ -118,7 +118,8 @@ struct axvm {
     struct axvm_device *console;
     uint64_t boot_entry, boot_arg;
     uint64_t firmware_gpa, firmware_len; /* memory that load.c mapped for a firmware image; 0: none. Not in the guest's tree */
-    uint64_t log_tokens, log_refill_ns; /* rate limit of guest-caused lines */
+    _Atomic uint64_t log_paid_ns;   /* rate limit of guest-caused lines: log.c */
+    _Atomic uint32_t log_suppressed;
     struct axvm_arch_vm arch;
     char name[32];
 };

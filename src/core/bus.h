@@ -32,6 +32,9 @@ bool axvm_bus_overlaps(const struct axvm_bus *bus, uint64_t base, uint64_t len);
  */
 int axvm_bus_access(const struct axvm_bus *bus, const struct axvm_bus_slot **hit, struct axvm_access *acc, bool write);
 
+/* Add a window; the caller has checked that it is free and that there is room. Invalidates pointers to slots. */
+void axvm_bus_insert(struct axvm_bus *bus, const struct axvm_bus_slot *slot);
+
 void axvm_bus_reset_devices(struct axvm *vm);
 void axvm_bus_destroy_devices(struct axvm *vm);
 

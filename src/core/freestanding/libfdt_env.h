@@ -3,12 +3,16 @@
 #ifndef LIBFDT_ENV_H
 #define LIBFDT_ENV_H
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "../mem.h"
+
+/* Of <limits.h>, which a cross compiler without a C library may not have. */
+#ifndef INT_MAX
+#define INT_MAX __INT_MAX__
+#endif
 
 /* Numbers of a device tree: big-endian. The attribute is for sparse(1), which libfdt's headers expect to be told of. */
 #define FDT_FORCE

@@ -8,6 +8,7 @@
 #include "insn.h"
 #include "raise.h"
 #include "skip.h"
+#include "switch.h"
 #include "sysreg.h"
 
 #define HPFAR_FIPA AXVM_BITS(43, 4) /* IPA [51:12] */
@@ -15,12 +16,11 @@
 #define PAR_PA AXVM_BITS(51, 12)
 
 /* Stage 1 of the guest for @va, as the CPU would translate it now. False when it faults: another vCPU changed the tables. */
-static bool translate(struct axvm_vcpu *vcpu, uint64_t va, uint64_t *gpa)
+static bool translate(uint64_t va, uint64_t *gpa)
 {
     uint64_t saved = axvm_sysreg_read(par_el1), par;
     bool el0 = (axvm_sysreg_read(spsr_el2) & PSR_MODE_MASK) == PSR_MODE_EL0T;
 
-    (void)vcpu;
     if (el0)
         __asm__ volatile("at s1e0r, %0" : : "r"(va) : "memory");
     else
@@ -35,10 +35,10 @@ static bool translate(struct axvm_vcpu *vcpu, uint64_t va, uint64_t *gpa)
 }
 
 /* HPFAR_EL2 does not hold the address of a permission fault, but of one on a stage-1 walk: Arm ARM, "HPFAR_EL2". */
-static bool fault_address(struct axvm_vcpu *vcpu, uint64_t esr, uint64_t far, uint64_t *gpa)
+static bool fault_address(uint64_t esr, uint64_t far, uint64_t *gpa)
 {
     if (axvm_esr_is_permission(esr) && !(esr & ESR_ABT_S1PTW))
-        return translate(vcpu, far, gpa);
+        return translate(far, gpa);
     *gpa = axvm_field(axvm_sysreg_read(hpfar_el2), HPFAR_FIPA) << 12 | (far & (AXVM_PAGE_SIZE - 1));
     return true;
 }
@@ -68,15 +68,15 @@ static uint64_t leave_for_memory(struct axvm_vcpu *vcpu, uint64_t esr, uint64_t 
 /* The syndrome does not describe the access: read the instruction. */
 static uint64_t decode_and_leave(struct axvm_vcpu *vcpu, uint64_t esr, uint64_t far, uint64_t gpa)
 {
-    struct axvm_insn_regs regs = { .gpr = vcpu->arch.gpr, .fp = NULL };
     uint64_t pc = axvm_sysreg_read(elr_el2), pstate = axvm_sysreg_read(spsr_el2), pc_gpa;
+    struct axvm_insn_regs regs = { .gpr = vcpu->arch.gpr, .pc = pc };
     struct axvm_mmio *mmio = &vcpu->trap.mmio;
     uint32_t insn;
 
     if (pstate & PSR_M4_AARCH32)
         return refuse(vcpu, esr, far);
     /* Another vCPU may change tables and code under our hands: what cannot be fetched now is tried again by the guest. */
-    if (!translate(vcpu, pc, &pc_gpa))
+    if (!translate(pc, &pc_gpa))
         return AXVM_TRAP_RESUME;
     if (axvm_aspace_read(vcpu->vm, axvm_gpa(pc_gpa), &insn, sizeof(insn)) != AXVM_OK)
         return refuse(vcpu, esr, far);
@@ -88,12 +88,12 @@ static uint64_t decode_and_leave(struct axvm_vcpu *vcpu, uint64_t esr, uint64_t 
         axvm_fp_save_regs(&vcpu->arch.fp);
         regs.fp = &vcpu->arch.fp;
     }
-    if (axvm_insn_decode_ldst(insn, &regs, far, mmio) != AXVM_OK)
+    /* A store where a load had trapped: replaced, and stage 1 may not allow it. */
+    if (axvm_insn_decode_ldst(insn, &regs, far, mmio) != AXVM_OK || mmio->write != ((esr & ESR_ABT_WNR) != 0))
         return refuse(vcpu, esr, far);
-    /* The decoder gives the first byte of the access, as a virtual address; the fault may be on a later one. */
-    if (mmio->addr > far || (mmio->addr ^ far) >= AXVM_PAGE_SIZE)
-        return refuse(vcpu, esr, far);
+    /* The decoder gives the first byte of the access, as a virtual address; the fault may be on a later one of that page. */
     mmio->addr = gpa - (far - mmio->addr);
+    axvm_insn_check_exclusive(&vcpu->arch, mmio);
     vcpu->arch.esr = esr;
     vcpu->arch.far = far;
     return AXVM_TRAP_MMIO;
@@ -177,7 +177,7 @@ uint64_t axvm_exit_dabt(struct axvm_vcpu *vcpu, uint64_t esr)
         axvm_raise_abort_live(vcpu, esr, far, (enum axvm_fsc)axvm_field(esr, ESR_ABT_FSC));
         return AXVM_TRAP_RESUME;
     }
-    if (!fault_address(vcpu, esr, far, &gpa))
+    if (!fault_address(esr, far, &gpa))
         return AXVM_TRAP_RESUME;
     if ((esr & (ESR_ABT_ISV | ESR_ABT_S1PTW)) == ESR_ABT_ISV && !axvm_esr_is_permission(esr)) {
         if (fast_device(vcpu, esr, gpa, &rc))
@@ -198,7 +198,7 @@ uint64_t axvm_exit_iabt(struct axvm_vcpu *vcpu, uint64_t esr)
 
     if (!axvm_esr_is_stage2(esr))
         return refuse(vcpu, esr, far);
-    if (!fault_address(vcpu, esr, far, &gpa))
+    if (!fault_address(esr, far, &gpa))
         return AXVM_TRAP_RESUME;
     axvm_stat_inc(vcpu, AXVM_STAT_FAULT);
     rc = axvm_aspace_fault(vcpu->vm, &vcpu->pages, axvm_gpa(gpa), prot);

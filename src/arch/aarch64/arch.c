@@ -8,6 +8,8 @@
 #include "el2.h"
 #include "exit.h"
 #include "idregs.h"
+#include "mem.h"
+#include "s2_hw.h"
 #include "switch.h"
 #include "sysreg.h"
 #include "timer.h"
@@ -174,7 +176,7 @@ static uint64_t guest_hcr(const struct axvm_vcpu *vcpu)
 
     if (vcpu->vm->flags & AXVM_VM_YIELD_ON_SPIN)
         hcr |= HCR_TWE;
-    return hcr | (axvm_sysreg_read(hcr_el2) & HCR_E2H);
+    return hcr | axvm_s2_hcr(&vcpu->vm->as.geo) | (axvm_sysreg_read(hcr_el2) & HCR_E2H);
 }
 
 /* SCTLR_EL1 after reset: RES1 bits of Armv8.0 (LSMAOE, nTLSMD, SPAN, EIS, TSCXT, EOS), MMU and caches off. */

@@ -13,7 +13,11 @@
 #include "switch.h"
 #include "sysreg.h"
 #include "sysreg_trap.h"
+#include "timer.h"
 #include "vgic.h"
+
+#define INTID_SPECIAL 1020u /* 1020..1023: there is no interrupt */
+#define INTID_LPI 8192u
 
 static uint64_t exit_hypercall(struct axvm_vcpu *vcpu, uint64_t esr)
 {
@@ -74,6 +78,16 @@ static uint64_t exit_sysreg(struct axvm_vcpu *vcpu, uint64_t esr)
     return undefined(vcpu);
 }
 
+/* A coprocessor access of AArch32 code at EL0. */
+static uint64_t exit_cp15(struct axvm_vcpu *vcpu, uint64_t esr)
+{
+    axvm_stat_inc(vcpu, AXVM_STAT_SYSREG);
+    if (axvm_cp15_access(vcpu, esr, axvm_sysreg_read(spsr_el2)) != AXVM_SYSREG_DONE)
+        return undefined(vcpu);
+    axvm_skip_live(esr);
+    return AXVM_TRAP_RESUME;
+}
+
 /* WFI, WFE and their timeout forms, at any EL and in AArch32. */
 static uint64_t exit_wfx(struct axvm_vcpu *vcpu, uint64_t esr)
 {
@@ -109,8 +123,15 @@ uint64_t axvm_exit_sync(struct axvm_vcpu *vcpu, uint64_t esr)
         return axvm_exit_iabt(vcpu, esr);
     case ESR_EC_SMC64:
         return exit_smc(vcpu, esr);
+    case ESR_EC_CP15_32:
+    case ESR_EC_CP15_64:
+    case ESR_EC_CP14_32:
+    case ESR_EC_CP14_LDST:
+    case ESR_EC_CP14_64:
+    case ESR_EC_VMRS:
+        return exit_cp15(vcpu, esr);
     default:
-        /* AArch32 coprocessor accesses of EL0, and what the ID registers say this CPU has not: SVE, SME, PAC, ... */
+        /* What the ID registers say this CPU has not: SVE, SME, PAC, ... */
         axvm_stat_inc(vcpu, AXVM_STAT_OTHER);
         return undefined(vcpu);
     }

@@ -5,6 +5,7 @@
 #include "arch.h"
 #include "el2.h"
 #include "insn.h"
+#include "mem.h"
 #include "psci.h"
 #include "raise.h"
 #include "skip.h"

@@ -11,8 +11,6 @@
 #include "sysreg.h"
 
 /* fp_regs.S */
-void axvm_fp_save_regs(struct axvm_fp_regs *fp);
-void axvm_fp_load_regs(const struct axvm_fp_regs *fp);
 void axvm_sve_save_regs(void *area, uint64_t vl_bytes);
 void axvm_sve_load_regs(const void *area, uint64_t vl_bytes);
 uint64_t axvm_sve_vl(void);

@@ -19,6 +19,9 @@ void axvm_el1_load(const struct axvm_el1_regs *r, bool vhe);
 /* FP/SIMD; fp.c. The first use after an entry traps to EL2, and then the host's registers make room. */
 void axvm_fp_load(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu);
 void axvm_fp_put(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu);
+/* fp_regs.S; FP is not trapped. */
+void axvm_fp_save_regs(struct axvm_fp_regs *fp);
+void axvm_fp_load_regs(const struct axvm_fp_regs *fp);
 /* Room for the host's SVE state, if the CPU has SVE. */
 int axvm_fp_cpu_init(struct axvm_cpu *cpu);
 void axvm_fp_cpu_fini(struct axvm_cpu *cpu);

@@ -615,6 +615,19 @@ static void misaligned_or_missing_tree_is_refused(void **state)
     assert_int_equal(axvm_config_from_fdt(&f->hal, NULL, size, 0, &f->b, &f->err), AXVM_ERR_FORMAT);
 }
 
+/* Found by fuzzing: libfdt 1.6 does not survive the root's name in these. */
+static void tree_of_an_old_version_is_refused(void **state)
+{
+    struct fixture *f = *state;
+
+    full_tree(f);
+    for (uint32_t version = 1; version < 17; version++) {
+        fdt_set_version(f->fdt, version);
+        fdt_set_last_comp_version(f->fdt, version < 16 ? version : 16);
+        assert_int_equal(read_vm(f, 0), AXVM_ERR_FORMAT);
+    }
+}
+
 static void randomly_changed_tree_is_survived(void **state)
 {
     struct fixture *f = *state;
@@ -655,6 +668,7 @@ int main(void)
         TEST(alias_that_names_itself_is_survived),
         TEST(tree_truncated_at_every_byte_is_refused),
         TEST(misaligned_or_missing_tree_is_refused),
+        TEST(tree_of_an_old_version_is_refused),
         TEST(randomly_changed_tree_is_survived),
     };
 

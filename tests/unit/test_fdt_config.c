@@ -347,6 +347,11 @@ static void wrapping_module(struct axvm_fdt_writer *w)
     add_module(w, "multiboot,ramdisk", UINT64_MAX - 1, 3);
 }
 
+static void endless_module(struct axvm_fdt_writer *w)
+{
+    add_module(w, "multiboot,ramdisk", HOST_RAM, UINT64_MAX);
+}
+
 static void unreachable_module(struct axvm_fdt_writer *w)
 {
     add_module(w, "multiboot,ramdisk", 0x1000, 3);
@@ -387,6 +392,7 @@ static void malformed_properties_are_refused_by_name(void **state)
         { second_kernel, "compatible" },
         { empty_module, "reg" },
         { wrapping_module, "reg" },
+        { endless_module, "reg" },
         { unreachable_module, "reg" },
         { unterminated_passthrough, "axvm,passthrough" },
         { absent_passthrough, "axvm,passthrough" },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Coprocessor accesses of AArch32 programs: the physical timer, and undefined for all else. hostile-guest.md rows 53, A4, A5. */
+/* Coprocessor accesses of AArch32 programs: the physical timer, undefined for all else. hostile-guest.md rows 53, A4, A5. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

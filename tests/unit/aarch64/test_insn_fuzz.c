@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * insn.c against a second decoder, which works in another way: it reads the encoding diagrams of the Arm ARM, one letter a bit, and
- * knows nothing of masks. hostile-guest.md rows 3 and 4.
+ * insn.c against a second decoder, which works in another way: it reads the encoding diagrams of the Arm ARM, one letter a bit,
+ * and knows nothing of masks. hostile-guest.md rows 3 and 4.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +19,11 @@
  * z size, v SIMD&FP, o opc, i immediate, n Rn, t Rt, u Rt2, s Rs, m Rm, k option, x shift, l load, q opc of a pair or literal,
  * . either
  */
-enum shape { OFFSET, POST, PRE, UNSIGNED, REGISTER, LITERAL, PAIR, PAIR_NA, PAIR_POST, PAIR_PRE, STXR, LDXR, STORE_ORD, LOAD_ORD };
+enum shape {
+    OFFSET, POST, PRE, UNSIGNED, REGISTER, LITERAL,
+    PAIR, PAIR_NA, PAIR_POST, PAIR_PRE,
+    STXR, LDXR, STORE_ORD, LOAD_ORD,
+};
 
 static const struct {
     const char *bits;

@@ -9,8 +9,6 @@
 
 #define CNT(crm, op2) AXVM_AARCH64_SYSREG(3, 3, 14, crm, op2)
 #define CNTPCT_EL0 CNT(0, 1)
-#define CNTP_TVAL_EL0 CNT(2, 0)
-#define CNTP_CTL_EL0 CNT(2, 1)
 #define CNTP_CVAL_EL0 CNT(2, 2)
 
 #define PSR_N AXVM_BIT(31)

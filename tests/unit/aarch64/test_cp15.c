@@ -45,6 +45,8 @@ static void the_timers_64_bit_registers_are_pairs(void **state)
     world.timer[AXVM_PTIMER_COUNT] = UINT64_C(0x0123456789abcdef);
     assert_int_equal(axvm_cp15_access(&world.vcpu, MRRC(0, 14, 2, 3) | ALWAYS, USR32), AXVM_SYSREG_DONE);
     assert_true(gpr[2] == 0x89abcdef && gpr[3] == 0x01234567);
+    assert_int_equal(axvm_cp15_access(&world.vcpu, MRRC(0, 14, 0, 14) | ALWAYS, USR32), AXVM_SYSREG_DONE);
+    assert_true(gpr[0] == 0x89abcdef && gpr[14] == 0x01234567);
     gpr[4] = UINT64_C(0xffffffff11111111);
     gpr[5] = UINT64_C(0xffffffff22222222);
     assert_int_equal(axvm_cp15_access(&world.vcpu, MCRR(2, 14, 4, 5) | ALWAYS, USR32), AXVM_SYSREG_DONE);
@@ -87,8 +89,19 @@ static void an_instruction_whose_condition_fails_does_nothing(void **state)
 static void outside_an_it_block_there_is_no_condition(void **state)
 {
     (void)state;
+    assert_int_equal(axvm_cp15_access(&world.vcpu, MRC(0, 14, 2, 1, 3) | ESR_CV | ESR_COND, USR32), AXVM_SYSREG_DONE);
+    assert_int_equal(world.timer_reads, 1);
+    world.timer_reads = 0;
     assert_int_equal(axvm_cp15_access(&world.vcpu, MRC(0, 14, 2, 1, 3), USR32 | 0x20), AXVM_SYSREG_DONE);
     assert_int_equal(world.timer_reads, 1);
+}
+
+/* ITSTATE 0b00000001: the first of four instructions on EQ. Its upper six bits are all zero. */
+static void the_first_of_four_on_equal_has_a_condition(void **state)
+{
+    (void)state;
+    assert_int_equal(axvm_cp15_access(&world.vcpu, MRC(0, 14, 2, 1, 3), USR32 | 0x20 | 1u << 25), AXVM_SYSREG_DONE);
+    assert_int_equal(world.timer_reads, 0);
 }
 
 /* Every syndrome of these classes: the program counter as a register, too. */
@@ -134,6 +147,7 @@ int main(void)
         cmocka_unit_test_setup(the_counter_cannot_be_written, sysreg_world_setup),
         cmocka_unit_test_setup(an_instruction_whose_condition_fails_does_nothing, sysreg_world_setup),
         cmocka_unit_test_setup(outside_an_it_block_there_is_no_condition, sysreg_world_setup),
+        cmocka_unit_test_setup(the_first_of_four_on_equal_has_a_condition, sysreg_world_setup),
         cmocka_unit_test_setup(everything_else_is_undefined_and_changes_nothing, sysreg_world_setup),
         cmocka_unit_test_setup(registers_beyond_r14_are_undefined, sysreg_world_setup),
     };

@@ -52,6 +52,7 @@ static void the_vector_follows_from_where_the_exception_comes(void **state)
     for (unsigned int i = 0; i < AXVM_ARRAY_LEN(t); i++) {
         setup(state);
         v.pstate = t[i].pstate;
+        v.el1.vbar |= 0x7ff; /* RES0, but a CPU may keep them */
         axvm_inject_undef(&v, &vm);
         assert_true(v.pc == VBAR + t[i].vector);
         assert_true(v.el1.elr == PC);

@@ -113,6 +113,16 @@ static void claim_tags_are_set_and_cleared_apart(void **state)
     assert_int_equal(rd(CLAIMSET), 0xff);
 }
 
+static void nobody_debugs_from_outside(void **state)
+{
+    (void)state;
+    assert_int_equal(rd(REG(0, 7, 14, 6)), 0xa); /* DBGAUTHSTATUS_EL1: implemented, disabled */
+    assert_int_equal(rd(REG(0, 1, 0, 0)), 0);    /* MDRAR_EL1: no ROM table */
+    assert_int_equal(rd(REG(3, 0, 1, 0)), 0);    /* MDCCSR_EL0: the channel is empty, and not full */
+    wr(REG(3, 0, 4, 0), UINT64_MAX);             /* DBGDTR_EL0 */
+    assert_int_equal(rd(REG(3, 0, 4, 0)), 0);
+}
+
 static void mdscr_keeps_what_a_guest_may_set(void **state)
 {
     (void)state;
@@ -179,6 +189,7 @@ int main(void)
         cmocka_unit_test_setup(the_os_lock_is_held_after_a_reset_and_follows_oslar, sysreg_world_setup),
         cmocka_unit_test_setup(the_double_lock_is_there_only_if_the_cpu_has_it, sysreg_world_setup),
         cmocka_unit_test_setup(claim_tags_are_set_and_cleared_apart, sysreg_world_setup),
+        cmocka_unit_test_setup(nobody_debugs_from_outside, sysreg_world_setup),
         cmocka_unit_test_setup(mdscr_keeps_what_a_guest_may_set, sysreg_world_setup),
         cmocka_unit_test_setup(the_hardware_is_left_alone_until_debugging_is_enabled, sysreg_world_setup),
         cmocka_unit_test_setup(a_change_while_debugging_reaches_the_hardware, sysreg_world_setup),

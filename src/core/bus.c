@@ -100,6 +100,8 @@ int axvm_bus_access(const struct axvm_bus *bus, const struct axvm_bus_slot **hit
     dev = slot->dev;
     if (!acc->may_call_host && !(dev->flags & AXVM_DEVICE_FAST))
         return AXVM_ERR_AGAIN;
+    /* Devices use it as an index. */
+    acc->off = axvm_nospec(acc->off - slot->base, slot->len);
     rc = dev->flags & AXVM_DEVICE_SELF_LOCKED ? axvm_bus_call(slot, acc, write) : call_locked(slot, acc, write);
     if (rc == AXVM_OK)
         return AXVM_OK;

@@ -156,7 +156,7 @@ static bool try_device(struct axvm_vcpu *vcpu, uint64_t esr, uint64_t far, uint6
         if (!mmio->write && mmio->arch.reg[0] != 31)
             vcpu->arch.gpr[mmio->arch.reg[0]] = axvm_esr_load_value(esr, mmio->val[0]);
         axvm_skip_live(esr);
-        *result = axvm_wake_needed(vcpu->vm) ? AXVM_TRAP_REQUEST : AXVM_TRAP_RESUME;
+        *result = axvm_wake_trap(vcpu->vm);
         return true;
     }
     vcpu->arch.esr = esr;

@@ -36,7 +36,7 @@ static NOINLINE uint64_t exit_hypercall(struct axvm_vcpu *vcpu, uint64_t esr)
 /* A trapped SMC, unlike HVC, has not been stepped over. */
 static uint64_t exit_smc(struct axvm_vcpu *vcpu, uint64_t esr)
 {
-    axvm_sysreg_write(elr_el2, axvm_sysreg_read(elr_el2) + 4);
+    axvm_skip_a64_live(vcpu);
     return exit_hypercall(vcpu, esr);
 }
 
@@ -61,8 +61,8 @@ static uint64_t sysreg_on_bus(struct axvm_vcpu *vcpu, uint64_t enc, bool write, 
 
 static uint64_t sysreg_done(struct axvm_vcpu *vcpu)
 {
-    axvm_sysreg_write(elr_el2, axvm_sysreg_read(elr_el2) + 4);
-    return axvm_wake_needed(vcpu->vm) ? AXVM_TRAP_REQUEST : AXVM_TRAP_RESUME;
+    axvm_skip_a64_live(vcpu);
+    return axvm_wake_trap(vcpu->vm);
 }
 
 static NOINLINE uint64_t exit_any_sysreg(struct axvm_vcpu *vcpu, uint64_t esr)
@@ -106,7 +106,7 @@ static NOINLINE uint64_t exit_sysreg(struct axvm_vcpu *vcpu, uint64_t esr)
     if ((esr & ((ESR_SYS_REGISTER & ~(ESR_SYS_CRM | ESR_SYS_OP2)) | ESR_SYS_READ)) == ESR_ID_READ && reg != 31 &&
         (esr & axvm_put_field(ESR_SYS_CRM, 8)) == 0) {
         vcpu->arch.gpr[reg] = vcpu->vm->arch.id_regs[axvm_field(esr, ESR_SYS_CRM) << 3 | axvm_field(esr, ESR_SYS_OP2)];
-        axvm_sysreg_write(elr_el2, axvm_sysreg_read(elr_el2) + 4);
+        axvm_skip_a64_live(vcpu);
         return AXVM_TRAP_RESUME;
     }
     return exit_any_sysreg(vcpu, esr);
@@ -189,7 +189,7 @@ static uint64_t exit_kick(struct axvm_vcpu *vcpu)
         return AXVM_TRAP_REQUEST;
     if (atomic_fetch_and(&vcpu->requests, ~AXVM_REQ_IRQ) & AXVM_REQ_IRQ)
         axvm_vgic_refresh(vcpu);
-    return axvm_wake_needed(vcpu->vm) ? AXVM_TRAP_REQUEST : AXVM_TRAP_RESUME;
+    return axvm_wake_trap(vcpu->vm);
 }
 
 /* We have acknowledged an interrupt that is no guest's: the host handles it as soon as its state is back. */
@@ -214,7 +214,7 @@ uint64_t axvm_exit_irq(struct axvm_vcpu *vcpu, uint64_t esr)
         /* Level-triggered, and its causes are in the list registers. */
         axvm_stat_inc(vcpu, AXVM_STAT_GUEST_IRQ);
         axvm_vgic_refresh(vcpu);
-        return axvm_wake_needed(vcpu->vm) ? AXVM_TRAP_REQUEST : AXVM_TRAP_RESUME;
+        return axvm_wake_trap(vcpu->vm);
     }
     if (next != h->vtimer_intid && next != h->kick_intid)
         return AXVM_TRAP_HOST_IRQ;

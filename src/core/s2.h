@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Stage-2 tables: radix trees of 512 entries of 8 bytes, each of which is empty, names a table of the next level, or maps a page
- * or block. What the bits of an entry mean is the backend's s2_format.h:
+ * Stage-2 tables: radix trees of 512 entries of 8 bytes, each of which is empty, names a table of the next level, or maps a
+ * page or block. What the bits of an entry mean is the backend's s2_format.h:
  *
  *   bool     axvm_s2f_valid(uint64_t e, unsigned int format)             the hardware would use it
  *   bool     axvm_s2f_is_table(uint64_t e, int level, unsigned int format)   for a valid entry; false: it maps memory
@@ -13,10 +13,10 @@
  *
  * 0 is not valid in any of them. @format is struct axvm_s2_geometry.format.
  *
- * CPUs walk the tables while they change, so every change is one of: an entry that was not valid becomes valid; a leaf gets other
- * permissions; or break before make: the entry is made invalid, no CPU has it cached any more, then the new one is written. A
- * page or table is given back only when no CPU can have it cached. A CPU that faults on an entry in between waits for as.lock
- * and then finds it valid.
+ * CPUs walk the tables while they change, so every change is one of: an entry that was not valid becomes valid; a leaf gets
+ * other permissions; or break before make: the entry is made invalid, no CPU has it cached any more, then the new one is
+ * written. A page or table is given back only when no CPU can have it cached. A CPU that faults on an entry in between waits
+ * for as.lock and then finds it valid.
  *
  * Everywhere: as.lock is held, and the invariant of aspace.h holds that a block lies within one region.
  */

@@ -236,6 +236,28 @@ static void mmio_write_with_no_device_and_no_answer_is_refused(void **state)
     stop(vm);
 }
 
+static int register_read(struct axvm_device *dev, struct axvm_access *acc)
+{
+    (void)dev;
+    acc->val = UINT64_C(0x0123456789abcdef) + acc->off;
+    return AXVM_OK;
+}
+
+static void neighbouring_system_registers_are_whole_registers(void **state)
+{
+    static const struct axvm_device_ops ops = { .name = "registers", .read = register_read, .write = ram_write };
+    struct axvm *vm = fake_vm(*state, 1);
+    struct axvm_device dev = { .ops = &ops, .window_count = 1, .windows = { { AXVM_BUS_SYSREG, 0xc700, 2 } } };
+    struct axvm_mmio mmio = { .addr = 0xc701, .size = 8, .count = 1, .space = AXVM_BUS_SYSREG };
+
+    assert_int_equal(axvm_device_attach(vm, &dev), 0);
+    assert_int_equal(axvm_core_mmio(vm->vcpus[0], &mmio, true), AXVM_OK);
+    assert_true(mmio.val[0] == UINT64_C(0x0123456789abcdf0));
+    mmio.addr = 0xc702;
+    assert_int_equal(axvm_core_mmio(vm->vcpus[0], &mmio, true), AXVM_ERR_NOENT);
+    assert_int_equal(axvm_destroy(vm), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +270,7 @@ int main(void)
         FAKE_TEST(a_refused_access_is_the_guests_own_problem),
         FAKE_TEST(mmio_read_with_no_device_exits_to_host_and_takes_its_answer),
         FAKE_TEST(mmio_write_with_no_device_and_no_answer_is_refused),
+        FAKE_TEST(neighbouring_system_registers_are_whole_registers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,8 +78,7 @@ static uint64_t apply_orders(struct axvm_vgic_bank *b, uint32_t bit, uint64_t lr
 /* May it be signalled to this vCPU when it is pending? */
 static bool deliverable(struct axvm_vcpu *vcpu, const struct axvm_vgic_bank *b, uint32_t intid)
 {
-    return (b->enabled & axvm_vgic_groups(&vcpu->vm->arch.vgic, b) & axvm_vgic_bit(intid)) &&
-           axvm_vgic_target(vcpu, intid) == vcpu;
+    return (b->live & axvm_vgic_bit(intid)) && axvm_vgic_target(vcpu, intid) == vcpu;
 }
 
 /* Disabled, routed away, or the line has fallen: not pending here any more. */
@@ -175,7 +174,7 @@ void axvm_vgic_settle_all(struct axvm_vcpu *vcpu)
     for (uint32_t used = c->used; used != 0; used &= used - 1)
         axvm_vgic_settle(vcpu, axvm_ctz64(used));
     axvm_vgic_complete_private(vcpu, c->bank.hw & ~(c->bank.latch | c->bank.active | c->bank.in_lr));
-    c->sync = false;
+    c->sync = 0;
     if (c->rwp & AXVM_VGIC_RWP_DIST)
         vcpu->vm->arch.vgic.rwp_count--;
     c->rwp = 0;

@@ -94,7 +94,11 @@ static void insert(struct axvm *vm, struct axvm_device *dev)
     for (uint32_t i = 0; i < dev->window_count; i++) {
         const struct axvm_window *w = &dev->windows[i];
         const struct axvm_bus_slot slot = {
-            .base = w->base, .len = w->len, .dev = dev, .window = i, .fast_len = (dev->flags & fast) == fast && w->len >= 8 ? w->len - 7 : 0,
+            .base = w->base,
+            .len = w->len,
+            .dev = dev,
+            .window = i,
+            .fast_len = (dev->flags & fast) == fast && w->len >= 8 ? w->len - 7 : 0,
         };
 
         axvm_bus_insert(&vm->bus[w->space], &slot);

@@ -103,11 +103,7 @@ static void insert(struct axvm *vm, struct axvm_device *dev)
 
         axvm_bus_insert(&vm->bus[w->space], &slot);
     }
-    /* The vCPUs' shortcuts point to slots that have moved: possible after a reset. */
-    for (uint32_t id = 0; id < vm->vcpu_count; id++) {
-        for (unsigned int space = 0; space < AXVM_BUS_SPACES; space++)
-            vm->vcpus[id]->hit[space] = &axvm_bus_no_slot;
-    }
+    /* The vCPUs' shortcuts may now name another slot of the same array: they are hints, checked at each use. */
     dev->vm = vm;
     dev->next = NULL;
     if (vm->last_device)

@@ -239,10 +239,16 @@ static void a_refused_config_is_logged_with_its_field(void **state)
 static void a_vm_keeps_its_own_copy_of_the_config(void **state)
 {
     struct fake_hal *hal = *state;
-    char name[] = "short-lived", line[] = "console=none", dev[] = "rtc";
+    char name[] = "short-lived", line[] = "console=none", dev[] = "rtc", path[] = "/soc/rtc";
     struct axvm_vcpu_config vcpus[2] = { { 1 }, { 1 } };
     struct axvm_region regions[1] = { { .gpa = { 0x40000000 }, .len = MIB(2), .kind = AXVM_REGION_TOUCH } };
-    struct axvm_passthrough pass[1] = { { .name = dev, .base_gpa = { 0xb000000 }, .base_hpa = { 0xc000000 }, .len = 0x1000 } };
+    struct axvm_passthrough pass[1] = { { .name = dev,
+                                          .base_gpa = { 0xb000000 },
+                                          .base_hpa = { 0xc000000 },
+                                          .len = 0x1000,
+                                          .fdt = path,
+                                          .fdt_size = sizeof(path),
+                                          .fdt_path = path } };
     struct axvm_emu_device uarts[1] = { { .type = AXVM_EMU_PL011 } };
     struct axvm_config cfg = {
         .id = 3,
@@ -262,6 +268,7 @@ static void a_vm_keeps_its_own_copy_of_the_config(void **state)
     memset(name, '?', sizeof(name));
     memset(line, '?', sizeof(line));
     memset(dev, '?', sizeof(dev));
+    memset(path, '?', sizeof(path));
     memset(vcpus, 0xff, sizeof(vcpus));
     memset(regions, 0xff, sizeof(regions));
     memset(pass, 0xff, sizeof(pass));
@@ -273,6 +280,7 @@ static void a_vm_keeps_its_own_copy_of_the_config(void **state)
     assert_int_equal(vm->cfg.vcpus[1].pcpu_mask, 1);
     assert_int_equal(vm->cfg.regions[0].len, MIB(2));
     assert_string_equal(vm->cfg.passthrough[0].name, "rtc");
+    assert_string_equal(vm->cfg.passthrough[0].fdt_path, "/soc/rtc");
     assert_string_equal(vm->cfg.image.cmdline, "console=none");
     assert_int_equal(vm->cfg.devices[0].base, 0x9000000);
     assert_int_equal(vm->cfg.devices[0].irq, 33);

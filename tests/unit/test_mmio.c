@@ -11,7 +11,7 @@
 #define BASE 0x1000u
 #define LEN 0x40u
 
-/* 64 bytes of memory; reading byte 0x30 and up is refused. */
+/* 64 bytes of memory; of which the eight from 0x30 on are refused. */
 struct ram_device {
     struct axvm_device dev;
     uint8_t bytes[LEN];
@@ -23,7 +23,7 @@ static int ram_read(struct axvm_device *dev, struct axvm_access *acc)
     struct ram_device *ram = (struct ram_device *)dev;
 
     ram->accesses++;
-    if (acc->off >= 0x30)
+    if (acc->off >= 0x30 && acc->off < 0x38)
         return AXVM_ERR_GUEST;
     memcpy(&acc->val, &ram->bytes[acc->off], acc->size);
     return AXVM_OK;
@@ -34,7 +34,7 @@ static int ram_write(struct axvm_device *dev, struct axvm_access *acc)
     struct ram_device *ram = (struct ram_device *)dev;
 
     ram->accesses++;
-    if (acc->off >= 0x30)
+    if (acc->off >= 0x30 && acc->off < 0x38)
         return AXVM_ERR_GUEST;
     memcpy(&ram->bytes[acc->off], &acc->val, acc->size);
     return AXVM_OK;
@@ -117,11 +117,11 @@ static void an_access_refused_halfway_is_refused_as_a_whole(void **state)
     struct axvm_mmio mmio = load(BASE + 0x28, 8, 2);
 
     assert_int_equal(axvm_core_mmio(vm->vcpus[0], &mmio, true), AXVM_ERR_GUEST);
+    /* the second one is beyond the end of the device, where nobody is */
+    ram.accesses = 0;
     mmio = load(BASE + LEN - 8, 8, 2);
     assert_int_equal(axvm_core_mmio(vm->vcpus[0], &mmio, true), AXVM_ERR_GUEST);
-    /* beyond the end of the device, where nobody is */
-    mmio = load(BASE + 0x20, 8, 5);
-    assert_int_equal(axvm_core_mmio(vm->vcpus[0], &mmio, true), AXVM_ERR_GUEST);
+    assert_int_equal(ram.accesses, 1);
     mmio = load(BASE + LEN, 8, 2);
     assert_int_equal(axvm_core_mmio(vm->vcpus[0], &mmio, true), AXVM_ERR_NOENT);
     assert_int_equal(axvm_destroy(vm), 0);

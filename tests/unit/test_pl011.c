@@ -214,6 +214,33 @@ static void a_back_end_that_claims_too_much_is_not_believed(void **state)
     assert_int_equal(acc.val & (FR_TXFE | FR_TXFF | FR_BUSY), FR_TXFE);
 }
 
+struct impatient {
+    struct axvm_device *dev;
+    struct fake_console con;
+};
+
+static size_t impatient_write(void *ctx, const uint8_t *buf, size_t len)
+{
+    struct impatient *i = ctx;
+
+    axvm_pl011_resume_output(i->dev);
+    return fake_console_init(&i->con).write(&i->con, buf, len);
+}
+
+/* H11, H14 */
+static void a_back_end_that_calls_for_more_while_it_is_called_gets_nothing_twice(void **state)
+{
+    struct impatient i = { 0 };
+    const struct axvm_chardev out = { .write = impatient_write, .ctx = &i };
+    struct bench *b = *state;
+    struct axvm_access acc = { .off = 0x9001000, .size = 4, .val = 'x', .may_call_host = true, .vcpu = b->vm->vcpus[0] };
+    const struct axvm_bus_slot *hit = &axvm_bus_no_slot;
+
+    assert_int_equal(axvm_pl011_create(b->vm, 0x9001000, 0, &out, &i.dev), 0);
+    assert_int_equal(axvm_bus_access(&b->vm->bus[AXVM_BUS_MMIO], &hit, &acc, true), AXVM_OK);
+    assert_string_equal(i.con.text, "x");
+}
+
 static void what_is_typed_can_be_read_once(void **state)
 {
     struct bench *b = *state;
@@ -288,6 +315,7 @@ int main(void)
         UART_TEST(a_guest_that_polls_for_room_makes_it),
         UART_TEST(a_back_end_that_takes_one_byte_at_a_time_gets_all),
         UART_TEST(a_back_end_that_claims_too_much_is_not_believed),
+        UART_TEST(a_back_end_that_calls_for_more_while_it_is_called_gets_nothing_twice),
         UART_TEST(what_is_typed_can_be_read_once),
         UART_TEST(nothing_typed_is_lost_before_the_buffer_is_full),
         UART_TEST(input_reaches_the_guest_through_the_console),

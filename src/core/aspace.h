@@ -48,6 +48,9 @@ struct axvm_aspace {
     struct axvm_s2_geometry geo;
     _Atomic uint64_t *root; /* other CPUs' table walkers read it at any time */
     axvm_hpa_t root_hpa;
+    /* The level 3 table in which a page was touched last, and the address of its first page; NULL: none. */
+    _Atomic uint64_t *touched;
+    uint64_t touched_gpa;
     uint64_t table_pages;           /* how many the tables below the root use */
     struct axvm_piece_page *pieces; /* memory of AXVM_REGION_ALLOC: pieces.h */
 };

@@ -56,9 +56,9 @@ bool axvm_s2_walk(const struct axvm *vm, uint64_t gpa, struct axvm_s2_leaf *leaf
  */
 uint64_t axvm_s2_map(struct axvm *vm, struct axvm_page_cache *cache, uint64_t gpa, uint64_t end, uint64_t hpa, uint32_t prot);
 
-/* Unless it is mapped, put a page of @cache there. AXVM_ERR_AGAIN: @cache has not enough for it and the tables; nothing was
- * changed. */
-int axvm_s2_touch(struct axvm *vm, struct axvm_page_cache *cache, uint64_t gpa, uint32_t prot);
+/* Unless it is mapped, put a page of @cache there. AXVM_ERR_AGAIN: @cache has not enough for it and the tables, and nothing was
+ * changed. axvm_s2_touch() in s2_walk.h has a shortcut. */
+int axvm_s2_touch_slow(struct axvm *vm, struct axvm_page_cache *cache, uint64_t gpa, uint32_t prot);
 
 /*
  * Unmap from @gpa on up to @end or the end of a table, which no block may cross. Tables that become empty, and with @pages also

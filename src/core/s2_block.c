@@ -95,6 +95,7 @@ void axvm_s2_join(struct axvm *vm, uint64_t gpa, uint64_t lo, uint64_t hi, struc
             axvm_s2f_leaf(axvm_s2f_hpa(first, level, geo->format), axvm_s2f_prot(first, geo->format), level - 1, geo->format),
             base, level - 1);
         vm->as.table_pages--;
+        vm->as.touched = NULL;
         axvm_page_list_add(list, &vm->hal, axvm_hpa(table), 0);
     }
 }

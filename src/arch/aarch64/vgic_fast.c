@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a running vCPU does most: SGIs, its virtual timer, and being asked to look by another vCPU. Straight into a list register
- * when nothing is in the way; otherwise nothing is changed and the long way is gone (vgic_sgi.c). Guest state is loaded and
- * interrupts are off in all of this file.
+ * What a running vCPU does most: SGIs, its virtual timer, and being asked to look by another vCPU. Straight into a list
+ * register when nothing is in the way; otherwise nothing is changed and the long way is gone (vgic_sgi.c). Guest state is
+ * loaded and interrupts are off in all of this file.
  */
 #include "vgic_priv.h"
 #include "vgic_sgir.h"

@@ -79,7 +79,8 @@ static unsigned int best_active(struct axvm_vcpu *vcpu, struct choice *out, unsi
 /*
  * The guest has ended interrupts that are in no list register; the hardware counts them, and does not say which. With
  * EOImode = 0 a guest ends what it took last, that is what has the highest priority of those active. With EOImode = 1 the
- * order is free, so TDIR is set and nothing counts (CPUs without TDIR: the same guess as with EOImode = 0).
+ * order is free, so TDIR is set and no deactivation counts; implementations that count priority drops are not believed. (CPUs
+ * without TDIR: the same guess as with EOImode = 0.)
  */
 void axvm_vgic_take_eoicount(struct axvm_vcpu *vcpu)
 {

@@ -56,7 +56,8 @@ void axvm_vgic_set_home(struct axvm_vcpu *vcpu, uint32_t intid)
         vcpu->vm->arch.vgic.spis->home[intid - AXVM_VGIC_SPI_BASE] = (uint8_t)vcpu->id;
 }
 
-/* A vCPU that is not loaded finds out when it is, but may sleep; one that is has to be told; the caller does it on its way out. */
+/* A vCPU that is not loaded finds out when it is, but may sleep; one that is has to be told; the caller does it on its way out.
+ */
 void axvm_vgic_notify(struct axvm_vcpu *vcpu)
 {
     vcpu->arch.vgic.refill = 1;

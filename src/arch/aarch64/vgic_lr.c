@@ -32,8 +32,7 @@ void axvm_vgic_fetch_all(struct axvm_vcpu *vcpu)
 
 static uint64_t identity(const struct axvm_vgic_bank *b, uint32_t intid)
 {
-    return intid | axvm_put_field(ICH_LR_PRIORITY, b->prio[intid & 31]) |
-           (b->group & axvm_vgic_bit(intid) ? ICH_LR_GROUP1 : 0);
+    return intid | axvm_put_field(ICH_LR_PRIORITY, b->prio[intid & 31]) | (b->group & axvm_vgic_bit(intid) ? ICH_LR_GROUP1 : 0);
 }
 
 /* May the HW bit stand for the physical interrupt that is active behind it? */
@@ -95,9 +94,7 @@ static uint64_t settle_pending(struct axvm_vcpu *vcpu, struct axvm_vgic_bank *b,
     uint32_t bit = axvm_vgic_bit(intid);
     bool may = deliverable(vcpu, b, intid);
 
-    if ((lr & ICH_LR_PENDING) == 0)
-        b->soft &= ~bit; /* the guest has acknowledged it */
-    else if (!may || ((b->soft | b->latch | axvm_vgic_level(b)) & bit) == 0)
+    if ((lr & ICH_LR_PENDING) && (!may || ((b->soft | b->latch | axvm_vgic_level(b)) & bit) == 0))
         lr = retract(b, bit, lr);
     if (may && (lr & ICH_LR_STATE) && (b->latch & bit)) {
         b->latch &= ~bit;
@@ -112,7 +109,8 @@ static uint64_t settle_fields(struct axvm_vgic_bank *b, uint32_t intid, uint64_t
 {
     uint32_t bit = axvm_vgic_bit(intid);
 
-    /* The HW bit does not go with active and pending ("ICH_LR<n>_EL2", State); nor with waiting for its end, which needs EOI. */
+    /* The HW bit does not go with active and pending ("ICH_LR<n>_EL2", State); nor with waiting for its end, which needs EOI.
+     */
     if ((lr & ICH_LR_HW) && ((b->latch & bit) || (lr & ICH_LR_STATE) == ICH_LR_STATE))
         lr = untie(b, bit, lr);
     if ((lr & ICH_LR_HW) == 0) {
@@ -222,8 +220,6 @@ void axvm_vgic_place_active(struct axvm_vcpu *vcpu, unsigned int n, uint32_t int
     b->active &= ~bit;
     c->active_out--;
     occupy(vcpu, n, intid, ICH_LR_ACTIVE | identity(b, intid));
-    /* It may have become pending since. */
-    axvm_vgic_settle(vcpu, n);
 }
 
 void axvm_vgic_evict(struct axvm_vcpu *vcpu, unsigned int n)

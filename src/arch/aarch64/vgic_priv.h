@@ -14,11 +14,12 @@
  *   vgic_wake.c  would an interrupt be signalled
  *   vgic_fdt.c   device tree
  *
- * Who may touch what. A list register that is in the hardware of another CPU is out of reach, and nobody waits for that CPU. So a
- * change is made in the model, the vCPU's "sync" is set, and it is asked to settle (AXVM_REQ_IRQ), which it does on its next exit,
- * at once. Until then a read of GICD_ISPENDR or ISACTIVER (the GICR's too) shows such an interrupt as it was when the vCPU looked
- * last, and asks it to look again: polling comes to an end. GICD_CTLR.RWP and GICR_CTLR.RWP stay set until a disable has reached
- * all list registers. List registers of a vCPU that is not loaded are in memory, and are changed there by whoever holds the lock.
+ * Who may touch what. A list register that is in the hardware of another CPU is out of reach, and nobody waits for that CPU. So
+ * a change is made in the model, the vCPU's "sync" is set, and it is asked to settle (AXVM_REQ_IRQ), which it does on its next
+ * exit, at once. Until then a read of GICD_ISPENDR or ISACTIVER (the GICR's too) shows such an interrupt as it was when the
+ * vCPU looked last, and asks it to look again: polling comes to an end. GICD_CTLR.RWP and GICR_CTLR.RWP stay set until a
+ * disable has reached all list registers. List registers of a vCPU that is not loaded are in memory, and are changed there by
+ * whoever holds the lock.
  */
 #ifndef AXVM_AARCH64_VGIC_PRIV_H
 #define AXVM_AARCH64_VGIC_PRIV_H

@@ -66,7 +66,8 @@ static bool any_ready_signals(struct axvm_vcpu *vcpu)
     return false;
 }
 
-/* Of a vCPU that is loaded here the hardware knows better; of one that is loaded elsewhere we say what was when it looked last. */
+/* Of a vCPU that is loaded here the hardware knows better; of one that is loaded elsewhere we say what was when it looked last.
+ */
 static void look(struct axvm_vcpu *vcpu)
 {
     struct axvm_vgic_cpu *c = &vcpu->arch.vgic;

@@ -8,7 +8,7 @@ endif()
 
 # -fno-pie: const tables of pointers are .rodata. No unwind tables: nobody unwinds. No stack protector, no common symbols:
 # they want globals of a C library, and make some.
-set(AXVM_FREESTANDING -ffreestanding -fno-pie -fno-pic -fno-stack-protector -fno-common -fno-asynchronous-unwind-tables
+set(AXVM_FREESTANDING -ffreestanding -fno-pie -fno-pic -fno-stack-protector -fno-common -fno-asynchronous-unwind-tables -fno-unwind-tables
     -ffunction-sections -fdata-sections)
 
 # Every object says how much stack each function takes; tests/archive checks it.
@@ -40,5 +40,12 @@ function(axvm_target_flags target)
     target_compile_options(${target} PUBLIC $<BUILD_INTERFACE:-fsanitize=${AXVM_SANITIZE}>
       PRIVATE -fno-sanitize-recover=all -fno-omit-frame-pointer)
     target_link_options(${target} PUBLIC $<BUILD_INTERFACE:-fsanitize=${AXVM_SANITIZE}>)
+  endif()
+endfunction()
+
+# Files of no weight in a guest's exits: smaller rather than faster. The others take what the build type says (-O2).
+function(axvm_optimize_for_size)
+  if(NOT AXVM_ARCH STREQUAL "fake")
+    set_property(SOURCE ${ARGN} TARGET_DIRECTORY axvm APPEND PROPERTY COMPILE_OPTIONS $<$<NOT:$<CONFIG:Debug>>:-Os>)
   endif()
 endfunction()

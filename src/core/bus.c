@@ -9,6 +9,8 @@
 #include "mem.h"
 #include "vm_priv.h"
 
+const struct axvm_bus_slot axvm_bus_no_slot = { .base = 0 };
+
 /* How many slots begin at or below @addr. */
 static uint32_t slots_up_to(const struct axvm_bus *bus, uint64_t addr)
 {
@@ -64,15 +66,11 @@ static int no_slot(const struct axvm_bus *bus, const struct axvm_access *acc)
     return axvm_bus_overlaps(bus, acc->off, acc->size) ? AXVM_ERR_GUEST : AXVM_ERR_NOENT;
 }
 
-static inline int call(struct axvm_device *dev, struct axvm_access *acc, bool write)
-{
-    return write ? dev->ops->write(dev, acc) : dev->ops->read(dev, acc);
-}
-
 /* The ops of a device that relies on us run one at a time. A vCPU that is in them already has come back through the device's
  * own DMA. */
-static int call_locked(struct axvm_device *dev, struct axvm_access *acc, bool write)
+static int call_locked(const struct axvm_bus_slot *slot, struct axvm_access *acc, bool write)
 {
+    struct axvm_device *dev = slot->dev;
     uint32_t self = acc->vcpu->id + 1;
     unsigned long flags;
     int rc;
@@ -81,7 +79,7 @@ static int call_locked(struct axvm_device *dev, struct axvm_access *acc, bool wr
         return AXVM_ERR_GUEST;
     flags = axvm_device_lock(dev);
     atomic_store_explicit(axvm_device_busy(dev), self, memory_order_relaxed);
-    rc = call(dev, acc, write);
+    rc = axvm_bus_call(slot, acc, write);
     atomic_store_explicit(axvm_device_busy(dev), 0, memory_order_relaxed);
     axvm_device_unlock(dev, flags);
     return rc;
@@ -93,7 +91,7 @@ int axvm_bus_access(const struct axvm_bus *bus, const struct axvm_bus_slot **hit
     struct axvm_device *dev;
     int rc;
 
-    if (!slot || !holds(slot, acc->off, acc->size)) {
+    if (!holds(slot, acc->off, acc->size)) {
         slot = axvm_bus_find(bus, acc->off, acc->size);
         if (!slot)
             return no_slot(bus, acc);
@@ -104,8 +102,7 @@ int axvm_bus_access(const struct axvm_bus *bus, const struct axvm_bus_slot **hit
         return AXVM_ERR_AGAIN;
     /* Devices use it as an index. */
     acc->off = axvm_nospec(acc->off - slot->base, slot->len);
-    acc->window = (uint8_t)slot->window;
-    rc = dev->flags & AXVM_DEVICE_SELF_LOCKED ? call(dev, acc, write) : call_locked(dev, acc, write);
+    rc = dev->flags & AXVM_DEVICE_SELF_LOCKED ? axvm_bus_call(slot, acc, write) : call_locked(slot, acc, write);
     if (rc == AXVM_OK)
         return AXVM_OK;
     return rc == AXVM_ERR_AGAIN && !acc->may_call_host ? AXVM_ERR_AGAIN : AXVM_ERR_GUEST;

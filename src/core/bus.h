@@ -5,6 +5,8 @@
 
 #include <axvm/device.h>
 
+#include "bits.h"
+
 #define AXVM_BUS_MAX_WINDOWS 96
 
 struct axvm_bus_slot {
@@ -12,6 +14,9 @@ struct axvm_bus_slot {
     uint64_t len;
     struct axvm_device *dev;
     uint32_t window; /* index into dev->windows */
+    /* Offsets below this are good for an access of any size, in the fast tier, without a lock of ours: len - 7 if the device is
+     * AXVM_DEVICE_FAST and AXVM_DEVICE_SELF_LOCKED, otherwise 0. */
+    uint64_t fast_len;
 };
 
 /* Sorted by base, no overlaps. */
@@ -31,6 +36,18 @@ bool axvm_bus_overlaps(const struct axvm_bus *bus, uint64_t base, uint64_t len);
  * acc->off is the bus address on entry. AXVM_ERR_NOENT when nobody answers; AXVM_ERR_GUEST when the device refuses.
  */
 int axvm_bus_access(const struct axvm_bus *bus, const struct axvm_bus_slot **hit, struct axvm_access *acc, bool write);
+
+/* Call the device of a slot; acc->off is in the window. */
+static inline int axvm_bus_call(const struct axvm_bus_slot *slot, struct axvm_access *acc, bool write)
+{
+    struct axvm_device *dev = slot->dev;
+
+    acc->window = (uint8_t)slot->window;
+    return write ? dev->ops->write(dev, acc) : dev->ops->read(dev, acc);
+}
+
+/* A slot that holds nothing: what a vCPU's short cut begins as. */
+extern const struct axvm_bus_slot axvm_bus_no_slot;
 
 /* Add a window; the caller has checked that it is free and that there is room. Invalidates pointers to slots. */
 void axvm_bus_insert(struct axvm_bus *bus, const struct axvm_bus_slot *slot);

@@ -10,7 +10,6 @@ size_t axvm_console_input(struct axvm *vm, const uint8_t *buf, size_t len)
     if (!console || !console->ops->receive || (!buf && len != 0))
         return 0;
     taken = console->ops->receive(console, buf, len);
-    if (axvm_wake_needed(vm))
-        axvm_wake_flush(vm);
+    axvm_wake_flush(vm);
     return taken;
 }

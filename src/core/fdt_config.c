@@ -175,7 +175,7 @@ static int find_domain(const struct axvm_fdt_reader *r, int chosen, unsigned int
             return node;
         kernel |= axvm_fdt_is(r, node, "multiboot,kernel");
     }
-    return domains == 0 && index == 0 && kernel ? chosen : -1;
+    return index == 0 && kernel ? chosen : -1;
 }
 
 int axvm_config_from_fdt(const struct axvm_hal *hal, const void *fdt, size_t fdt_size, unsigned int index,

@@ -10,28 +10,13 @@
 /* Where to begin: 16 KiB hold most trees at the first try. */
 #define FIRST_ORDER 2u
 
-/* fdt_check_full() of libfdt 1.6 does not see that a node is never closed. */
-static bool is_balanced(const void *fdt)
-{
-    int offset = 0, next = 0, depth = 0;
-    uint32_t tag;
-
-    do {
-        tag = fdt_next_tag(fdt, offset, &next);
-        depth += tag == FDT_BEGIN_NODE;
-        depth -= tag == FDT_END_NODE;
-        offset = next;
-    } while (tag != FDT_END && next > 0);
-    return depth == 0;
-}
-
 bool axvm_fdt_is_valid(const void *fdt, size_t size)
 {
     if (fdt == NULL || size < sizeof(struct fdt_header) || size > INT32_MAX || !axvm_is_aligned((uintptr_t)fdt, 8))
         return false;
     /* Before version 17 there is no size of the structure block to check against, and fdt_check_full() of libfdt 1.6 crashes on
      * a root without a slash in its name. */
-    return fdt_check_header(fdt) == 0 && fdt_version(fdt) >= 17 && fdt_check_full(fdt, size) == 0 && is_balanced(fdt);
+    return fdt_check_header(fdt) == 0 && fdt_version(fdt) >= 17 && fdt_check_full(fdt, size) == 0;
 }
 
 void axvm_fdt_buf_free(struct axvm *vm, struct axvm_fdt_buf *buf)

@@ -26,8 +26,6 @@ static int drop_memory(void *fdt)
             return 0;
         if (node < 0)
             return node;
-        if (node == 0)
-            return -FDT_ERR_BADVALUE; /* a root that calls itself memory */
         node = fdt_del_node(fdt, node);
         if (node != 0)
             return node;

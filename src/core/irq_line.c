@@ -23,7 +23,7 @@ int axvm_irq_line_init(struct axvm_irq_line *line, struct axvm *vm, uint32_t irq
 
 void axvm_irq_line_flush(struct axvm_irq_line *line)
 {
-    if (line->vm && axvm_wake_needed(line->vm))
+    if (line->vm)
         axvm_wake_flush(line->vm);
 }
 
@@ -42,7 +42,7 @@ void axvm_irq_line_set(struct axvm_irq_line *line, bool level)
         return;
     line->level = level;
     axvm_arch_irq_set(line->vm, line->irq, level);
-    if (axvm_wake_needed(line->vm) && may_call_host())
+    if (axvm_wake_trap(line->vm) != AXVM_TRAP_RESUME && may_call_host())
         axvm_wake_flush(line->vm);
 }
 

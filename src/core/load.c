@@ -152,7 +152,7 @@ static int map_firmware(struct axvm *vm, const struct axvm_segment *seg)
     struct axvm_region region = { .gpa = axvm_gpa(seg->gpa), .len = len, .kind = AXVM_REGION_TOUCH };
     int rc;
 
-    if (vm->firmware_len != 0 || axvm_aspace_is_ram(vm, seg->gpa, seg->len))
+    if (axvm_aspace_is_ram(vm, seg->gpa, seg->len))
         return AXVM_OK;
     rc = axvm_map(vm, &region);
     if (rc != AXVM_OK)

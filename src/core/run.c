@@ -217,8 +217,7 @@ static int run_loop(struct axvm *vm, struct axvm_vcpu *vcpu, struct axvm_exit *e
         /* Here the host's own vectors take the interrupt that ended the run. */
         axvm_irq_restore(irqs);
         rc = handle_trap(vcpu, kind, !axvm_irqs_enabled(irqs), exit, &step);
-        if (axvm_wake_needed(vm))
-            axvm_wake_flush(vm);
+        axvm_wake_flush(vm);
         if (rc != AXVM_OK || step == STEP_EXIT)
             return rc;
     }

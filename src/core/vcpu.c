@@ -65,12 +65,18 @@ void axvm_vcpu_request(struct axvm_vcpu *vcpu, uint32_t bits)
         return;
     }
     state = atomic_load(&vcpu->state);
-    if (state != AXVM_VCPU_READY && state != AXVM_VCPU_RUNNING)
+    if (state != AXVM_VCPU_READY && state != AXVM_VCPU_RUNNING) {
         atomic_fetch_or(&vm->wake[vcpu->id / 64], UINT64_C(1) << vcpu->id % 64);
+        atomic_store(&vm->wake_trap, AXVM_TRAP_REQUEST);
+    }
 }
 
 void axvm_wake_flush(struct axvm *vm)
 {
+    if (axvm_wake_trap(vm) == AXVM_TRAP_RESUME)
+        return;
+    /* First this, then the bits: who adds one after we have looked sets it again. */
+    atomic_store(&vm->wake_trap, AXVM_TRAP_RESUME);
     for (unsigned int w = 0; w < AXVM_MAX_VCPUS / 64; w++) {
         uint64_t set;
 

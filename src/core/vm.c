@@ -53,6 +53,8 @@ static int create_vcpu(struct axvm *vm, uint32_t id)
     vcpu->vm = vm;
     vcpu->id = id;
     vcpu->pcpu_mask = mask ? mask : UINT64_MAX;
+    for (unsigned int space = 0; space < AXVM_BUS_SPACES; space++)
+        vcpu->hit[space] = &axvm_bus_no_slot;
     return axvm_arch_vcpu_init(vcpu);
 }
 

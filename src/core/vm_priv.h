@@ -109,6 +109,7 @@ struct axvm {
     uint32_t vcpu_count;
     struct axvm_vcpu **vcpus;
     _Atomic uint64_t wake[AXVM_MAX_VCPUS / 64]; /* vCPUs to be woken by whoever next may call the host */
+    _Atomic uint32_t wake_trap; /* AXVM_TRAP_REQUEST while there are any, otherwise AXVM_TRAP_RESUME */
     _Atomic uint64_t vmid;                      /* generation and number: vmid.c */
     struct axvm_aspace as;
     struct axvm_bus bus[AXVM_BUS_SPACES];
@@ -137,11 +138,10 @@ static inline void axvm_stat_inc(struct axvm_vcpu *vcpu, enum axvm_stat stat)
 /* Set request bits of a vCPU and make it notice: kicks the CPU it runs on; a blocked one is put on vm->wake. Any context.
  * Whoever called it in a context that may call the host must run axvm_wake_flush() before returning. */
 void axvm_vcpu_request(struct axvm_vcpu *vcpu, uint32_t bits);
-/* Does somebody have to be woken? One or two loads; the fast tier leaves for the host if so. */
-static inline bool axvm_wake_needed(struct axvm *vm)
+/* How the fast tier ends an exit after which somebody may have to be woken: AXVM_TRAP_RESUME, or for the host if so. */
+static inline uint64_t axvm_wake_trap(struct axvm *vm)
 {
-    return (atomic_load_explicit(&vm->wake[0], memory_order_relaxed) |
-            atomic_load_explicit(&vm->wake[1], memory_order_relaxed)) != 0;
+    return atomic_load_explicit(&vm->wake_trap, memory_order_relaxed);
 }
 /* Call hal->wake_vcpu() for all on vm->wake. Host context. */
 void axvm_wake_flush(struct axvm *vm);

@@ -178,9 +178,14 @@ static bool is_stuck(const struct axvm_pl011 *uart)
     return uart->tx_count != 0 && !uart->draining;
 }
 
-int axvm_pl011_read(struct axvm_device *dev, struct axvm_access *acc)
+void axvm_pl011_unlock(struct axvm_pl011 *uart, unsigned long irqs)
 {
-    struct axvm_pl011 *uart = (struct axvm_pl011 *)dev;
+    atomic_store_explicit(&uart->fr, is_stuck(uart) ? PL011_FR_STUCK : flags(uart), memory_order_relaxed);
+    axvm_device_unlock(&uart->dev, irqs);
+}
+
+static int read_locked(struct axvm_pl011 *uart, struct axvm_access *acc)
+{
     uint64_t reg = acc->off & ~UINT64_C(3);
     unsigned long irqs;
     uint64_t val;
@@ -190,19 +195,34 @@ int axvm_pl011_read(struct axvm_device *dev, struct axvm_access *acc)
     /* A guest that waits for room makes it. */
     if (reg == PL011_FR && acc->may_call_host)
         axvm_pl011_drain(uart);
-    irqs = axvm_device_lock(dev);
+    irqs = axvm_pl011_lock(uart);
     if (reg == PL011_FR && !acc->may_call_host && is_stuck(uart)) {
-        axvm_device_unlock(dev, irqs);
+        axvm_pl011_unlock(uart, irqs);
         return AXVM_ERR_AGAIN;
     }
     val = read_register(uart, reg);
     if (acc->size == 8)
         val |= (uint64_t)read_register(uart, reg + 4) << 32;
-    axvm_device_unlock(dev, irqs);
+    axvm_pl011_unlock(uart, irqs);
     acc->val = val >> 8 * (acc->off & 3);
     if (acc->size < 4)
         acc->val &= (1u << 8 * acc->size) - 1;
     return AXVM_OK;
+}
+
+int axvm_pl011_read(struct axvm_device *dev, struct axvm_access *acc)
+{
+    struct axvm_pl011 *uart = (struct axvm_pl011 *)dev;
+    uint32_t fr;
+
+    if (acc->off == PL011_FR && acc->size == 4) {
+        fr = atomic_load_explicit(&uart->fr, memory_order_relaxed);
+        if (fr != PL011_FR_STUCK) {
+            acc->val = fr;
+            return AXVM_OK;
+        }
+    }
+    return read_locked(uart, acc);
 }
 
 int axvm_pl011_write(struct axvm_device *dev, struct axvm_access *acc)
@@ -220,11 +240,11 @@ int axvm_pl011_write(struct axvm_device *dev, struct axvm_access *acc)
     /* What could not be sent before goes first, and makes room. */
     if (sends)
         axvm_pl011_drain(uart);
-    irqs = axvm_device_lock(dev);
+    irqs = axvm_pl011_lock(uart);
     write_register(uart, acc->off, (uint32_t)acc->val);
     if (acc->size == 8)
         write_register(uart, acc->off + 4, (uint32_t)(acc->val >> 32));
-    axvm_device_unlock(dev, irqs);
+    axvm_pl011_unlock(uart, irqs);
     if (sends)
         axvm_pl011_drain(uart);
     return AXVM_OK;

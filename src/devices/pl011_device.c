@@ -20,7 +20,7 @@ static void reset(struct axvm_device *dev)
     uart->rx_count = 0;
     /* What is on its way out goes out; the host has seen the guest print it. */
     axvm_pl011_update_irq(uart);
-    axvm_device_unlock(dev, flags);
+    axvm_pl011_unlock(uart, flags);
 }
 
 static size_t receive(struct axvm_device *dev, const uint8_t *buf, size_t len)
@@ -32,10 +32,10 @@ static size_t receive(struct axvm_device *dev, const uint8_t *buf, size_t len)
     while (taken < len && uart->backlog_count < PL011_BACKLOG) {
         uart->backlog[(uart->backlog_first + uart->backlog_count) % PL011_BACKLOG] = buf[taken++];
         uart->backlog_count++;
+        axvm_pl011_refill(uart);
     }
-    axvm_pl011_refill(uart);
     axvm_pl011_update_irq(uart);
-    axvm_device_unlock(dev, flags);
+    axvm_pl011_unlock(uart, flags);
     return taken;
 }
 
@@ -107,7 +107,7 @@ int axvm_pl011_create(struct axvm *vm, uint64_t base, uint32_t irq, const struct
     uart->dev.flags = AXVM_DEVICE_FAST | AXVM_DEVICE_SELF_LOCKED;
     if (out)
         uart->out = *out;
-    axvm_pl011_registers_reset(uart);
+    reset(&uart->dev);
     rc = irq != 0 ? axvm_irq_line_init(&uart->line, vm, irq, false) : AXVM_OK;
     if (rc == AXVM_OK)
         rc = axvm_device_attach(vm, &uart->dev);

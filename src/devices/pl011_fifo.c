@@ -151,10 +151,10 @@ static void remove_sent(struct axvm_pl011 *uart, size_t count)
 void axvm_pl011_drain(struct axvm_pl011 *uart)
 {
     uint8_t buf[PL011_FIFO_DEPTH];
-    unsigned long flags = axvm_device_lock(&uart->dev);
+    unsigned long flags = axvm_pl011_lock(uart);
 
     if (uart->draining || !uart->out.write) {
-        axvm_device_unlock(&uart->dev, flags);
+        axvm_pl011_unlock(uart, flags);
         return;
     }
     uart->draining = true;
@@ -162,14 +162,14 @@ void axvm_pl011_drain(struct axvm_pl011 *uart)
         unsigned int count = peek(uart, buf);
         size_t taken;
 
-        axvm_device_unlock(&uart->dev, flags);
+        axvm_pl011_unlock(uart, flags);
         taken = uart->out.write(uart->out.ctx, buf, count);
-        flags = axvm_device_lock(&uart->dev);
+        flags = axvm_pl011_lock(uart);
         if (taken == 0)
             break;
         /* A back end that claims more than it was given. */
         remove_sent(uart, taken < count ? taken : count);
     }
     uart->draining = false;
-    axvm_device_unlock(&uart->dev, flags);
+    axvm_pl011_unlock(uart, flags);
 }

@@ -6,6 +6,7 @@
 #include <axvm/config.h>
 #include <axvm/device.h>
 #include <axvm/pl011.h>
+#include <stdatomic.h>
 
 #include "pl011_regs.h"
 
@@ -25,6 +26,8 @@ struct axvm_pl011 {
     uint8_t fbrd, ilpr, ifls, dmacr, rsr;
     uint16_t imsc, ris;
     uint16_t modem; /* FR's modem status bits */
+    /* FR as of the last axvm_pl011_unlock(), which guests poll, so it is read without the lock; or PL011_FR_STUCK. */
+    _Atomic uint32_t fr;
 
     uint16_t rx[PL011_FIFO_DEPTH]; /* a ring; characters with their error flags, as DR shows them */
     uint8_t rx_first, rx_count;
@@ -37,6 +40,16 @@ struct axvm_pl011 {
     uint8_t backlog[PL011_BACKLOG]; /* a ring */
     uint32_t backlog_first, backlog_count;
 };
+
+/* Not a bit of the register: the transmit FIFO waits for a back end that was full, and reading FR is what tries again. */
+#define PL011_FR_STUCK (1u << 31)
+
+static inline unsigned long axvm_pl011_lock(struct axvm_pl011 *uart)
+{
+    return axvm_device_lock(&uart->dev);
+}
+
+void axvm_pl011_unlock(struct axvm_pl011 *uart, unsigned long irqs);
 
 /* All with the lock held, unless they say otherwise. */
 

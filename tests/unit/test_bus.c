@@ -203,7 +203,7 @@ static void a_device_may_have_windows_in_several_spaces(void **state)
 {
     struct axvm *vm = fake_vm(*state, 1);
     struct axvm_access acc = { .off = 0x64, .size = 1, .may_call_host = true, .vcpu = vm->vcpus[0] };
-    const struct axvm_bus_slot *hit = NULL;
+    const struct axvm_bus_slot *hit = &axvm_bus_no_slot;
     struct probe a;
 
     probe_init(&a, AXVM_BUS_MMIO, 0x64, 8);
@@ -215,7 +215,7 @@ static void a_device_may_have_windows_in_several_spaces(void **state)
     assert_int_equal(a.last.window, 1);
     assert_int_equal(a.last.off, 4);
     acc.off = 0xc000;
-    hit = NULL;
+    hit = &axvm_bus_no_slot;
     assert_int_equal(axvm_bus_access(&vm->bus[AXVM_BUS_SYSREG], &hit, &acc, false), 0);
     assert_int_equal(a.last.window, 2);
     assert_int_equal(axvm_destroy(vm), 0);

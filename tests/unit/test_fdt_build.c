@@ -458,6 +458,40 @@ static void malformed_given_tree_is_refused(void **state)
     }
 }
 
+static void tree_whose_root_is_memory_is_refused(void **state)
+{
+    _Alignas(8) uint8_t fdt[1024];
+    struct fdt_fixture *f = *state;
+    struct axvm_fdt_buf buf;
+
+    assert_int_equal(fdt_create_empty_tree(fdt, sizeof(fdt)), 0);
+    assert_int_equal(fdt_setprop_string(fdt, 0, "device_type", "memory"), 0);
+    give(f, fdt);
+    assert_int_equal(make(f, 0, &buf), AXVM_ERR_FORMAT);
+}
+
+static void tree_with_endless_memory_nodes_is_refused(void **state)
+{
+    static _Alignas(8) uint8_t fdt[65536];
+    struct axvm_fdt_writer w = { .fdt = fdt };
+    struct fdt_fixture *f = *state;
+    struct axvm_fdt_buf buf;
+
+    assert_int_equal(fdt_create(fdt, sizeof(fdt)), 0);
+    assert_int_equal(fdt_finish_reservemap(fdt), 0);
+    axvm_fw_begin(&w, "");
+    for (unsigned int i = 0; i < 500; i++) {
+        axvm_fw_begin_at(&w, "memory", i);
+        axvm_fw_string(&w, "device_type", "memory");
+        axvm_fw_end(&w);
+    }
+    axvm_fw_end(&w);
+    assert_int_equal(w.err, 0);
+    assert_int_equal(fdt_finish(fdt), 0);
+    give(f, fdt);
+    assert_int_equal(make(f, 0, &buf), AXVM_ERR_FORMAT);
+}
+
 static void randomly_changed_given_tree_is_survived(void **state)
 {
     _Alignas(8) uint8_t fdt[2048];
@@ -509,6 +543,8 @@ int main(void)
         TEST(verbatim_tree_is_not_touched),
         TEST(patching_survives_every_buffer_size),
         TEST(malformed_given_tree_is_refused),
+        TEST(tree_whose_root_is_memory_is_refused),
+        TEST(tree_with_endless_memory_nodes_is_refused),
         TEST(randomly_changed_given_tree_is_survived),
     };
 

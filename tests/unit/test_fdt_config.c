@@ -347,6 +347,11 @@ static void wrapping_module(struct axvm_fdt_writer *w)
     add_module(w, "multiboot,ramdisk", UINT64_MAX - 1, 3);
 }
 
+static void endless_module(struct axvm_fdt_writer *w)
+{
+    add_module(w, "multiboot,ramdisk", HOST_RAM, UINT64_MAX);
+}
+
 static void unreachable_module(struct axvm_fdt_writer *w)
 {
     add_module(w, "multiboot,ramdisk", 0x1000, 3);
@@ -387,6 +392,7 @@ static void malformed_properties_are_refused_by_name(void **state)
         { second_kernel, "compatible" },
         { empty_module, "reg" },
         { wrapping_module, "reg" },
+        { endless_module, "reg" },
         { unreachable_module, "reg" },
         { unterminated_passthrough, "axvm,passthrough" },
         { absent_passthrough, "axvm,passthrough" },
@@ -435,6 +441,8 @@ static void add_host_devices(struct axvm_fdt_writer *w)
     static const uint32_t outer[] = { 0x10000, 0, 0x20000000, 0x20000 };
     static const uint32_t dma_reg[] = { 0x11000, 0x1000, 0x12000, 0x1000 };
     static const uint32_t out_reg[] = { 0x30000, 0x1000 };
+    static const uint32_t over_reg[] = { 0x2f000, 0x2000 };
+    static const uint32_t short_irq[] = { 0, 3 };
 
     axvm_fw_begin(w, "rtc@9010000");
     axvm_fw_reg(w, 0x9010000, 0x1000);
@@ -442,6 +450,12 @@ static void add_host_devices(struct axvm_fdt_writer *w)
     axvm_fw_end(w);
     axvm_fw_begin(w, "ppi@9020000");
     axvm_fw_cells(w, "interrupts", ppi, 3);
+    axvm_fw_end(w);
+    axvm_fw_begin(w, "short@9030000");
+    axvm_fw_cells(w, "interrupts", short_irq, 2);
+    axvm_fw_end(w);
+    axvm_fw_begin(w, "wrap@fffffffffffff000");
+    axvm_fw_reg(w, UINT64_MAX - 0xfff, 0x2000);
     axvm_fw_end(w);
     axvm_fw_begin(w, "virtio@a000000");
     axvm_fw_reg(w, 0xa000000, 0x200);
@@ -457,6 +471,9 @@ static void add_host_devices(struct axvm_fdt_writer *w)
     axvm_fw_begin(w, "dma@11000");
     axvm_fw_cells(w, "reg", dma_reg, 4);
     axvm_fw_cells(w, "interrupts-extended", dma_irq, 4);
+    axvm_fw_end(w);
+    axvm_fw_begin(w, "over@2f000");
+    axvm_fw_cells(w, "reg", over_reg, 2);
     axvm_fw_end(w);
     axvm_fw_begin(w, "out@30000");
     axvm_fw_cells(w, "reg", out_reg, 2);
@@ -528,11 +545,14 @@ static void passthrough_address_goes_through_the_buses_and_can_be_moved(void **s
 static void devices_that_cannot_be_passed_through_are_refused(void **state)
 {
     static const char *const paths[] = {
-        "/ppi@9020000",         /* private to a CPU */
-        "/virtio@a000000",      /* half a page */
-        "/bus/inner/out@30000", /* outside its bus */
-        "/i2c/eeprom@50",       /* no memory of the CPU */
-        "rtc",                  /* aliases are not followed */
+        "/ppi@9020000",    /* private to a CPU */
+        "/virtio@a000000", /* half a page */
+        "/short@9030000",  /* an interrupt of two cells where three are asked for */
+        "/wrap@fffffffffffff000",
+        "/bus/inner/over@2f000", /* ends outside its bus */
+        "/bus/inner/out@30000",  /* all of it outside its bus */
+        "/i2c/eeprom@50",        /* no memory of the CPU */
+        "rtc",                   /* aliases are not followed */
     };
     struct fixture *f = *state;
 

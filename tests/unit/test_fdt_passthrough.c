@@ -70,6 +70,28 @@ static void provider(struct axvm_fdt_writer *w)
     axvm_fw_end(w);
 }
 
+/* Lists that end in the middle of something, or name nothing. */
+static void malformed(struct axvm_fdt_writer *w)
+{
+    static const uint32_t cut[] = { CHAIN }, absent[] = { 0x7777 }, mute[] = { VDD };
+
+    axvm_fw_begin(w, "cut");
+    axvm_fw_cells(w, "clocks", cut, 1);
+    axvm_fw_end(w);
+    axvm_fw_begin(w, "odd");
+    axvm_fw_bytes(w, "clocks", "\0\0\x80\0\0\0", 6); /* APB_CLK and half a phandle */
+    axvm_fw_end(w);
+    axvm_fw_begin(w, "absent");
+    axvm_fw_cells(w, "clocks", absent, 1);
+    axvm_fw_end(w);
+    axvm_fw_begin(w, "mute"); /* VDD has no #clock-cells */
+    axvm_fw_cells(w, "clocks", mute, 1);
+    axvm_fw_end(w);
+    axvm_fw_begin(w, "aliases");
+    axvm_fw_string(w, "loop", "loop");
+    axvm_fw_end(w);
+}
+
 static void others(struct axvm_fdt_writer *w)
 {
     axvm_fw_begin(w, "clocks"); /* a container without registers */
@@ -109,6 +131,7 @@ static void make_host(struct host *h)
     complicated(&w);
     provider(&w);
     others(&w);
+    malformed(&w);
     axvm_fw_end(&w);
     assert_int_equal(w.err, 0);
     assert_int_equal(fdt_finish(h->fdt), 0);
@@ -304,6 +327,23 @@ static void provider_with_registers_is_used_only_when_passed_through_itself(void
     axvm_fdt_buf_free(&f->vm, &buf);
 }
 
+static void malformed_references_are_left_out(void **state)
+{
+    static const char *const paths[] = { "/cut", "/odd", "/absent", "/mute" };
+    struct fdt_fixture *f = *state;
+    struct host h = { 0 };
+    struct axvm_fdt_buf buf;
+
+    make_host(&h);
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        f->vm.cfg.passthrough_count = 0;
+        give(f, &h, "dev", paths[i], 0xa000000, 0);
+        buf = make_tree(f);
+        assert_no_property(buf.data, "/dev@a000000", "clocks");
+        axvm_fdt_buf_free(&f->vm, &buf);
+    }
+}
+
 static void device_without_a_host_node_has_reg_and_interrupts_only(void **state)
 {
     struct fdt_fixture *f = *state;
@@ -366,7 +406,7 @@ static void odd_names_become_legal_ones(void **state)
 
 static void wrong_blob_or_path_is_refused(void **state)
 {
-    static const char *const paths[] = { "/nothing", "pl031@9010000", "", NULL };
+    static const char *const paths[] = { "/nothing", "pl031@9010000", "loop", "", NULL };
     struct fdt_fixture *f = *state;
     struct axvm_fdt_buf buf = { 0 };
     struct host h = { 0 };
@@ -465,6 +505,7 @@ int main(void)
         TEST(specifiers_and_holes_stay_as_they_are),
         TEST(reference_that_cannot_be_met_goes_with_its_names),
         TEST(provider_with_registers_is_used_only_when_passed_through_itself),
+        TEST(malformed_references_are_left_out),
         TEST(device_without_a_host_node_has_reg_and_interrupts_only),
         TEST(device_without_a_name_is_not_described),
         TEST(devices_without_registers_get_names_of_their_own),

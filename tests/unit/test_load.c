@@ -174,6 +174,7 @@ static struct placed load(struct fdt_fixture *f)
     struct placed at = { 0 };
     void *fdt;
 
+    f->log_lines = 0;
     assert_int_equal(axvm_load_images(&f->vm, &at.entry, &at.fdt), AXVM_OK);
     assert_int_equal(f->log_lines, 0);
     fdt = guest_tree(f, at.fdt);
@@ -293,12 +294,28 @@ static void vm_without_ram_is_refused(void **state)
     assert_load_fails(f, AXVM_ERR_RANGE);
 }
 
+/* Room for the tree, but not where it would be aligned. */
+static void tree_that_only_fits_unaligned_is_refused(void **state)
+{
+    struct fdt_fixture *f = *state;
+    static char cmdline[10000];
+
+    memset(cmdline, 'x', sizeof(cmdline) - 1);
+    f->vm.cfg.image.cmdline = cmdline;
+    map(f, RAM + 0x1000, 0x4000, AXVM_REGION_TOUCH);
+    assert_load_fails(f, AXVM_ERR_RANGE);
+    map(f, RAM + 0x5000, 0x3000, AXVM_REGION_TOUCH);
+    assert_int_equal(load(f).fdt, RAM + 0x4000);
+}
+
 /* Random sizes: either it is refused, or everything is in RAM, aligned and apart. */
 static void nothing_ever_overlaps(void **state)
 {
     struct fdt_fixture *f = *state;
+    static char cmdline[60000];
     unsigned int accepted = 0;
 
+    memset(cmdline, 'x', sizeof(cmdline) - 1);
     srand(5);
     for (unsigned int round = 0; round < 300; round++) {
         uint64_t ram = (uint64_t)(rand() % 512 + 1) * 16384;
@@ -311,9 +328,9 @@ static void nothing_ever_overlaps(void **state)
         map(f, RAM, ram, AXVM_REGION_TOUCH);
         use_linux(f, file_size, text_offset, image_size);
         use_initrd(f, initrd_size);
+        f->vm.cfg.image.cmdline = rand() % 2 != 0 ? cmdline + (size_t)rand() % sizeof(cmdline) : NULL;
         image_size = axvm_max(image_size, file_size);
         if (axvm_load_images(&f->vm, &at.entry, &at.fdt) == AXVM_OK) {
-            f->log_lines = 0;
             at = load(f);
             assert_true(text_offset + image_size <= ram);
             assert_guest_has(f, at.entry, file, file_size);
@@ -551,6 +568,7 @@ int main(void)
         TEST(large_ram_is_used_only_as_far_as_the_boot_protocol_reaches),
         TEST_WITHOUT_RAM(ram_elsewhere_is_used_from_its_start),
         TEST_WITHOUT_RAM(vm_without_ram_is_refused),
+        TEST_WITHOUT_RAM(tree_that_only_fits_unaligned_is_refused),
         TEST_WITHOUT_RAM(nothing_ever_overlaps),
         TEST(kernel_that_does_not_fit_is_refused_before_anything_is_written),
         TEST(initrd_that_does_not_fit_is_refused_before_anything_is_written),

@@ -7,6 +7,7 @@
 #include <axvm/vcpu.h>
 #include <libfdt.h>
 
+#include "canary.h"
 #include "gic.h"
 #include "lib.h"
 #include "machine.h"
@@ -80,6 +81,7 @@ static void setup_cpu(void)
         WRITE_SYSREG("mdcr_el2", 0);
     WRITE_SYSREG("cnthp_ctl_el2", 0);
     ISB();
+    canary_cpu_init();
     gic_cpu_init();
 }
 

@@ -3,6 +3,8 @@
  * Does libaxvm leave this host's CPU state alone? The values are the same on all CPUs and in all threads that check, so it
  * does not matter when a thread is preempted meanwhile, or comes back on another CPU.
  */
+#include "canary.h"
+
 #include "board.h"
 #include "lib.h"
 #include "sysreg.h"
@@ -62,15 +64,6 @@ static const char *state_name(unsigned int index)
     return names[index];
 }
 
-static void write_patterns(bool host_uses_guest_regs)
-{
-    WRITE_SYSREG("sp_el0", SP_EL0_PATTERN);
-    WRITE_SYSREG("tpidr_el0", TPIDR_EL0_PATTERN);
-    WRITE_SYSREG("tpidrro_el0", TPIDRRO_EL0_PATTERN);
-    if (host_uses_guest_regs)
-        WRITE_SYSREG("tpidr_el1", TPIDR_EL1_PATTERN);
-}
-
 /* The lowest bit of what canary_call() returns. */
 static const char *general_name(uint64_t changed)
 {
@@ -86,12 +79,28 @@ static const char *general_name(uint64_t changed)
     return name;
 }
 
+static int nothing(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+void canary_cpu_init(void)
+{
+    int result;
+
+    WRITE_SYSREG("sp_el0", SP_EL0_PATTERN);
+    WRITE_SYSREG("tpidr_el0", TPIDR_EL0_PATTERN);
+    WRITE_SYSREG("tpidrro_el0", TPIDRRO_EL0_PATTERN);
+    WRITE_SYSREG("tpidr_el1", TPIDR_EL1_PATTERN);
+    canary_call(nothing, NULL, &result); /* leaves its values in v0..v31 */
+}
+
 const char *board_canary_call(int (*fn)(void *arg), void *arg, bool host_uses_guest_regs, int *result)
 {
     struct state before, after;
     uint64_t changed;
 
-    write_patterns(host_uses_guest_regs);
     read_state(&before, host_uses_guest_regs);
     changed = canary_call(fn, arg, result);
     read_state(&after, host_uses_guest_regs);

@@ -2,6 +2,7 @@
 /* Stage-2 aborts: emulated devices, memory that is not there yet, and what the guest has no business touching. */
 #include <axvm/err.h>
 
+#include "arch.h"
 #include "el2.h"
 #include "esr.h"
 #include "exit.h"
@@ -11,7 +12,6 @@
 #include "switch.h"
 #include "sysreg.h"
 
-#define HPFAR_FIPA AXVM_BITS(43, 4) /* IPA [51:12] */
 #define PAR_F AXVM_BIT(0)
 #define PAR_PA AXVM_BITS(51, 12)
 
@@ -140,36 +140,34 @@ static uint64_t exit_ram(struct axvm_vcpu *vcpu, uint64_t esr, uint64_t far, uin
     return not_ram(vcpu, esr, far, gpa, rc);
 }
 
-/*
- * A device of the fast tier: the whole way of a register access, from the bus to the guest's register. True when that was all;
- * otherwise nothing has happened, but for AXVM_ERR_GUEST in @rc.
- */
-static bool fast_device(struct axvm_vcpu *vcpu, uint64_t esr, uint64_t gpa, int *rc)
+/* A load or store that may be a device's. False: it is nobody's, and nothing has happened. */
+static bool try_device(struct axvm_vcpu *vcpu, uint64_t esr, uint64_t far, uint64_t gpa, uint64_t *result)
 {
-    unsigned int reg = (unsigned int)axvm_field(esr, ESR_ABT_SRT);
-    bool write = (esr & ESR_ABT_WNR) != 0;
-    struct axvm_access acc = {
-        .off = gpa,
-        .size = (uint8_t)(1u << axvm_field(esr, ESR_ABT_SAS)),
-        .vcpu = vcpu,
-    };
+    struct axvm_mmio *mmio = &vcpu->trap.mmio;
+    int rc;
 
-    if (write && reg != 31)
-        acc.val = axvm_extend(vcpu->arch.gpr[reg], acc.size, false);
-    *rc = axvm_bus_access(&vcpu->vm->bus[AXVM_BUS_MMIO], &vcpu->hit[AXVM_BUS_MMIO], &acc, write);
-    if (*rc != AXVM_OK)
+    axvm_esr_to_mmio(esr, vcpu->arch.gpr, mmio);
+    mmio->addr = gpa;
+    rc = axvm_core_mmio(vcpu, mmio, false);
+    if (rc == AXVM_ERR_NOENT)
         return false;
-    if (!write && reg != 31)
-        vcpu->arch.gpr[reg] = axvm_esr_load_value(esr, acc.val);
     axvm_stat_inc(vcpu, AXVM_STAT_MMIO);
-    axvm_skip_live(esr);
+    if (rc == AXVM_OK) {
+        if (!mmio->write && mmio->arch.reg[0] != 31)
+            vcpu->arch.gpr[mmio->arch.reg[0]] = axvm_esr_load_value(esr, mmio->val[0]);
+        axvm_skip_live(esr);
+        *result = axvm_wake_trap(vcpu->vm);
+        return true;
+    }
+    vcpu->arch.esr = esr;
+    vcpu->arch.far = far;
+    *result = rc == AXVM_ERR_AGAIN ? (uint64_t)AXVM_TRAP_MMIO : refuse(vcpu, esr, far);
     return true;
 }
 
-uint64_t axvm_exit_dabt(struct axvm_vcpu *vcpu, uint64_t esr)
+uint64_t axvm_exit_dabt_slow(struct axvm_vcpu *vcpu, uint64_t esr)
 {
-    uint64_t far = axvm_sysreg_read(far_el2), gpa;
-    int rc;
+    uint64_t far = axvm_sysreg_read(far_el2), gpa, result;
 
     /* Parity, TLB conflict, external: not stage 2's, and for the guest to see. */
     if (!axvm_esr_is_stage2(esr)) {
@@ -179,14 +177,9 @@ uint64_t axvm_exit_dabt(struct axvm_vcpu *vcpu, uint64_t esr)
     }
     if (!fault_address(esr, far, &gpa))
         return AXVM_TRAP_RESUME;
-    if ((esr & (ESR_ABT_ISV | ESR_ABT_S1PTW)) == ESR_ABT_ISV && !axvm_esr_is_permission(esr)) {
-        if (fast_device(vcpu, esr, gpa, &rc))
-            return axvm_wake_needed(vcpu->vm) ? AXVM_TRAP_REQUEST : AXVM_TRAP_RESUME;
-        if (rc == AXVM_ERR_AGAIN)
-            return leave_for_device(vcpu, esr, far, gpa);
-        if (rc == AXVM_ERR_GUEST)
-            return refuse(vcpu, esr, far);
-    }
+    if ((esr & (ESR_ABT_ISV | ESR_ABT_S1PTW)) == ESR_ABT_ISV && !axvm_esr_is_permission(esr) &&
+        try_device(vcpu, esr, far, gpa, &result))
+        return result;
     return exit_ram(vcpu, esr, far, gpa);
 }
 

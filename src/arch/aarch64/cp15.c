@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * Trapped coprocessor accesses of AArch32 code at EL0. Only the physical timer is there for it. User mode's R0..R14 are X0..X14, and
- * the syndrome has the registers by those numbers.
- */
+/* Trapped coprocessor accesses of AArch32 code at EL0. Only the physical timer is there for it. User mode's R0..R14 are
+ * X0..X14, and the syndrome has the registers by those numbers. */
 #include <axvm/aarch64.h>
 
 #include "bits.h"
@@ -11,8 +9,6 @@
 
 #define CNT(crm, op2) AXVM_AARCH64_SYSREG(3, 3, 14, crm, op2)
 #define CNTPCT_EL0 CNT(0, 1)
-#define CNTP_TVAL_EL0 CNT(2, 0)
-#define CNTP_CTL_EL0 CNT(2, 1)
 #define CNTP_CVAL_EL0 CNT(2, 2)
 
 #define PSR_N AXVM_BIT(31)
@@ -48,7 +44,8 @@ static bool mrc_register(uint64_t esr, uint64_t *enc)
     uint64_t opc2 = axvm_field(esr, ESR_CP_OPC2);
 
     *enc = CNT(2, opc2);
-    return axvm_field(esr, ESR_CP_OPC1) == 0 && axvm_field(esr, ESR_CP_CRN) == 14 && axvm_field(esr, ESR_CP_CRM) == 2 && opc2 <= 1;
+    return axvm_field(esr, ESR_CP_OPC1) == 0 && axvm_field(esr, ESR_CP_CRN) == 14 && axvm_field(esr, ESR_CP_CRM) == 2 &&
+           opc2 <= 1;
 }
 
 /* MRRC and MCRR of CNTPCT and CNTP_CVAL: p15, {0, 2}, <Rt>, <Rt2>, c14 */

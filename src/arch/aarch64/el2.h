@@ -62,6 +62,8 @@
 
 #define ICC_CTLR_EOIMODE AXVM_BIT(1)
 
+#define HPFAR_FIPA AXVM_BITS(43, 4) /* IPA [51:12] */
+
 #define VTTBR_VMID AXVM_BITS(63, 48)
 
 /* PSTATE as in SPSR_EL2 */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* ESR_EL2: what brought a guest to EL2. Arm ARM (DDI 0487), "ESR_EL2, Exception Syndrome Register", under the headings quoted. */
+/* ESR_EL2: what brought a guest to EL2. Arm ARM (DDI 0487), "ESR_EL2, Exception Syndrome Register", headings in quotes. */
 #ifndef AXVM_AARCH64_ESR_H
 #define AXVM_AARCH64_ESR_H
 
@@ -142,8 +142,8 @@ static inline bool axvm_esr_is_permission(uint64_t esr)
 /* The register of a trapped MSR, MRS or system instruction: AXVM_AARCH64_SYSREG(). Op1 and CRn are neighbours in both. */
 static inline uint64_t axvm_esr_to_sysreg(uint64_t esr)
 {
-    return axvm_field(esr, ESR_SYS_OP0) << 14 | axvm_field(esr, ESR_SYS_OP1 | ESR_SYS_CRN) << 7 | axvm_field(esr, ESR_SYS_CRM) << 3 |
-           axvm_field(esr, ESR_SYS_OP2);
+    return axvm_field(esr, ESR_SYS_OP0) << 14 | axvm_field(esr, ESR_SYS_OP1 | ESR_SYS_CRN) << 7 |
+           axvm_field(esr, ESR_SYS_CRM) << 3 | axvm_field(esr, ESR_SYS_OP2);
 }
 
 /* What a load that @esr describes (ISV) puts into its register when the device answers @val. */

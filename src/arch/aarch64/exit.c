@@ -16,10 +16,13 @@
 #include "timer.h"
 #include "vgic.h"
 
+/* Keeps the registers that a handler needs from being saved by those that share its caller. */
+#define NOINLINE __attribute__((noinline))
+
 #define INTID_SPECIAL 1020u /* 1020..1023: there is no interrupt */
 #define INTID_LPI 8192u
 
-static uint64_t exit_hypercall(struct axvm_vcpu *vcpu, uint64_t esr)
+static NOINLINE uint64_t exit_hypercall(struct axvm_vcpu *vcpu, uint64_t esr)
 {
     axvm_stat_inc(vcpu, AXVM_STAT_HYPERCALL);
     /* SMCCC: the immediate of a call is zero; others belong to nobody here. */
@@ -33,7 +36,7 @@ static uint64_t exit_hypercall(struct axvm_vcpu *vcpu, uint64_t esr)
 /* A trapped SMC, unlike HVC, has not been stepped over. */
 static uint64_t exit_smc(struct axvm_vcpu *vcpu, uint64_t esr)
 {
-    axvm_sysreg_write(elr_el2, axvm_sysreg_read(elr_el2) + 4);
+    axvm_skip_a64_live(vcpu);
     return exit_hypercall(vcpu, esr);
 }
 
@@ -56,26 +59,57 @@ static uint64_t sysreg_on_bus(struct axvm_vcpu *vcpu, uint64_t enc, bool write, 
     return AXVM_TRAP_MMIO;
 }
 
-static uint64_t exit_sysreg(struct axvm_vcpu *vcpu, uint64_t esr)
+static uint64_t sysreg_done(struct axvm_vcpu *vcpu)
+{
+    axvm_skip_a64_live(vcpu);
+    return axvm_wake_trap(vcpu->vm);
+}
+
+static NOINLINE uint64_t exit_any_sysreg(struct axvm_vcpu *vcpu, uint64_t esr)
 {
     unsigned int reg = (unsigned int)axvm_field(esr, ESR_SYS_RT);
     bool write = (esr & ESR_SYS_READ) == 0;
     uint64_t enc = axvm_esr_to_sysreg(esr);
     uint64_t val = write && reg != 31 ? vcpu->arch.gpr[reg] : 0;
 
-    axvm_stat_inc(vcpu, AXVM_STAT_SYSREG);
     switch (axvm_sysreg_access(vcpu, enc, write, &val)) {
     case AXVM_SYSREG_DONE:
         if (!write && reg != 31)
             vcpu->arch.gpr[reg] = val;
-        axvm_sysreg_write(elr_el2, axvm_sysreg_read(elr_el2) + 4);
-        return axvm_wake_needed(vcpu->vm) ? AXVM_TRAP_REQUEST : AXVM_TRAP_RESUME;
+        return sysreg_done(vcpu);
     case AXVM_SYSREG_BUS:
         return sysreg_on_bus(vcpu, enc, write, reg, val);
     case AXVM_SYSREG_UNDEF:
         break;
     }
     return undefined(vcpu);
+}
+
+/* A register in the syndrome's own bits. */
+#define ESR_SYS(op0, op1, crn, crm, op2)                                                                               \
+    (axvm_put_field(ESR_SYS_OP0, op0) | axvm_put_field(ESR_SYS_OP1, op1) | axvm_put_field(ESR_SYS_CRN, crn) |          \
+     axvm_put_field(ESR_SYS_CRM, crm) | axvm_put_field(ESR_SYS_OP2, op2))
+#define ESR_SYS_REGISTER (ESR_SYS_OP0 | ESR_SYS_OP1 | ESR_SYS_CRN | ESR_SYS_CRM | ESR_SYS_OP2)
+#define ESR_ID_READ (ESR_SYS(3, 0, 0, 0, 0) | ESR_SYS_READ)
+#define ESR_SGI1R_WRITE ESR_SYS(3, 0, 12, 11, 5)
+
+/* The two that are worth a short cut: ID registers, as there are so many reads of them at boot; SGIs, for their latency. */
+static NOINLINE uint64_t exit_sysreg(struct axvm_vcpu *vcpu, uint64_t esr)
+{
+    unsigned int reg = (unsigned int)axvm_field(esr, ESR_SYS_RT);
+
+    axvm_stat_inc(vcpu, AXVM_STAT_SYSREG);
+    if ((esr & (ESR_SYS_REGISTER | ESR_SYS_READ)) == ESR_SGI1R_WRITE && reg != 31) {
+        axvm_vgic_sgi(vcpu, AXVM_SGI1R, vcpu->arch.gpr[reg]);
+        return sysreg_done(vcpu);
+    }
+    if ((esr & ((ESR_SYS_REGISTER & ~(ESR_SYS_CRM | ESR_SYS_OP2)) | ESR_SYS_READ)) == ESR_ID_READ && reg != 31 &&
+        (esr & axvm_put_field(ESR_SYS_CRM, 8)) == 0) {
+        vcpu->arch.gpr[reg] = vcpu->vm->arch.id_regs[axvm_field(esr, ESR_SYS_CRM) << 3 | axvm_field(esr, ESR_SYS_OP2)];
+        axvm_skip_a64_live(vcpu);
+        return AXVM_TRAP_RESUME;
+    }
+    return exit_any_sysreg(vcpu, esr);
 }
 
 /* A coprocessor access of AArch32 code at EL0. */
@@ -106,15 +140,10 @@ static uint64_t exit_fp(struct axvm_vcpu *vcpu)
     return AXVM_TRAP_RESUME;
 }
 
-uint64_t axvm_exit_sync(struct axvm_vcpu *vcpu, uint64_t esr)
+/* The rare classes. */
+static NOINLINE uint64_t exit_other(struct axvm_vcpu *vcpu, uint64_t esr)
 {
     switch (axvm_field(esr, ESR_EC)) {
-    case ESR_EC_HVC64:
-        return exit_hypercall(vcpu, esr);
-    case ESR_EC_DABT_LOWER:
-        return axvm_exit_dabt(vcpu, esr);
-    case ESR_EC_SYSREG:
-        return exit_sysreg(vcpu, esr);
     case ESR_EC_WFX:
         return exit_wfx(vcpu, esr);
     case ESR_EC_FP_ASIMD:
@@ -137,6 +166,20 @@ uint64_t axvm_exit_sync(struct axvm_vcpu *vcpu, uint64_t esr)
     }
 }
 
+/* Only jumps, in the order of how often they are taken: each instruction here is paid by every exit. */
+uint64_t axvm_exit_sync(struct axvm_vcpu *vcpu, uint64_t esr)
+{
+    uint64_t ec = axvm_field(esr, ESR_EC);
+
+    if (ec == ESR_EC_DABT_LOWER)
+        return axvm_exit_dabt(vcpu, esr);
+    if (ec == ESR_EC_SYSREG)
+        return exit_sysreg(vcpu, esr);
+    if (ec == ESR_EC_HVC64)
+        return exit_hypercall(vcpu, esr);
+    return exit_other(vcpu, esr);
+}
+
 /* ---- interrupts ---- */
 
 /* Another CPU wants something, or this vCPU itself. */
@@ -146,7 +189,7 @@ static uint64_t exit_kick(struct axvm_vcpu *vcpu)
         return AXVM_TRAP_REQUEST;
     if (atomic_fetch_and(&vcpu->requests, ~AXVM_REQ_IRQ) & AXVM_REQ_IRQ)
         axvm_vgic_refresh(vcpu);
-    return axvm_wake_needed(vcpu->vm) ? AXVM_TRAP_REQUEST : AXVM_TRAP_RESUME;
+    return axvm_wake_trap(vcpu->vm);
 }
 
 /* We have acknowledged an interrupt that is no guest's: the host handles it as soon as its state is back. */
@@ -171,7 +214,7 @@ uint64_t axvm_exit_irq(struct axvm_vcpu *vcpu, uint64_t esr)
         /* Level-triggered, and its causes are in the list registers. */
         axvm_stat_inc(vcpu, AXVM_STAT_GUEST_IRQ);
         axvm_vgic_refresh(vcpu);
-        return axvm_wake_needed(vcpu->vm) ? AXVM_TRAP_REQUEST : AXVM_TRAP_RESUME;
+        return axvm_wake_trap(vcpu->vm);
     }
     if (next != h->vtimer_intid && next != h->kick_intid)
         return AXVM_TRAP_HOST_IRQ;

@@ -11,8 +11,10 @@ uint64_t axvm_exit_irq(struct axvm_vcpu *vcpu, uint64_t esr);
 uint64_t axvm_exit_fiq(struct axvm_vcpu *vcpu, uint64_t esr);
 uint64_t axvm_exit_serror(struct axvm_vcpu *vcpu, uint64_t esr);
 
-/* Stage-2 data and instruction aborts: abort.c. */
+/* Data aborts: the device that was accessed last, if it is one of the fast tier, in mmio_fast.c; everything else in abort.c. */
 uint64_t axvm_exit_dabt(struct axvm_vcpu *vcpu, uint64_t esr);
+uint64_t axvm_exit_dabt_slow(struct axvm_vcpu *vcpu, uint64_t esr);
+/* Instruction aborts. */
 uint64_t axvm_exit_iabt(struct axvm_vcpu *vcpu, uint64_t esr);
 
 #endif

@@ -12,8 +12,8 @@ struct rule {
 
 /*
  * Not here, and so hidden:
- *  - what has registers that are neither switched nor emulated: SVE, SME, MTE, RAS, AMU, MPAM, PMU, SPE, trace, BRBE, LORegions,
- *    SCXTNUM_ELx (CSV2_2), TCR2/SCTLR2/PIE/POE, GCS, THE, FPMR, ALLINT;
+ *  - what has registers that are neither switched nor emulated: SVE, SME, MTE, RAS, AMU, MPAM, PMU, SPE, trace, BRBE,
+ *    LORegions, SCXTNUM_ELx (CSV2_2), TCR2/SCTLR2/PIE/POE, GCS, THE, FPMR, ALLINT;
  *  - what is trapped or off at EL2 (HCR_EL2, HCRX_EL2, CPTR_EL2): PAC, LS64, MOPS, WFxT, XS, TME, ...;
  *  - EL2 and EL3, with all that only they see: VHE, nested virtualization, FGT, stage-2 features, secure world;
  *  - self-synchronised counters (ECV);
@@ -159,7 +159,7 @@ static const struct rule rules[] = {
     { IDREG(7, 2), 60, UNSIGNED, 1 },
 };
 
-/* Registers that describe AArch32 at EL0 and have not changed since Armv8.0: ID_ISAR0_EL1 to ID_ISAR4_EL1, MVFR0_EL1, MVFR1_EL1. */
+/* What describes AArch32 at EL0 and has not changed since Armv8.0: ID_ISAR0_EL1 .. ID_ISAR4_EL1, MVFR0_EL1, MVFR1_EL1 */
 static const uint8_t whole[] = {
     IDREG(2, 0), IDREG(2, 1), IDREG(2, 2), IDREG(2, 3), IDREG(2, 4), IDREG(3, 0), IDREG(3, 1),
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which features guests see: the ID registers, op0 = 3, op1 = 0, CRn = 0, CRm = 1..7, by CRm << 3 | op2. A field that is not in the
- * table of idregs.c reads as zero, so what a future CPU brings stays hidden until somebody has thought about it.
+ * Which features guests see: the ID registers, op0 = 3, op1 = 0, CRn = 0, CRm = 1..7, by CRm << 3 | op2. A field that is not in
+ * the table of idregs.c reads as zero, so what a future CPU brings stays hidden until somebody has thought about it.
  */
 #ifndef AXVM_AARCH64_IDREGS_H
 #define AXVM_AARCH64_IDREGS_H

@@ -14,8 +14,8 @@ struct axvm_inject_ctx {
 };
 
 /*
- * Uses v->pc, v->pstate, and of v->el1 vbar and sctlr; sets v->pc and v->pstate to the handler, and elr, spsr, esr and far (with
- * has_far) in v->el1.
+ * Uses v->pc, v->pstate, and of v->el1 vbar and sctlr; sets v->pc and v->pstate to the handler, and in v->el1 elr, spsr, esr
+ * and (with has_far) far.
  */
 void axvm_inject_exception(struct axvm_arch_vcpu *v, const struct axvm_inject_ctx *ctx);
 

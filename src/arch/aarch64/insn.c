@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Decoding of A64 loads and stores. Arm ARM (DDI 0487), "A64 instruction set encoding", "Loads and Stores"; a comment in quotes is
- * the name of the encoding group. What is CONSTRAINED UNPREDICTABLE is refused.
+ * Decoding of A64 loads and stores. Arm ARM (DDI 0487), "A64 instruction set encoding", "Loads and Stores"; a comment in quotes
+ * is the name of the encoding group. What is CONSTRAINED UNPREDICTABLE is refused.
  */
 #include "insn.h"
 

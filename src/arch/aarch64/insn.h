@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A64 loads and stores whose abort came without a syndrome (ESR_EL2.ISV clear): pairs, writeback, exclusives, SIMD&FP. Decodes one
- * copy of the instruction into struct axvm_mmio, and applies its result. Pure logic on registers in memory.
+ * A64 loads and stores whose abort came without a syndrome (ESR_EL2.ISV clear): pairs, writeback, exclusives, SIMD&FP. Decodes
+ * one copy of the instruction into struct axvm_mmio, and applies its result. Pure logic on registers in memory.
  */
 #ifndef AXVM_AARCH64_INSN_H
 #define AXVM_AARCH64_INSN_H
@@ -24,8 +24,8 @@ static inline bool axvm_insn_is_fp(uint32_t insn)
 
 /*
  * Decode @insn. On success all of @mmio is filled in, the values of a store included; addr is the virtual address of the first
- * byte. An instruction that does not access @fault_va is refused: another vCPU has replaced it since it trapped. So is an access
- * that leaves the page: its parts may be anywhere in guest-physical memory.
+ * byte. An instruction that does not access @fault_va is refused: another vCPU has replaced it since it trapped. So is an
+ * access that leaves the page: its parts may be anywhere in guest-physical memory.
  * @retval AXVM_ERR_NOSUP  not an access that can be emulated; @mmio is unspecified
  */
 int axvm_insn_decode_ldst(uint32_t insn, const struct axvm_insn_regs *regs, uint64_t fault_va, struct axvm_mmio *mmio);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Trapped debug registers: op0 = 2. Arm ARM (DDI 0487), "Debug registers". There is no external debugger, no trace, no ROM table,
- * and nobody at the other end of the debug communications channel. */
+/* Trapped debug registers: op0 = 2. Arm ARM (DDI 0487), "Debug registers". There is no external debugger, no trace, no ROM
+ * table, and nobody at the other end of the debug communications channel. */
 #include <axvm/aarch64.h>
 
 #include "debug.h"

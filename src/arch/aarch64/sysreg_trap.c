@@ -89,8 +89,9 @@ __attribute__((noinline)) static enum axvm_sysreg_result access_register(struct 
     case SYS_DC_ISW:
     case SYS_DC_CSW:
     case SYS_DC_CISW:
-        /* By set and way a guest can reach only caches of the CPU it is on at that moment, while its memory may be in those of
-         * others. Nothing has to be done: caches are coherent, and the host cleans what a guest may read with its caches off. */
+        /* By set and way a guest can reach only caches of the CPU it is on at that moment, while its memory may be in those
+         * of others. Nothing has to be done: caches are coherent, and the host cleans what a guest may read with its caches
+         * off. */
         return write ? AXVM_SYSREG_DONE : AXVM_SYSREG_UNDEF;
     default:
         return access_other(vcpu, enc);

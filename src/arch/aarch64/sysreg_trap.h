@@ -19,8 +19,8 @@ enum axvm_sysreg_result axvm_sysreg_access(struct axvm_vcpu *vcpu, uint64_t enc,
 enum axvm_sysreg_result axvm_sysreg_debug(struct axvm_vcpu *vcpu, uint64_t enc, bool write, uint64_t *val);
 
 /*
- * A trapped AArch32 MRC, MCR, MRRC or MCRR of EL0, syndrome @esr (any EC), executed with @pstate. Reads and writes vcpu's registers
- * itself; never AXVM_SYSREG_BUS. Loaded.
+ * A trapped AArch32 MRC, MCR, MRRC or MCRR of EL0, syndrome @esr (any EC), executed with @pstate. Reads and writes vcpu's
+ * registers itself; never AXVM_SYSREG_BUS. Loaded.
  */
 enum axvm_sysreg_result axvm_cp15_access(struct axvm_vcpu *vcpu, uint64_t esr, uint64_t pstate);
 

@@ -79,16 +79,22 @@ static unsigned int best_active(struct axvm_vcpu *vcpu, struct choice *out, unsi
 /*
  * The guest has ended interrupts that are in no list register; the hardware counts them, and does not say which. With
  * EOImode = 0 a guest ends what it took last, that is what has the highest priority of those active. With EOImode = 1 the
- * order is free, so TDIR is set and nothing is counted (CPUs without TDIR: the same guess as with EOImode = 0).
+ * order is free, so TDIR is set and nothing counts (CPUs without TDIR: the same guess as with EOImode = 0).
  */
 void axvm_vgic_take_eoicount(struct axvm_vcpu *vcpu)
 {
     struct choice ended[AXVM_GICH_MAX_LRS];
-    unsigned int count = (unsigned int)axvm_field(axvm_gich_read_hcr(), ICH_HCR_EOICOUNT);
+    unsigned int count;
 
+    /* From before LRENPIE was set it counts what was not active at all. */
+    if ((vcpu->arch.vgic.hcr & ICH_HCR_LRENPIE) == 0)
+        return;
+    count = (unsigned int)axvm_field(axvm_gich_read_hcr(), ICH_HCR_EOICOUNT);
     if (count == 0)
         return;
     vcpu->arch.vgic.hcr = 0; /* have it written, which clears the count */
+    if (vcpu->arch.vgic.tdir && (axvm_gich_read_vmcr() & ICH_VMCR_VEOIM))
+        return;
     count = best_active(vcpu, ended, (unsigned int)axvm_min(count, AXVM_GICH_MAX_LRS));
     for (unsigned int i = 0; i < count; i++)
         axvm_vgic_deactivate(vcpu, ended[i].intid);
@@ -158,19 +164,18 @@ static void fill(struct axvm_vcpu *vcpu)
     struct axvm_vgic_cpu *c = &vcpu->arch.vgic;
     uint32_t free, words, bits;
 
-    if (c->active_out != 0)
-        axvm_vgic_take_eoicount(vcpu);
+    axvm_vgic_take_eoicount(vcpu);
     free = ~c->used & c->lr_mask;
     words = c->ready_words;
-    bits = words != 0 ? c->ready[axvm_ctz64(words)] : 0;
-    if (words == 0) {
-        if (c->active_out != 0 && free != 0)
-            bring_back_active(vcpu);
-    } else if (free != 0 && (words & (words - 1)) == 0 && (bits & (bits - 1)) == 0) {
-        axvm_vgic_place(vcpu, axvm_ctz64(free), axvm_ctz64(words) * 32 + axvm_ctz64(bits));
-    } else {
-        fill_many(vcpu);
+    if (words != 0) {
+        bits = c->ready[axvm_ctz64(words)];
+        if (free != 0 && (words & (words - 1)) == 0 && (bits & (bits - 1)) == 0)
+            axvm_vgic_place(vcpu, axvm_ctz64(free), axvm_ctz64(words) * 32 + axvm_ctz64(bits));
+        else
+            fill_many(vcpu);
     }
+    if (c->active_out != 0 && c->ready_words == 0)
+        bring_back_active(vcpu);
     c->refill = 0;
 }
 
@@ -198,16 +203,18 @@ static uint32_t wanted_hcr(const struct axvm_vcpu *vcpu)
 void axvm_vgic_flush(struct axvm_vcpu *vcpu)
 {
     struct axvm_vgic_cpu *c = &vcpu->arch.vgic;
-    uint32_t hcr;
+    uint32_t hcr = c->hcr;
 
-    if (c->refill != 0)
+    /* The guest may have enabled a group just now, and the choice depends on it: HCR only changes together with that. */
+    if (c->refill != 0) {
         fill(vcpu);
+        hcr = wanted_hcr(vcpu);
+    }
     for (; c->dirty != 0; c->dirty &= c->dirty - 1) {
         unsigned int n = axvm_ctz64(c->dirty);
 
         axvm_gich_write_lr(n, c->lr[n]);
     }
-    hcr = wanted_hcr(vcpu);
     if (hcr != c->hcr) {
         c->hcr = hcr;
         axvm_gich_write_hcr(hcr);

@@ -170,11 +170,22 @@ void axvm_vgic_complete(struct axvm_vcpu *vcpu, uint32_t intid)
     const struct axvm_hal *hal = &vcpu->vm->hal;
     uint32_t host = axvm_vgic_host_intid(vcpu, intid);
 
+    /* Those of a private timer only that CPU itself can deactivate. */
+    if (axvm_vgic_is_private(intid) && !axvm_vgic_in_reach(vcpu)) {
+        axvm_vgic_demand_sync(vcpu);
+        return;
+    }
     axvm_vgic_bank(vcpu, intid)->hw &= ~axvm_vgic_bit(intid);
     if (hal->irq_complete && !axvm_vgic_is_private(intid))
         hal->irq_complete(hal->ctx, host);
     else
         axvm_gich_write_dir(host);
+}
+
+void axvm_vgic_complete_private(struct axvm_vcpu *vcpu, uint32_t bits)
+{
+    for (; bits != 0; bits &= bits - 1)
+        axvm_vgic_complete(vcpu, axvm_ctz64(bits));
 }
 
 void axvm_vgic_deactivate(struct axvm_vcpu *vcpu, uint32_t intid)

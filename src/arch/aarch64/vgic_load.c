@@ -32,7 +32,7 @@ void axvm_vgic_load(struct axvm_vcpu *vcpu, bool resident)
     if (!resident || c->reload)
         load_all(vcpu);
     c->loaded = true;
-    c->refill |= c->ready_words | c->active_out;
+    c->refill = 1;
     axvm_vgic_flush(vcpu);
     axvm_unlock_raw(&g->lock);
 }
@@ -66,8 +66,7 @@ static void put_lrs(struct axvm_vcpu *vcpu)
             give_up_ppi(vcpu, n);
     }
     /* Those waiting for a list register or to be enabled. */
-    for (uint32_t hw = c->bank.hw; hw != 0; hw &= hw - 1)
-        axvm_vgic_complete(vcpu, axvm_ctz64(hw));
+    axvm_vgic_complete_private(vcpu, c->bank.hw);
 }
 
 void axvm_vgic_put(struct axvm_vcpu *vcpu)
@@ -82,8 +81,7 @@ void axvm_vgic_put(struct axvm_vcpu *vcpu)
     c->vmcr = (uint32_t)axvm_gich_read_vmcr();
     axvm_gich_read_apr(c->prebits, c->ap0r, c->ap1r);
     axvm_vgic_fetch_all(vcpu);
-    if (c->active_out != 0)
-        axvm_vgic_take_eoicount(vcpu);
+    axvm_vgic_take_eoicount(vcpu);
     put_lrs(vcpu);
     axvm_gich_write_hcr(0);
     c->hcr = 0;

@@ -160,6 +160,7 @@ void axvm_vgic_settle(struct axvm_vcpu *vcpu, unsigned int n)
         if (lr != c->lr[n]) {
             c->lr[n] = lr;
             c->dirty |= 1u << n;
+            c->refill |= c->ready_words; /* others may come first now */
         }
         return;
     }
@@ -173,6 +174,7 @@ void axvm_vgic_settle_all(struct axvm_vcpu *vcpu)
 
     for (uint32_t used = c->used; used != 0; used &= used - 1)
         axvm_vgic_settle(vcpu, axvm_ctz64(used));
+    axvm_vgic_complete_private(vcpu, c->bank.hw & ~(c->bank.latch | c->bank.active | c->bank.in_lr));
     c->sync = false;
     if (c->rwp & AXVM_VGIC_RWP_DIST)
         vcpu->vm->arch.vgic.rwp_count--;

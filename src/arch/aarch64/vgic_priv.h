@@ -153,8 +153,9 @@ void axvm_vgic_notify(struct axvm_vcpu *vcpu);
 void axvm_vgic_demand_sync(struct axvm_vcpu *vcpu);
 /* Active in the model, and no more. */
 void axvm_vgic_deactivate(struct axvm_vcpu *vcpu, uint32_t intid);
-/* The guest is done with the physical interrupt behind it. */
+/* The guest is done with the physical interrupt behind it; those in @bits, private to @vcpu. */
 void axvm_vgic_complete(struct axvm_vcpu *vcpu, uint32_t intid);
+void axvm_vgic_complete_private(struct axvm_vcpu *vcpu, uint32_t bits);
 /* The physical interrupt behind it. */
 uint32_t axvm_vgic_host_intid(struct axvm_vcpu *vcpu, uint32_t intid);
 /* GICD_CTLR has changed, or everything has. */

@@ -78,6 +78,15 @@ static void reconsider(const struct axvm_vgic_access *a, uint32_t bits)
         axvm_vgic_changed_word(a->vcpu, a->word, bits);
 }
 
+/* Its priority or group has changed, by which it may come before or after others that wait for a list register. */
+static void reorder(struct axvm_vcpu *vcpu, uint32_t intid)
+{
+    struct axvm_vcpu *target = axvm_vgic_target(vcpu, intid);
+
+    if (target && (target->arch.vgic.ready[intid / 32] & axvm_vgic_bit(intid)))
+        axvm_vgic_notify(target);
+}
+
 static void write_group(const struct axvm_vgic_access *a, uint32_t val)
 {
     struct axvm_vgic_bank *b = bank_of(a);
@@ -85,6 +94,8 @@ static void write_group(const struct axvm_vgic_access *a, uint32_t val)
 
     b->group = val;
     reconsider(a, changed);
+    for (changed &= b->latch | axvm_vgic_level(b); changed != 0; changed &= changed - 1)
+        reorder(a->vcpu, a->word * 32 + axvm_ctz64(changed));
 }
 
 /* Bound physical interrupts are masked as the guest masks its own. */
@@ -153,7 +164,7 @@ static void activate(struct axvm_vcpu *vcpu, uint32_t intid)
     if (target) {
         axvm_vgic_set_home(target, intid);
         target->arch.vgic.active_out++;
-        target->arch.vgic.refill = 1;
+        axvm_vgic_notify(target);
     } else {
         vcpu->vm->arch.vgic.spis->home[intid - AXVM_VGIC_SPI_BASE] = AXVM_VGIC_NOBODY;
     }
@@ -283,19 +294,14 @@ uint32_t axvm_vgic_read_prio(const struct axvm_vgic_access *a, unsigned int firs
 static void set_prio(struct axvm_vcpu *vcpu, uint32_t intid, uint8_t prio)
 {
     struct axvm_vgic_bank *b = axvm_vgic_bank(vcpu, intid);
-    uint32_t bit = axvm_vgic_bit(intid);
-    struct axvm_vcpu *target;
 
     if (b->prio[intid & 31] == prio)
         return;
     b->prio[intid & 31] = prio;
-    if (b->in_lr & bit) {
+    if (b->in_lr & axvm_vgic_bit(intid))
         axvm_vgic_changed(vcpu, intid);
-        return;
-    }
-    target = axvm_vgic_target(vcpu, intid);
-    if (target && (target->arch.vgic.ready[intid / 32] & bit))
-        axvm_vgic_notify(target);
+    else
+        reorder(vcpu, intid);
 }
 
 void axvm_vgic_write_prio(const struct axvm_vgic_access *a, unsigned int first, unsigned int size, uint32_t val)

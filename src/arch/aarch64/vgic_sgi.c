@@ -110,22 +110,31 @@ void axvm_vgic_sgi(struct axvm_vcpu *vcpu, enum axvm_sgi_reg reg, uint64_t val)
 
 /* ---- the virtual timer ---- */
 
-/* It is in a list register and not over. What fired is the same level again, so that is tied to it, if it is not both. */
-static bool tie_again(struct axvm_vcpu *vcpu, uint32_t intid, uint64_t fields)
+/*
+ * The guest has not finished with it: what fired is the same level, not a new event. False: it is new.
+ * In a list register it is tied to that; otherwise it is deactivated with the guest's own, and fires again if it still has to.
+ */
+static bool fires_again(struct axvm_vcpu *vcpu, uint32_t intid, uint64_t fields)
 {
     struct axvm_vgic_cpu *c = &vcpu->arch.vgic;
+    uint32_t bit = axvm_vgic_bit(intid);
     unsigned int n = c->lr_of[intid];
     uint64_t state;
 
-    if ((c->bank.in_lr & axvm_vgic_bit(intid)) == 0)
-        return false;
+    if ((c->bank.in_lr & bit) == 0) {
+        c->bank.hw |= c->bank.active & bit;
+        return (c->bank.active & bit) != 0;
+    }
     axvm_vgic_fetch(vcpu, n);
     state = c->lr[n] & ICH_LR_STATE;
-    if (state != ICH_LR_PENDING && state != ICH_LR_ACTIVE)
-        return false;
-    c->lr[n] = (c->lr[n] & ~ICH_LR_PINTID) | fields;
-    c->dirty |= 1u << n;
-    return true;
+    if (state == ICH_LR_STATE) {
+        c->bank.hw |= bit;
+        axvm_vgic_changed(vcpu, intid);
+    } else if (state != 0) {
+        c->lr[n] = (c->lr[n] & ~ICH_LR_PINTID) | fields;
+        c->dirty |= 1u << n;
+    }
+    return state != 0;
 }
 
 void axvm_vgic_forward_ppi(struct axvm_vcpu *vcpu, uint32_t intid, uint32_t host_intid)
@@ -140,7 +149,7 @@ void axvm_vgic_forward_ppi(struct axvm_vcpu *vcpu, uint32_t intid, uint32_t host
     }
     flags = axvm_vgic_enter(vcpu->vm, vcpu);
     vcpu->arch.vgic.ppi_host[intid & 15] = (uint16_t)host_intid;
-    if (!raise_at_once(vcpu, intid, fields) && !tie_again(vcpu, intid, fields)) {
+    if (!raise_at_once(vcpu, intid, fields) && !fires_again(vcpu, intid, fields)) {
         b->latch |= axvm_vgic_bit(intid);
         b->hw |= axvm_vgic_bit(intid);
         axvm_vgic_changed(vcpu, intid);

@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Linked at 0 and run wherever it is loaded: nothing may be reached through a table of addresses. */
+#pragma GCC visibility push(hidden)
+
 #define UART 0x09000000ul
 #define GICD 0x08000000ul
 #define GICR 0x080a0000ul

@@ -9,7 +9,7 @@ ARCH_KERNEL_PACKAGE=linux-image-riscv64
 ARCH_KERNEL_DOWNLOAD='112 MB'
 ARCH_KERNEL_CONSOLE=ttyS0
 
-ARCH_RUN_PACKAGES=(qemu-system-misc opensbi device-tree-compiler)
+ARCH_RUN_PACKAGES=(qemu-system-misc device-tree-compiler)
 ARCH_BUILD_PACKAGES=(gcc-riscv64-linux-gnu libc6-dev-riscv64-cross)
 ARCH_PRESETS=(riscv64)
 
@@ -37,4 +37,11 @@ arch_determinism() {
 # arch_host_arguments CPU VHE: what the example host has to be told.
 arch_host_arguments() {
     [[ ! $2 ]] || die "--vhe is for aarch64 only"
+}
+
+# arch_set_memory TREE MIB: say in a tree of ours how much RAM the machine has; QEMU takes the tree as it is.
+arch_set_memory() {
+    local bytes=$(($2 * 0x100000))
+    fdtput -t x "$1" "/memory@$(printf %x "$ARCH_RAM_BASE")" reg 0 "$(printf %x "$ARCH_RAM_BASE")" \
+        "$(printf %x $((bytes >> 32)))" "$(printf %x $((bytes & 0xffffffff)))"
 }

@@ -169,7 +169,7 @@ uint64_t axvm_exit_guest_page_fault(struct axvm_vcpu *vcpu, uint64_t cause)
         d = axvm_insn_decode_htinst(f.htinst, cause == CAUSE_STORE_GUEST_PAGE);
         if (d.kind != AXVM_INSN_OTHER) {
             if (fast_device(vcpu, &f, &d, &rc))
-                return axvm_wake_needed(vcpu->vm) ? AXVM_TRAP_REQUEST : AXVM_TRAP_RESUME;
+                return axvm_wake_trap(vcpu->vm);
             if (rc == AXVM_ERR_AGAIN)
                 return leave_for_device(vcpu, &f, &d);
             if (rc == AXVM_ERR_GUEST)

@@ -61,6 +61,8 @@ static void write_cpu(struct axvm *vm, uint32_t id, struct axvm_fdt_writer *w)
     axvm_fw_empty(w, "interrupt-controller");
     axvm_fw_string(w, "compatible", "riscv,cpu-intc");
     axvm_fw_u32(w, "phandle", AXVM_PHANDLE_CPU_INTC + id);
+    /* Its own: or it would inherit the PLIC, which is below it. */
+    axvm_fw_u32(w, "interrupt-parent", AXVM_PHANDLE_CPU_INTC + id);
     axvm_fw_end(w);
     axvm_fw_end(w);
 }

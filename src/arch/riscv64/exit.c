@@ -19,7 +19,7 @@ static uint64_t exit_software(struct axvm_vcpu *vcpu)
         return AXVM_TRAP_REQUEST;
     if (atomic_fetch_and(&vcpu->requests, ~AXVM_REQ_IRQ) & AXVM_REQ_IRQ)
         axvm_irqs_refresh(vcpu);
-    return axvm_wake_needed(vcpu->vm) ? AXVM_TRAP_REQUEST : AXVM_TRAP_RESUME;
+    return axvm_wake_trap(vcpu->vm);
 }
 
 /* First use of FP after an entry, or really an illegal instruction. */

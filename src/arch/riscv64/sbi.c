@@ -80,7 +80,7 @@ static uint64_t sbi_ipi(struct axvm_vcpu *vcpu, uint64_t fid)
             send_ipi(vcpu, vm->vcpus[w * 64 + axvm_ctz64(left)]);
     }
     axvm_sbi_reply(vcpu, SBI_SUCCESS, 0);
-    return axvm_wake_needed(vm) ? AXVM_TRAP_REQUEST : AXVM_TRAP_RESUME;
+    return axvm_wake_trap(vm);
 }
 
 /* ---- SRST ---- */

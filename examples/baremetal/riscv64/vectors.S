@@ -51,8 +51,10 @@ board_context_switch:
     .irp n, 0,1,2,3,4,5,6,7,8,9,10,11
     sd s\n, (8 + 8 * \n)(sp)
     .endr
+    sd gp, 104(sp)
     sd sp, 0(a0)
     mv sp, a1
+    ld gp, 104(sp)
     ld ra, 0(sp)
     .irp n, 0,1,2,3,4,5,6,7,8,9,10,11
     ld s\n, (8 + 8 * \n)(sp)

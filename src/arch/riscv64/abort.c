@@ -56,21 +56,35 @@ static void remember(struct axvm_vcpu *vcpu, const struct fault *f)
 
 /* ---- the instruction ---- */
 
+/* A word does not cross a page if it is aligned, and neither does what is fetched of it beyond a compressed instruction. */
+static bool fetch(uint64_t pc, uint64_t *insn)
+{
+    uint64_t high;
+
+    if ((pc & 3) == 0)
+        return axvm_hlvx_wu(pc, insn);
+    if (!axvm_hlvx_hu(pc, insn))
+        return false;
+    if (axvm_insn_is_compressed((uint32_t)*insn))
+        return true;
+    if (!axvm_hlvx_hu(pc + 2, &high))
+        return false;
+    *insn |= high << 16;
+    return true;
+}
+
 bool axvm_fetch_insn(uint32_t *insn)
 {
     uint64_t pc = axvm_csr_read(CSR_SEPC), sstatus = axvm_csr_read(CSR_SSTATUS), hstatus = axvm_csr_read(CSR_HSTATUS);
-    uint64_t lo = 0, hi = 0;
-    bool ok = axvm_hlvx(pc, &lo);
+    uint64_t fetched = 0;
+    bool ok = fetch(pc, &fetched);
 
-    /* The second half may be on another page. */
-    if (ok && !axvm_insn_is_compressed((uint32_t)lo))
-        ok = axvm_hlvx(pc + 2, &hi);
     if (!ok) {
         axvm_csr_write(CSR_HSTATUS, hstatus);
         axvm_csr_write(CSR_SSTATUS, sstatus);
         axvm_csr_write(CSR_SEPC, pc);
     }
-    *insn = (uint32_t)(lo | hi << 16);
+    *insn = (uint32_t)fetched;
     return ok;
 }
 
@@ -117,65 +131,91 @@ static uint64_t leave_for_device(struct axvm_vcpu *vcpu, const struct fault *f, 
     return AXVM_TRAP_MMIO;
 }
 
-/* No RAM there. @d: what htinst said, or AXVM_INSN_OTHER. */
-static uint64_t exit_device(struct axvm_vcpu *vcpu, const struct fault *f, struct axvm_insn d)
+/* How far finding out what the instruction does has come. */
+enum decoded { DECODED, FETCH_AGAIN, NOT_AN_ACCESS };
+
+/* From htinst, or from the instruction itself. */
+static enum decoded decode(struct axvm_vcpu *vcpu, const struct fault *f, struct axvm_insn *d)
 {
     uint32_t insn;
 
-    if (d.kind == AXVM_INSN_OTHER) {
+    *d = axvm_insn_decode_htinst(f->htinst, f->cause == CAUSE_STORE_GUEST_PAGE);
+    if (d->kind == AXVM_INSN_OTHER) {
         /* What cannot be fetched now is tried again by the guest. */
         if (!axvm_fetch_insn(&insn))
-            return AXVM_TRAP_RESUME;
-        d = axvm_insn_decode(insn);
-        if (!matches(vcpu, &d, f))
-            return refuse(vcpu, f);
+            return FETCH_AGAIN;
+        *d = axvm_insn_decode(insn);
+        if (!matches(vcpu, d, f))
+            return NOT_AN_ACCESS;
     }
     /* I/O memory: AMONone, RsrvNone, and nothing misaligned ("Physical Memory Attributes"). */
-    if (d.kind == AXVM_INSN_AMO || (f->gpa & (d.size - 1u)) != 0)
+    return d->kind == AXVM_INSN_AMO || (f->gpa & (d->size - 1u)) != 0 ? NOT_AN_ACCESS : DECODED;
+}
+
+/* Nothing in stage 2 is there: the host may answer. */
+static uint64_t exit_nobody(struct axvm_vcpu *vcpu, const struct fault *f)
+{
+    struct axvm_insn d;
+
+    switch (decode(vcpu, f, &d)) {
+    case FETCH_AGAIN:
+        return AXVM_TRAP_RESUME;
+    case NOT_AN_ACCESS:
         return refuse(vcpu, f);
+    case DECODED:
+        break;
+    }
     return leave_for_device(vcpu, f, &d);
 }
 
-/*
- * A device of the fast tier: the whole way of a register access, from the bus to the guest's register. True when that was all;
- * otherwise nothing has happened.
- */
-static bool fast_device(struct axvm_vcpu *vcpu, const struct fault *f, const struct axvm_insn *d, int *rc)
+/* A device: if it is of the fast tier, the whole way of a register access, from the bus to the guest's register. */
+static uint64_t exit_device(struct axvm_vcpu *vcpu, const struct fault *f)
 {
-    bool write = d->kind == AXVM_INSN_STORE;
-    struct axvm_access acc = { .off = f->gpa, .size = d->size, .vcpu = vcpu };
+    struct axvm_access acc = { .off = f->gpa, .vcpu = vcpu };
+    struct axvm_insn d;
+    bool write;
+    int rc;
 
-    if ((f->gpa & (d->size - 1u)) != 0)
-        return false;
+    switch (decode(vcpu, f, &d)) {
+    case FETCH_AGAIN:
+        return AXVM_TRAP_RESUME;
+    case NOT_AN_ACCESS:
+        return refuse(vcpu, f);
+    case DECODED:
+        break;
+    }
+    if (d.fp)
+        return leave_for_device(vcpu, f, &d);
+    write = d.kind == AXVM_INSN_STORE;
+    acc.size = d.size;
     if (write)
-        acc.val = axvm_extend(vcpu->arch.gpr[d->reg], d->size, false);
-    *rc = axvm_bus_access(&vcpu->vm->bus[AXVM_BUS_MMIO], &vcpu->hit[AXVM_BUS_MMIO], &acc, write);
-    if (*rc != AXVM_OK)
-        return false;
-    if (!write && d->reg != 0)
-        vcpu->arch.gpr[d->reg] = axvm_extend(acc.val, d->size, d->sign);
+        acc.val = axvm_extend(vcpu->arch.gpr[d.reg], d.size, false);
+    rc = axvm_bus_access(&vcpu->vm->bus[AXVM_BUS_MMIO], &vcpu->hit[AXVM_BUS_MMIO], &acc, write);
+    if (rc == AXVM_ERR_AGAIN)
+        return leave_for_device(vcpu, f, &d);
+    if (rc != AXVM_OK)
+        return refuse(vcpu, f);
+    if (!write && d.reg != 0)
+        vcpu->arch.gpr[d.reg] = axvm_extend(acc.val, d.size, d.sign);
     axvm_stat_inc(vcpu, AXVM_STAT_MMIO);
-    axvm_csr_write(CSR_SEPC, axvm_csr_read(CSR_SEPC) + d->len);
-    return true;
+    axvm_csr_write(CSR_SEPC, axvm_csr_read(CSR_SEPC) + d.len);
+    return axvm_wake_trap(vcpu->vm);
+}
+
+static bool is_device(struct axvm_vcpu *vcpu, uint64_t gpa)
+{
+    const struct axvm_bus_slot *hit = vcpu->hit[AXVM_BUS_MMIO];
+
+    return (hit && gpa - hit->base < hit->len) || axvm_bus_find(&vcpu->vm->bus[AXVM_BUS_MMIO], gpa, 1) != NULL;
 }
 
 uint64_t axvm_exit_guest_page_fault(struct axvm_vcpu *vcpu, uint64_t cause)
 {
     struct fault f = read_fault(cause);
-    struct axvm_insn d = { .kind = AXVM_INSN_OTHER };
-    int rc = AXVM_ERR_NOENT;
+    int rc;
 
-    if (!f.walk && cause != CAUSE_FETCH_GUEST_PAGE) {
-        d = axvm_insn_decode_htinst(f.htinst, cause == CAUSE_STORE_GUEST_PAGE);
-        if (d.kind != AXVM_INSN_OTHER) {
-            if (fast_device(vcpu, &f, &d, &rc))
-                return axvm_wake_trap(vcpu->vm);
-            if (rc == AXVM_ERR_AGAIN)
-                return leave_for_device(vcpu, &f, &d);
-            if (rc == AXVM_ERR_GUEST)
-                return refuse(vcpu, &f);
-        }
-    }
+    if (cause != CAUSE_FETCH_GUEST_PAGE && !f.walk && is_device(vcpu, f.gpa))
+        return exit_device(vcpu, &f);
     rc = axvm_aspace_fault(vcpu->vm, &vcpu->pages, axvm_gpa(f.gpa), f.prot);
     if (rc == AXVM_OK) {
         axvm_stat_inc(vcpu, AXVM_STAT_FAULT);
@@ -191,5 +231,5 @@ uint64_t axvm_exit_guest_page_fault(struct axvm_vcpu *vcpu, uint64_t cause)
     }
     if (rc != AXVM_ERR_NOENT || f.walk || cause == CAUSE_FETCH_GUEST_PAGE)
         return refuse(vcpu, &f);
-    return exit_device(vcpu, &f, d);
+    return exit_nobody(vcpu, &f);
 }

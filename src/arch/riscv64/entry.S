@@ -130,25 +130,30 @@ host_trap:
 	sret
 
 /*
- * bool axvm_hlvx(uint64_t va, uint64_t *half): fetch 16 bits as the guest that hstatus.SPVP describes would fetch them. False when
- * that traps: sepc, scause, stval, htval, htinst, hstatus and sstatus are then those of the trap.
+ * bool axvm_hlvx_hu(uint64_t va, uint64_t *val), axvm_hlvx_wu(): fetch 16 or 32 bits as the guest that hstatus.SPVP describes would
+ * fetch them. False when that traps: sepc, scause, stval, htval, htinst, hstatus and sstatus are then those of the trap.
  */
-	.section .text.axvm_hlvx, "ax"
+	.macro hlvx name, which
+	.section .text.axvm_\name, "ax"
 	.balign	4
-	.globl	axvm_hlvx
-	.type	axvm_hlvx, @function
-axvm_hlvx:
+	.globl	axvm_\name
+	.type	axvm_\name, @function
+axvm_\name:
 	lla	t0, 1f
 	csrrw	t0, stvec, t0
 	mv	t1, a0
 	li	a0, 0
-	.insn	r 0x73, 0x4, 0x32, t2, t1, x3	/* hlvx.hu t2, (t1) */
+	.insn	r 0x73, 0x4, \which, t2, t1, x3	/* hlvx t2, (t1) */
 	li	a0, 1
 	sd	t2, 0(a1)
 	.balign	4
 1:	csrw	stvec, t0
 	ret
-	.size	axvm_hlvx, . - axvm_hlvx
+	.size	axvm_\name, . - axvm_\name
+	.endm
+
+	hlvx	hlvx_hu, 0x32
+	hlvx	hlvx_wu, 0x34
 
 /*
  * bool axvm_csr_exists_<name>(void): does reading it trap? Interrupts are off; sepc and sstatus stay as they were.

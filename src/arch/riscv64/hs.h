@@ -18,7 +18,8 @@ void axvm_vs_load(const struct axvm_vs_regs *r, bool sstc);
 /* ---- entry.S ---- */
 uint64_t axvm_guest_enter(struct axvm_vcpu *vcpu);
 extern const char axvm_vector[];
-bool axvm_hlvx(uint64_t va, uint64_t *half);
+bool axvm_hlvx_hu(uint64_t va, uint64_t *val);
+bool axvm_hlvx_wu(uint64_t va, uint64_t *val);
 bool axvm_csr_exists_hgatp(void);
 bool axvm_csr_exists_henvcfg(void);
 bool axvm_csr_exists_hstateen0(void);

@@ -21,7 +21,7 @@ enum axvm_bus_space {
 struct axvm_access {
     uint64_t off;             /**< From the first address of the window. */
     uint64_t val;             /**< Write: the value, zero-extended. Read: put it here, zero-extended. */
-    uint8_t size;             /**< Bytes: 1, 2, 4, 8. */
+    uint8_t size;             /**< Bytes: 1, 2, 4, 8. AXVM_BUS_SYSREG: 1, as each address there is a whole register. */
     uint8_t window;           /**< Index into axvm_device_desc.windows. */
     bool may_call_host;       /**< False in the fast tier: host callbacks are off limits, answer AXVM_ERR_AGAIN instead. */
     struct axvm_vcpu *vcpu;   /**< Who accesses. */

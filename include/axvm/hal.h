@@ -54,6 +54,7 @@ struct axvm_hal {
     /** Claim exactly [pa, pa + len), both multiples of 4 KiB, as guest RAM, zeroed. False when any of it is taken.
      *  Optional: without it a config with AXVM_REGION_RESERVED is refused. */
     bool (*region_alloc_at)(void *ctx, axvm_hpa_t pa, uint64_t len);
+    /** Give back what region_alloc_at() claimed, or part of it. Required beside region_alloc_at(). */
     void (*region_free_at)(void *ctx, axvm_hpa_t pa, uint64_t len);
     /** Make [va, va + len) coherent to a guest whose caches are off (clean and invalidate to the point of coherency) and
      *  to instruction fetch. Optional: by default the backend does it with the CPU's own instructions. */

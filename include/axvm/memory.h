@@ -24,7 +24,9 @@ struct axvm_region {
     uint64_t len;               /**< Bytes, not zero; gpa + len <= 1 << axvm_gpa_bits(). */
     axvm_hpa_t hpa;             /**< LINEAR and DEVICE only. */
     enum axvm_region_kind kind;
-    uint32_t prot;              /**< enum axvm_prot bits; 0 means RWX (RW for DEVICE). */
+    /** enum axvm_prot bits; 0 means RWX (RW for DEVICE). Otherwise READ is one of them, as not every CPU can say less; DEVICE
+     *  only for kind DEVICE, which has no EXEC. */
+    uint32_t prot;
 };
 
 /** Most regions a VM can have at once. */
@@ -35,14 +37,16 @@ struct axvm_region {
  * the map is as it was.
  * @retval AXVM_ERR_INVAL  alignment, range, kind or prot
  * @retval AXVM_ERR_EXIST  overlaps a region or a device of the bus
- * @retval AXVM_ERR_NOMEM  no memory for the region or a table
+ * @retval AXVM_ERR_NOMEM  no memory for the region or a table; hal->region_alloc_at() refused
  * @retval AXVM_ERR_NOSPC  AXVM_MAX_REGIONS reached
+ * @retval AXVM_ERR_NOSUP  RESERVED, and the HAL has no region_alloc_at() or region_free_at()
  */
 int axvm_map(struct axvm *vm, const struct axvm_region *region);
 
 /**
  * Take back [gpa, gpa + len), which may be part of a region or span several, and free what the library had allocated for
- * it. When it returns no CPU can reach the memory through this VM.
+ * it: of ALLOC memory, a piece of page_alloc() with the last part of it. When it returns no CPU can reach the memory through this
+ * VM. What is not cut in two needs no memory.
  * @retval AXVM_ERR_INVAL  alignment or range
  * @retval AXVM_ERR_NOENT  some page of it belongs to no region
  * @retval AXVM_ERR_NOMEM, AXVM_ERR_NOSPC  splitting a block or a region needed more than there was; nothing changed
@@ -55,7 +59,8 @@ int axvm_protect(struct axvm *vm, axvm_gpa_t gpa, uint64_t len, uint32_t prot);
 /**
  * Where a guest-physical byte is.
  * @param hpa   receives the host-physical address
- * @param len   receives how many bytes from there are contiguous and in the same region; may be NULL
+ * @param len   receives how many bytes from there are contiguous and in the same region, at least (a look at 512 pages or blocks
+ *              has to do); may be NULL
  * @retval AXVM_ERR_RANGE  nothing is mapped there (yet)
  */
 int axvm_translate(struct axvm *vm, axvm_gpa_t gpa, axvm_hpa_t *hpa, uint64_t *len);

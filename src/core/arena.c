@@ -56,8 +56,8 @@ void *axvm_arena_alloc(struct axvm_arena *arena, const struct axvm_hal *hal, siz
     size_t need = (size + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
     void *object;
 
-    /* Also keeps the search for an order from shifting out its bits. */
-    if (size == 0 || need > SIZE_MAX / 4)
+    /* Keeps the sum above from wrapping, and the search for an order from shifting out its bits. */
+    if (size == 0 || size > SIZE_MAX / 4)
         return NULL;
     if (!chunk || need > chunk_size(chunk) - chunk->used) {
         chunk = new_chunk(hal, need);

@@ -17,12 +17,12 @@
 
 /* Geometry of the tables; the backend chooses it in axvm_arch_s2_geometry(). */
 struct axvm_s2_geometry {
-    uint8_t gpa_bits;   /* input addresses are below 1 << gpa_bits */
-    uint8_t hpa_bits;   /* and output addresses below 1 << hpa_bits */
-    int8_t root_level;  /* Arm's numbers: 3 has entries of 4 KiB, 2 of 2 MiB, 1 of 1 GiB, 0 of 512 GiB, -1 of 256 TiB */
-    uint8_t root_order; /* the root is 1 << root_order pages (concatenation, or RISC-V's x4 root) */
+    uint8_t gpa_bits;        /* input addresses are below 1 << gpa_bits */
+    uint8_t hpa_bits;        /* and output addresses below 1 << hpa_bits */
+    int8_t root_level;       /* Arm's numbers: 3 has entries of 4 KiB, 2 of 2 MiB, 1 of 1 GiB, 0 of 512 GiB, -1 of 256 TiB */
+    uint8_t root_order;      /* the root is 1 << root_order pages (concatenation, or RISC-V's x4 root) */
     uint8_t max_block_level; /* lowest level number that may hold a block: 1 for 1 GiB pages, 2 for 2 MiB */
-    uint8_t format;     /* which of the backend's table formats; passed through to s2_format.h */
+    uint8_t format;          /* which of the backend's table formats; passed through to s2_format.h */
 };
 
 enum axvm_region_state {
@@ -48,7 +48,10 @@ struct axvm_aspace {
     struct axvm_s2_geometry geo;
     _Atomic uint64_t *root; /* other CPUs' table walkers read it at any time */
     axvm_hpa_t root_hpa;
-    uint64_t table_pages; /* how many the tables below the root use */
+    /* The level 3 table in which a page was touched last, and the address of its first page; NULL: none. */
+    _Atomic uint64_t *touched;
+    uint64_t touched_gpa;
+    uint64_t table_pages;           /* how many the tables below the root use */
     struct axvm_piece_page *pieces; /* memory of AXVM_REGION_ALLOC: pieces.h */
 };
 

@@ -3,7 +3,7 @@
 #include <axvm/err.h>
 
 #include "aspace_priv.h"
-#include "s2.h"
+#include "s2_walk.h"
 
 static int fault_locked(struct axvm *vm, struct axvm_page_cache *cache, uint64_t gpa, uint32_t prot)
 {

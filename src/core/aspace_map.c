@@ -134,8 +134,8 @@ static uint32_t cut_pages(const struct axvm *vm, uint64_t gpa, uint64_t end)
 }
 
 /*
- * Make [gpa, gpa + len) begin and end at bounds of regions and of pages. AXVM_ERR_AGAIN: that needs more pages than @cache has, but
- * never more than CUT_PAGES. Nothing is changed unless it succeeds, and what follows it cannot fail.
+ * Make [gpa, gpa + len) begin and end at bounds of regions and of pages. AXVM_ERR_AGAIN: that needs more pages than @cache has,
+ * but never more than CUT_PAGES. Nothing is changed unless it succeeds, and what follows it cannot fail.
  */
 static int isolate(struct axvm *vm, struct axvm_page_cache *cache, uint64_t gpa, uint64_t len)
 {

@@ -94,16 +94,16 @@ static void insert(struct axvm *vm, struct axvm_device *dev)
     for (uint32_t i = 0; i < dev->window_count; i++) {
         const struct axvm_window *w = &dev->windows[i];
         const struct axvm_bus_slot slot = {
-            .base = w->base, .len = w->len, .dev = dev, .window = i, .fast_len = (dev->flags & fast) == fast && w->len >= 8 ? w->len - 7 : 0,
+            .base = w->base,
+            .len = w->len,
+            .dev = dev,
+            .window = i,
+            .fast_len = (dev->flags & fast) == fast && w->len >= 8 ? w->len - 7 : 0,
         };
 
         axvm_bus_insert(&vm->bus[w->space], &slot);
     }
-    /* The vCPUs' shortcuts point to slots that have moved: possible after a reset. */
-    for (uint32_t id = 0; id < vm->vcpu_count; id++) {
-        for (unsigned int space = 0; space < AXVM_BUS_SPACES; space++)
-            vm->vcpus[id]->hit[space] = &axvm_bus_no_slot;
-    }
+    /* The vCPUs' shortcuts may now name another slot of the same array: they are hints, checked at each use. */
     dev->vm = vm;
     dev->next = NULL;
     if (vm->last_device)

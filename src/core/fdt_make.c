@@ -4,20 +4,10 @@
 #include <libfdt.h>
 
 #include "arch.h"
-#include "bits.h"
 #include "fdt_priv.h"
 
 /* Where to begin: 16 KiB hold most trees at the first try. */
 #define FIRST_ORDER 2u
-
-bool axvm_fdt_is_valid(const void *fdt, size_t size)
-{
-    if (fdt == NULL || size < sizeof(struct fdt_header) || size > INT32_MAX || !axvm_is_aligned((uintptr_t)fdt, 8))
-        return false;
-    /* Before version 17 there is no size of the structure block to check against, and fdt_check_full() of libfdt 1.6 crashes on
-     * a root without a slash in its name. */
-    return fdt_check_header(fdt) == 0 && fdt_version(fdt) >= 17 && fdt_check_full(fdt, size) == 0;
-}
 
 void axvm_fdt_buf_free(struct axvm *vm, struct axvm_fdt_buf *buf)
 {

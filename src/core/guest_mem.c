@@ -11,7 +11,8 @@
 
 enum direction { FROM_GUEST, TO_GUEST };
 
-/* Where the host sees the RAM at @gpa, and in *left the bytes from there to the end of the page; NULL: no RAM, or not there yet. */
+/* Where the host sees the RAM at @gpa, and in *left the bytes from there to the end of the page; NULL: no RAM, or not there
+ * yet. */
 static uint8_t *ram_at(struct axvm *vm, uint64_t gpa, uint64_t *left)
 {
     uint32_t i = axvm_region_at(&vm->as, gpa);

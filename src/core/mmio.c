@@ -9,7 +9,7 @@ static inline int access_element(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio,
     struct axvm_access acc = {
         .off = mmio->addr + (uint64_t)i * mmio->size,
         .val = mmio->write ? mmio->val[i] : 0,
-        .size = mmio->size,
+        .size = mmio->space == AXVM_BUS_SYSREG ? 1 : mmio->size, /* there an address is a whole register */
         .may_call_host = may_call_host,
         .vcpu = vcpu,
     };

@@ -15,20 +15,10 @@ static const char *name_of(const char *const *names, size_t count, unsigned int 
 const char *axvm_err_name(int err)
 {
     static const char *const names[] = {
-        [-AXVM_OK] = "OK",
-        [-AXVM_ERR_INVAL] = "INVAL",
-        [-AXVM_ERR_EXIST] = "EXIST",
-        [-AXVM_ERR_NOENT] = "NOENT",
-        [-AXVM_ERR_STATE] = "STATE",
-        [-AXVM_ERR_BUSY] = "BUSY",
-        [-AXVM_ERR_RANGE] = "RANGE",
-        [-AXVM_ERR_FORMAT] = "FORMAT",
-        [-AXVM_ERR_NOMEM] = "NOMEM",
-        [-AXVM_ERR_NOSUP] = "NOSUP",
-        [-AXVM_ERR_NOSPC] = "NOSPC",
-        [-AXVM_ERR_IO] = "IO",
-        [-AXVM_ERR_GUEST] = "GUEST",
-        [-AXVM_ERR_AGAIN] = "AGAIN",
+        [-AXVM_OK] = "OK",           [-AXVM_ERR_INVAL] = "INVAL", [-AXVM_ERR_EXIST] = "EXIST", [-AXVM_ERR_NOENT] = "NOENT",
+        [-AXVM_ERR_STATE] = "STATE", [-AXVM_ERR_BUSY] = "BUSY",   [-AXVM_ERR_RANGE] = "RANGE", [-AXVM_ERR_FORMAT] = "FORMAT",
+        [-AXVM_ERR_NOMEM] = "NOMEM", [-AXVM_ERR_NOSUP] = "NOSUP", [-AXVM_ERR_NOSPC] = "NOSPC", [-AXVM_ERR_IO] = "IO",
+        [-AXVM_ERR_GUEST] = "GUEST", [-AXVM_ERR_AGAIN] = "AGAIN",
     };
 
     /* INT_MIN has no negative; unsigned, it is too big. */

@@ -29,8 +29,8 @@ _Static_assert(sizeof(struct axvm_piece_page) == AXVM_PAGE_SIZE, "struct axvm_pi
 void axvm_pieces_add(struct axvm *vm, struct axvm_page_cache *cache, uint64_t gpa, axvm_hpa_t hpa, uint32_t order);
 
 /*
- * Of the pieces on @page, [gpa, end) is unmapped: put those on @list that nothing is left of. Returns the next page. @cache has a
- * page, in case a piece reaches beyond both @gpa and @end.
+ * Of the pieces on @page, [gpa, end) is unmapped: put those on @list that nothing is left of. Returns the next page. @cache has
+ * a page, in case a piece reaches beyond both @gpa and @end.
  */
 struct axvm_piece_page *axvm_pieces_drop(struct axvm *vm, struct axvm_page_cache *cache, struct axvm_piece_page *page,
                                          uint64_t gpa, uint64_t end, struct axvm_page_list *list);

@@ -5,11 +5,6 @@
 
 #include "bits.h"
 
-static bool holds(const struct axvm_region *region, uint64_t gpa)
-{
-    return gpa >= region->gpa.v && gpa - region->gpa.v < region->len;
-}
-
 uint32_t axvm_region_after(const struct axvm_aspace *as, uint64_t gpa)
 {
     uint32_t lo = 0, hi = as->region_count;
@@ -25,17 +20,14 @@ uint32_t axvm_region_after(const struct axvm_aspace *as, uint64_t gpa)
     return lo;
 }
 
-uint32_t axvm_region_at(struct axvm_aspace *as, uint64_t gpa)
+uint32_t axvm_region_search(struct axvm_aspace *as, uint64_t gpa)
 {
-    uint32_t i = as->hint;
+    uint32_t i = axvm_region_after(as, gpa);
 
-    if (i >= as->region_count || !holds(&as->regions[i], gpa)) {
-        i = axvm_region_after(as, gpa);
-        if (i >= as->region_count || !holds(&as->regions[i], gpa))
-            return AXVM_NO_REGION;
-        as->hint = i;
-    }
-    return as->tags[i].state == AXVM_REGION_LIVE ? i : AXVM_NO_REGION;
+    if (i >= as->region_count || !axvm_region_holds(&as->regions[i], gpa) || as->tags[i].state != AXVM_REGION_LIVE)
+        return AXVM_NO_REGION;
+    as->hint = i;
+    return i;
 }
 
 bool axvm_region_covers(struct axvm_aspace *as, uint64_t gpa, uint64_t len)

@@ -26,8 +26,24 @@ static inline bool axvm_region_is_linear(const struct axvm_region *region)
 
 /* The first region that ends after @gpa, whatever its state; region_count when there is none. */
 uint32_t axvm_region_after(const struct axvm_aspace *as, uint64_t gpa);
+/* As axvm_region_at(), when it is not the one found last. */
+uint32_t axvm_region_search(struct axvm_aspace *as, uint64_t gpa);
+
+static inline bool axvm_region_holds(const struct axvm_region *region, uint64_t gpa)
+{
+    return gpa >= region->gpa.v && gpa - region->gpa.v < region->len;
+}
+
 /* The live region that holds @gpa, or AXVM_NO_REGION. */
-uint32_t axvm_region_at(struct axvm_aspace *as, uint64_t gpa);
+static inline uint32_t axvm_region_at(struct axvm_aspace *as, uint64_t gpa)
+{
+    uint32_t i = as->hint;
+
+    if (i < as->region_count && axvm_region_holds(&as->regions[i], gpa) && as->tags[i].state == AXVM_REGION_LIVE)
+        return i;
+    return axvm_region_search(as, gpa);
+}
+
 /* Is every byte of [gpa, gpa + len) in a live region? */
 bool axvm_region_covers(struct axvm_aspace *as, uint64_t gpa, uint64_t len);
 

@@ -98,7 +98,7 @@ uint64_t axvm_s2_map(struct axvm *vm, struct axvm_page_cache *cache, uint64_t gp
     return gpa;
 }
 
-int axvm_s2_touch(struct axvm *vm, struct axvm_page_cache *cache, uint64_t gpa, uint32_t prot)
+int axvm_s2_touch_slow(struct axvm *vm, struct axvm_page_cache *cache, uint64_t gpa, uint32_t prot)
 {
     struct axvm_s2_path path;
     int level = axvm_s2_descend(vm, gpa, &path);
@@ -110,6 +110,8 @@ int axvm_s2_touch(struct axvm *vm, struct axvm_page_cache *cache, uint64_t gpa, 
         return AXVM_ERR_AGAIN;
     for (; level < 3; level++)
         entry = add_table(vm, cache, entry, gpa, level);
+    vm->as.touched = entry - gpa / AXVM_PAGE_SIZE % TABLE_ENTRIES;
+    vm->as.touched_gpa = axvm_align_down(gpa, axvm_s2_span(2));
     axvm_s2_set(entry, axvm_s2f_leaf(axvm_page_cache_pop(cache).v, prot, 3, vm->as.geo.format));
     axvm_arch_s2_sync();
     return AXVM_OK;
@@ -218,6 +220,7 @@ static void collect_tables(struct axvm *vm, struct axvm_s2_path *path, int keep,
         uint64_t e = axvm_s2_get(parent);
 
         axvm_s2_set(parent, 0);
+        vm->as.touched = NULL;
         axvm_page_list_add(list, &vm->hal, axvm_hpa(axvm_s2f_hpa(e, level - 1, vm->as.geo.format)), 0);
         vm->as.table_pages--;
     }

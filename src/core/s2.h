@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Stage-2 tables: radix trees of 512 entries of 8 bytes, each of which is empty, names a table of the next level, or maps a page
- * or block. What the bits of an entry mean is the backend's s2_format.h:
+ * Stage-2 tables: radix trees of 512 entries of 8 bytes, each of which is empty, names a table of the next level, or maps a
+ * page or block. What the bits of an entry mean is the backend's s2_format.h:
  *
  *   bool     axvm_s2f_valid(uint64_t e, unsigned int format)             the hardware would use it
  *   bool     axvm_s2f_is_table(uint64_t e, int level, unsigned int format)   for a valid entry; false: it maps memory
@@ -13,10 +13,10 @@
  *
  * 0 is not valid in any of them. @format is struct axvm_s2_geometry.format.
  *
- * CPUs walk the tables while they change, so every change is one of: an entry that was not valid becomes valid; a leaf gets other
- * permissions; or break before make: the entry is made invalid, no CPU has it cached any more, then the new one is written. A
- * page or table is given back only when no CPU can have it cached. A CPU that faults on an entry in between waits for as.lock
- * and then finds it valid.
+ * CPUs walk the tables while they change, so every change is one of: an entry that was not valid becomes valid; a leaf gets
+ * other permissions; or break before make: the entry is made invalid, no CPU has it cached any more, then the new one is
+ * written. A page or table is given back only when no CPU can have it cached. A CPU that faults on an entry in between waits
+ * for as.lock and then finds it valid.
  *
  * Everywhere: as.lock is held, and the invariant of aspace.h holds that a block lies within one region.
  */
@@ -56,9 +56,9 @@ bool axvm_s2_walk(const struct axvm *vm, uint64_t gpa, struct axvm_s2_leaf *leaf
  */
 uint64_t axvm_s2_map(struct axvm *vm, struct axvm_page_cache *cache, uint64_t gpa, uint64_t end, uint64_t hpa, uint32_t prot);
 
-/* Unless it is mapped, put a page of @cache there. AXVM_ERR_AGAIN: @cache has not enough for it and the tables; nothing was
- * changed. */
-int axvm_s2_touch(struct axvm *vm, struct axvm_page_cache *cache, uint64_t gpa, uint32_t prot);
+/* Unless it is mapped, put a page of @cache there. AXVM_ERR_AGAIN: @cache has not enough for it and the tables, and nothing was
+ * changed. axvm_s2_touch() in s2_walk.h has a shortcut. */
+int axvm_s2_touch_slow(struct axvm *vm, struct axvm_page_cache *cache, uint64_t gpa, uint32_t prot);
 
 /*
  * Unmap from @gpa on up to @end or the end of a table, which no block may cross. Tables that become empty, and with @pages also

@@ -90,10 +90,12 @@ void axvm_s2_join(struct axvm *vm, uint64_t gpa, uint64_t lo, uint64_t hi, struc
             return;
         table = axvm_s2f_hpa(axvm_s2_get(parent), level - 1, geo->format);
         first = axvm_s2_get(entries);
-        replace(vm, parent,
-                axvm_s2f_leaf(axvm_s2f_hpa(first, level, geo->format), axvm_s2f_prot(first, geo->format), level - 1, geo->format),
-                base, level - 1);
+        replace(
+            vm, parent,
+            axvm_s2f_leaf(axvm_s2f_hpa(first, level, geo->format), axvm_s2f_prot(first, geo->format), level - 1, geo->format),
+            base, level - 1);
         vm->as.table_pages--;
+        vm->as.touched = NULL;
         axvm_page_list_add(list, &vm->hal, axvm_hpa(table), 0);
     }
 }

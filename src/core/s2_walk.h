@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How s2.c and s2_block.c get at table entries. */
+/* How s2.c, s2_block.c and aspace_fault.c get at table entries. */
 #ifndef AXVM_CORE_S2_WALK_H
 #define AXVM_CORE_S2_WALK_H
 
+#include <axvm/err.h>
+
+#include "arch.h"
 #include "bits.h"
 #include "s2.h"
 #include "s2_format.h" /* from the backend */
@@ -67,6 +70,19 @@ static inline int axvm_s2_descend(const struct axvm *vm, uint64_t gpa, struct ax
         entry = axvm_s2_table_at(vm, axvm_s2f_hpa(e, level, geo->format)) + gpa / axvm_s2_span(level + 1) % 512;
         level++;
     }
+}
+
+/* axvm_s2_touch_slow(), and a short way for the next page of a table: guests touch most of their memory in order. */
+static inline int axvm_s2_touch(struct axvm *vm, struct axvm_page_cache *cache, uint64_t gpa, uint32_t prot)
+{
+    struct axvm_aspace *as = &vm->as;
+    uint64_t page = (gpa - as->touched_gpa) / AXVM_PAGE_SIZE;
+
+    if (!as->touched || page >= 512 || cache->count == 0 || axvm_s2_get(&as->touched[page]) != 0)
+        return axvm_s2_touch_slow(vm, cache, gpa, prot);
+    axvm_s2_set(&as->touched[page], axvm_s2f_leaf(axvm_page_cache_pop(cache).v, prot, 3, as->geo.format));
+    axvm_arch_s2_sync();
+    return AXVM_OK;
 }
 
 #endif

@@ -169,8 +169,6 @@ static uint64_t current_vmid(struct vmid_host *host, struct axvm_cpu *self, uint
     number = take_number(host);
     if (number == 0) {
         next_generation(host, self);
-        if (old != 0 && carry_over(host, old, host->generation | (old & AXVM_VMID_MASK)))
-            return host->generation | (old & AXVM_VMID_MASK);
         number = take_number(host);
     }
     return host->generation | number;

@@ -2,8 +2,8 @@
 /*
  * Registers of the PL011: DDI 0183, "Programmer's Model".
  *
- * CR.UARTEN, TXE and RXE are kept but stop nothing: guests are entered where firmware would have enabled the UART, and small ones
- * use it as they find it.
+ * CR.UARTEN, TXE and RXE are kept but stop nothing: guests are entered where firmware would have enabled the UART, and small
+ * ones use it as they find it.
  */
 #include <axvm/err.h>
 

@@ -14,8 +14,8 @@
 #define PL011_BACKLOG 1024u
 
 /*
- * The device's lock guards all of it but @ref out, which does not change. It is not held while the back end is called, which may
- * sleep; @ref draining says who calls it, so that bytes keep their order.
+ * The device's lock guards all of it but @ref out, which does not change. It is not held while the back end is called, which
+ * may sleep; @ref draining says who calls it, so that bytes keep their order.
  */
 struct axvm_pl011 {
     struct axvm_device dev;
@@ -31,7 +31,7 @@ struct axvm_pl011 {
 
     uint16_t rx[PL011_FIFO_DEPTH]; /* a ring; characters with their error flags, as DR shows them */
     uint8_t rx_first, rx_count;
-    bool overrun; /* the next character to get into the FIFO says that some before it did not */
+    bool overrun;                 /* the next character to get into the FIFO says that some before it did not */
     uint8_t tx[PL011_FIFO_DEPTH]; /* a ring; only what the back end has not yet taken */
     uint8_t tx_first, tx_count;
     bool draining;

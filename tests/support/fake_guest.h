@@ -24,8 +24,8 @@
 /* What vCPU @id runs, from its next entry on. */
 void fake_guest_set(struct axvm *vm, unsigned int id, fake_guest_fn guest, void *arg);
 
-/* A load or store of @size bytes; @count elements for the _many ones. What a load gets is in vcpu->arch.loaded[] on the next entry,
- * or vcpu->arch.mmio_refused has gone up. */
+/* A load or store of @size bytes; @count elements for the _many ones. What a load gets is in vcpu->arch.loaded[] on the next
+ * entry, or vcpu->arch.mmio_refused has gone up. */
 int fake_guest_read(struct axvm_vcpu *vcpu, uint64_t addr, unsigned int size);
 int fake_guest_write(struct axvm_vcpu *vcpu, uint64_t addr, unsigned int size, uint64_t val);
 int fake_guest_access(struct axvm_vcpu *vcpu, enum axvm_bus_space space, uint64_t addr, unsigned int size, unsigned int count,
@@ -41,7 +41,7 @@ int fake_guest_spin(struct axvm_vcpu *vcpu);
 uint32_t fake_guest_take_irq(struct axvm_vcpu *vcpu);
 
 /* Firmware calls. */
-int fake_guest_off(struct axvm_vcpu *vcpu, struct axvm_exit *exit);   /* the machine */
+int fake_guest_off(struct axvm_vcpu *vcpu, struct axvm_exit *exit); /* the machine */
 int fake_guest_reset(struct axvm_vcpu *vcpu, struct axvm_exit *exit);
 int fake_guest_cpu_off(struct axvm_vcpu *vcpu);
 /* The result is in @rc. */

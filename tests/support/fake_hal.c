@@ -261,11 +261,20 @@ struct fake_hal *fake_hal_new(void)
     if (!hal)
         abort();
     hal->ops = (struct axvm_hal){
-        .size = sizeof(hal->ops), .ctx = hal, .host = &hal->host,
-        .time_ns = time_ns, .timer_set = timer_set,
-        .this_cpu = this_cpu, .pcpu_id = pcpu_id, .kick_cpu = kick_cpu, .wake_vcpu = wake_vcpu,
-        .inject_irq_to_vcpu = inject_irq_to_vcpu, .irq_complete = irq_complete, .irq_mask = irq_mask,
-        .log = log_line, .entropy = entropy,
+        .size = sizeof(hal->ops),
+        .ctx = hal,
+        .host = &hal->host,
+        .time_ns = time_ns,
+        .timer_set = timer_set,
+        .this_cpu = this_cpu,
+        .pcpu_id = pcpu_id,
+        .kick_cpu = kick_cpu,
+        .wake_vcpu = wake_vcpu,
+        .inject_irq_to_vcpu = inject_irq_to_vcpu,
+        .irq_complete = irq_complete,
+        .irq_mask = irq_mask,
+        .log = log_line,
+        .entropy = entropy,
     };
     pthread_mutex_init(&hal->lock, NULL);
     pthread_cond_init(&hal->wake_cond, NULL);

@@ -55,9 +55,9 @@ struct fake_hal {
 
     /* memory */
     uint8_t *mem;
-    uint8_t *page_state;       /* per page */
-    uint64_t next_page;        /* where the search for free pages begins */
-    uint64_t page_limit;       /* pages there are; lower it to run out */
+    uint8_t *page_state; /* per page */
+    uint64_t next_page;  /* where the search for free pages begins */
+    uint64_t page_limit; /* pages there are; lower it to run out */
     _Atomic uint64_t live_pages;
     pthread_mutex_t lock;
 
@@ -72,12 +72,12 @@ struct fake_hal {
 
     /* time */
     _Atomic uint64_t now_ns;
-    _Atomic uint64_t tick_ns; /* every reading moves the clock by so much */
+    _Atomic uint64_t tick_ns;             /* every reading moves the clock by so much */
     _Atomic uint64_t timer_ns[FAKE_CPUS]; /* what timer_set() asked for; AXVM_TIME_NEVER */
 
     /* CPUs */
     struct axvm_cpu *cpus[FAKE_CPUS];
-    _Atomic uint32_t kicked[FAKE_CPUS];   /* an interrupt is pending there */
+    _Atomic uint32_t kicked[FAKE_CPUS]; /* an interrupt is pending there */
     _Atomic uint64_t kicks[FAKE_CPUS];
     _Atomic uint64_t wakes[FAKE_VMS][AXVM_MAX_VCPUS];
     bool woken[FAKE_VMS][AXVM_MAX_VCPUS]; /* the binary semaphores; guarded by lock */
@@ -126,8 +126,8 @@ bool fake_hal_logged(struct fake_hal *hal, const char *text);
 struct fake_console {
     char text[8192];
     size_t len;
-    size_t most;      /* takes at most so many bytes at a time... */
-    size_t room;      /* ...and so many in all, before it says 0 */
+    size_t most; /* takes at most so many bytes at a time... */
+    size_t room; /* ...and so many in all, before it says 0 */
     uint64_t calls;
 };
 struct axvm_chardev fake_console_init(struct fake_console *con);

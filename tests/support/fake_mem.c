@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The fake host's memory. Pages that are free are filled with junk and, under ASan, cannot be touched; so the library is found out
- * when it uses what it has given back, or takes for zero what is not.
+ * The fake host's memory. Pages that are free are filled with junk and, under ASan, cannot be touched; so the library is found
+ * out when it uses what it has given back, or takes for zero what is not.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>

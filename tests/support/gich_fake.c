@@ -219,14 +219,19 @@ static int find_active(const struct gich_fake *cpu, uint32_t intid)
     return -1;
 }
 
+static void count_eoi(struct gich_fake *cpu)
+{
+    uint64_t count = (cpu->hcr & HCR_EOICOUNT) >> 27;
+
+    cpu->hcr = (cpu->hcr & ~HCR_EOICOUNT) | ((count + 1) & 31) << 27;
+}
+
 static void deactivate(struct gich_fake *cpu, uint32_t intid)
 {
     int i = find_active(cpu, intid);
 
     if (i < 0) {
-        uint64_t count = (cpu->hcr & HCR_EOICOUNT) >> 27;
-
-        cpu->hcr = (cpu->hcr & ~HCR_EOICOUNT) | ((count + 1) & 31) << 27;
+        count_eoi(cpu);
         return;
     }
     if (LR_HW(cpu->lr[i]))
@@ -248,8 +253,12 @@ void gich_fake_eoi(struct gich_fake *cpu, unsigned int group, uint32_t intid)
             break;
         }
     }
-    if (bit < 32 * apr_count(cpu) && (cpu->vmcr & VMCR_EOIM) == 0)
+    if (bit == 32 * apr_count(cpu))
+        return;
+    if ((cpu->vmcr & VMCR_EOIM) == 0)
         deactivate(cpu, intid);
+    else if (cpu->counts_drops && find_active(cpu, intid) < 0)
+        count_eoi(cpu);
 }
 
 bool gich_fake_dir(struct gich_fake *cpu, uint32_t intid)

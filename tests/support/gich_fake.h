@@ -24,6 +24,7 @@ struct gich_fake {
     unsigned int lr_count; /* 1..16 */
     unsigned int prebits;  /* 5..7 */
     bool tds;
+    bool counts_drops; /* EOIcount also counts EOIs that only drop the priority, as some implementations do */
     uint64_t lr[16], hcr, vmcr;
     uint32_t ap0r[4], ap1r[4];
     unsigned int lr_writes;

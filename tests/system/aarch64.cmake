@@ -42,6 +42,11 @@ foreach(variant "neoverse-n1;on" "cortex-a57;off" "max;off")
   list(GET variant 1 vhe)
   axvm_system_test(aarch64.hostile.${cpu}.vhe-${vhe} EXPECT "hostile: done 0"
     ARGS --arch aarch64 --kernel ${payloads}/hostile.bin --cpu ${cpu} --vhe ${vhe})
+  # Instructions that have to be decoded, and a guest that debugs itself.
+  foreach(guest insn debug)
+    axvm_system_test(aarch64.${guest}.${cpu}.vhe-${vhe} EXPECT "${guest}: done 0"
+      ARGS --arch aarch64 --kernel ${payloads}/${guest}.bin --vcpus 1 --cpu ${cpu} --vhe ${vhe})
+  endforeach()
 endforeach()
 axvm_system_test(aarch64.hostile.beside-linux EXPECT "axvm-check: PASS"
   ARGS ${linux} --append "console=ttyAMA0 quiet axvm.batch axvm.cpus=2" --second ${payloads}/hostile.bin --second-vcpus 2)

@@ -43,7 +43,10 @@ static inline struct axvm *fake_vm_of(struct fake_hal *hal, const struct axvm_co
 static inline struct axvm *fake_vm(struct fake_hal *hal, uint32_t vcpu_count)
 {
     const struct axvm_config cfg = {
-        .vcpu_count = vcpu_count, .flags = AXVM_VM_NO_DEFAULT_DEVICES, .ram_size = 4 << 20, .ram_kind = AXVM_REGION_TOUCH,
+        .vcpu_count = vcpu_count,
+        .flags = AXVM_VM_NO_DEFAULT_DEVICES,
+        .ram_size = 4 << 20,
+        .ram_kind = AXVM_REGION_TOUCH,
     };
 
     return fake_vm_of(hal, &cfg);

@@ -51,7 +51,11 @@ static void probe_destroy(struct axvm_device *dev)
 }
 
 static const struct axvm_device_ops probe_ops = {
-    .name = "probe", .read = probe_read, .write = probe_write, .reset = probe_reset, .destroy = probe_destroy,
+    .name = "probe",
+    .read = probe_read,
+    .write = probe_write,
+    .reset = probe_reset,
+    .destroy = probe_destroy,
 };
 
 static void probe_init(struct probe *p, enum axvm_bus_space space, uint64_t base, uint64_t len)
@@ -68,9 +72,12 @@ static int attach(struct axvm *vm, struct probe *p, uint64_t base, uint64_t len)
     return axvm_device_attach(vm, &p->dev);
 }
 
-static int access_bus(struct axvm *vm, unsigned int vcpu, uint64_t addr, unsigned int size, bool write, uint64_t *val, bool host)
+static int access_bus(struct axvm *vm, unsigned int vcpu, uint64_t addr, unsigned int size, bool write, uint64_t *val,
+                      bool host)
 {
-    struct axvm_access acc = { .off = addr, .size = (uint8_t)size, .val = *val, .may_call_host = host, .vcpu = vm->vcpus[vcpu] };
+    struct axvm_access acc = {
+        .off = addr, .size = (uint8_t)size, .val = *val, .may_call_host = host, .vcpu = vm->vcpus[vcpu]
+    };
     int rc = axvm_bus_access(&vm->bus[AXVM_BUS_MMIO], &vm->vcpus[vcpu]->hit[AXVM_BUS_MMIO], &acc, write);
 
     *val = acc.val;

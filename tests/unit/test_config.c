@@ -45,7 +45,7 @@ static void scalars_out_of_range_are_named(void **state)
     refused(&(struct axvm_config){ .flags = 1u << 31 }, AXVM_ERR_INVAL, "flags", 0);
     refused(&(struct axvm_config){ .vcpu_count = AXVM_MAX_VCPUS + 1 }, AXVM_ERR_INVAL, "vcpu_count", 0);
     refused(&(struct axvm_config){ .irq_mode = (enum axvm_irq_mode)3 }, AXVM_ERR_INVAL, "irq_mode", 0);
-    refused(&(struct axvm_config){ .irq_mode = (enum axvm_irq_mode)-1 }, AXVM_ERR_INVAL, "irq_mode", 0);
+    refused(&(struct axvm_config){ .irq_mode = (enum axvm_irq_mode) - 1 }, AXVM_ERR_INVAL, "irq_mode", 0);
     refused(&(struct axvm_config){ .gpa_bits = 31 }, AXVM_ERR_INVAL, "gpa_bits", 0);
     refused(&(struct axvm_config){ .gpa_bits = 53 }, AXVM_ERR_INVAL, "gpa_bits", 0);
     refused(&(struct axvm_config){ .ram_size = MIB(3) }, AXVM_ERR_INVAL, "ram_size", 0);
@@ -102,11 +102,12 @@ static void arrays_without_storage_or_too_long_are_named(void **state)
     refused(&(struct axvm_config){ .region_count = 1 }, AXVM_ERR_INVAL, "regions", 0);
     refused(&(struct axvm_config){ .passthrough_count = 1 }, AXVM_ERR_INVAL, "passthrough", 0);
     refused(&(struct axvm_config){ .device_count = 1 }, AXVM_ERR_INVAL, "devices", 0);
-    refused(&(struct axvm_config){ .regions = regions, .region_count = AXVM_MAX_REGIONS + 1 }, AXVM_ERR_INVAL, "region_count", 0);
+    refused(&(struct axvm_config){ .regions = regions, .region_count = AXVM_MAX_REGIONS + 1 }, AXVM_ERR_INVAL, "region_count",
+            0);
     refused(&(struct axvm_config){ .passthrough = passthrough, .passthrough_count = AXVM_MAX_PASSTHROUGH + 1 }, AXVM_ERR_INVAL,
             "passthrough_count", 0);
-    refused(&(struct axvm_config){ .devices = devices, .device_count = AXVM_MAX_EMU_DEVICES + 1 }, AXVM_ERR_INVAL, "device_count",
-            0);
+    refused(&(struct axvm_config){ .devices = devices, .device_count = AXVM_MAX_EMU_DEVICES + 1 }, AXVM_ERR_INVAL,
+            "device_count", 0);
     refused(&(struct axvm_config){ .regions = regions, .region_count = 1, .ram_size = MIB(2) }, AXVM_ERR_INVAL, "ram_size", 0);
 }
 
@@ -116,7 +117,8 @@ static void overlaps_of_any_two_are_found(void **state)
     const struct axvm_region on_uart = { .gpa = { 0x9000000 }, .len = 0x1000 };
     const struct axvm_passthrough in_ram = { .base_gpa = { 0x40100000 }, .len = 0x1000 };
     const struct axvm_emu_device uarts[] = {
-        { .type = AXVM_EMU_PL011 }, { .type = AXVM_EMU_PL011, .irq = 50 },
+        { .type = AXVM_EMU_PL011 },
+        { .type = AXVM_EMU_PL011, .irq = 50 },
     };
 
     (void)state;
@@ -161,11 +163,11 @@ static void passthrough_devices_are_checked(void **state)
 
     (void)state;
     accepted(&cfg);
-#define BAD(member, value, rc, name)         \
-    do {                                     \
-        p[1].member = (value);               \
-        refused(&cfg, rc, name, 1);          \
-        p[1] = good;                         \
+#define BAD(member, value, rc, name)                                                                                           \
+    do {                                                                                                                       \
+        p[1].member = (value);                                                                                                 \
+        refused(&cfg, rc, name, 1);                                                                                            \
+        p[1] = good;                                                                                                           \
     } while (0)
     BAD(base_gpa.v, 0xb001001, AXVM_ERR_INVAL, "passthrough.base_gpa");
     BAD(base_hpa.v, 0xc001800, AXVM_ERR_INVAL, "passthrough.base_hpa");
@@ -237,20 +239,36 @@ static void a_refused_config_is_logged_with_its_field(void **state)
 static void a_vm_keeps_its_own_copy_of_the_config(void **state)
 {
     struct fake_hal *hal = *state;
-    char name[] = "short-lived", line[] = "console=none", dev[] = "rtc";
+    char name[] = "short-lived", line[] = "console=none", dev[] = "rtc", path[] = "/soc/rtc";
     struct axvm_vcpu_config vcpus[2] = { { 1 }, { 1 } };
     struct axvm_region regions[1] = { { .gpa = { 0x40000000 }, .len = MIB(2), .kind = AXVM_REGION_TOUCH } };
-    struct axvm_passthrough pass[1] = { { .name = dev, .base_gpa = { 0xb000000 }, .base_hpa = { 0xc000000 }, .len = 0x1000 } };
+    struct axvm_passthrough pass[1] = { { .name = dev,
+                                          .base_gpa = { 0xb000000 },
+                                          .base_hpa = { 0xc000000 },
+                                          .len = 0x1000,
+                                          .fdt = path,
+                                          .fdt_size = sizeof(path),
+                                          .fdt_path = path } };
     struct axvm_emu_device uarts[1] = { { .type = AXVM_EMU_PL011 } };
     struct axvm_config cfg = {
-        .id = 3, .name = name, .vcpu_count = 2, .vcpus = vcpus, .regions = regions, .region_count = 1,
-        .passthrough = pass, .passthrough_count = 1, .devices = uarts, .device_count = 1, .image.cmdline = line,
+        .id = 3,
+        .name = name,
+        .vcpu_count = 2,
+        .vcpus = vcpus,
+        .regions = regions,
+        .region_count = 1,
+        .passthrough = pass,
+        .passthrough_count = 1,
+        .devices = uarts,
+        .device_count = 1,
+        .image.cmdline = line,
     };
     struct axvm *vm = fake_vm_of(hal, &cfg);
 
     memset(name, '?', sizeof(name));
     memset(line, '?', sizeof(line));
     memset(dev, '?', sizeof(dev));
+    memset(path, '?', sizeof(path));
     memset(vcpus, 0xff, sizeof(vcpus));
     memset(regions, 0xff, sizeof(regions));
     memset(pass, 0xff, sizeof(pass));
@@ -262,6 +280,7 @@ static void a_vm_keeps_its_own_copy_of_the_config(void **state)
     assert_int_equal(vm->cfg.vcpus[1].pcpu_mask, 1);
     assert_int_equal(vm->cfg.regions[0].len, MIB(2));
     assert_string_equal(vm->cfg.passthrough[0].name, "rtc");
+    assert_string_equal(vm->cfg.passthrough[0].fdt_path, "/soc/rtc");
     assert_string_equal(vm->cfg.image.cmdline, "console=none");
     assert_int_equal(vm->cfg.devices[0].base, 0x9000000);
     assert_int_equal(vm->cfg.devices[0].irq, 33);
@@ -289,7 +308,8 @@ static void the_default_machine_has_a_uart_and_128_mib(void **state)
 static void the_first_of_several_uarts_is_the_console(void **state)
 {
     const struct axvm_emu_device uarts[] = {
-        { .type = AXVM_EMU_PL011, .base = 0x9002000, .irq = 40 }, { .type = AXVM_EMU_PL011, .base = 0x9001000, .irq = 41 },
+        { .type = AXVM_EMU_PL011, .base = 0x9002000, .irq = 40 },
+        { .type = AXVM_EMU_PL011, .base = 0x9001000, .irq = 41 },
     };
     const struct axvm_config cfg = { .devices = uarts, .device_count = 2, .ram_kind = AXVM_REGION_TOUCH };
     struct axvm *vm = fake_vm_of(*state, &cfg);
@@ -302,7 +322,8 @@ static void devices_that_collide_with_each_others_interrupts_leave_nothing_behin
 {
     struct fake_hal *hal = *state;
     const struct axvm_emu_device uarts[] = {
-        { .type = AXVM_EMU_PL011, .irq = 40 }, { .type = AXVM_EMU_PL011, .base = 0x9001000, .irq = 5000 },
+        { .type = AXVM_EMU_PL011, .irq = 40 },
+        { .type = AXVM_EMU_PL011, .base = 0x9001000, .irq = 5000 },
     };
     const struct axvm_config cfg = { .devices = uarts, .device_count = 2, .ram_kind = AXVM_REGION_TOUCH };
     uint64_t before = hal->live_pages;
@@ -323,8 +344,8 @@ static void the_builder_makes_what_it_is_told(void **state)
     axvm_builder_init(&b, 2, "built");
     assert_int_equal(axvm_builder_vcpus(&b, 2), 0);
     assert_int_equal(axvm_builder_affinity(&b, 1, 1), 0);
-    assert_int_equal(axvm_builder_region(&b, &(struct axvm_region){ .gpa = { 0x40000000 }, .len = MIB(2), .kind = AXVM_REGION_TOUCH }),
-                     0);
+    assert_int_equal(
+        axvm_builder_region(&b, &(struct axvm_region){ .gpa = { 0x40000000 }, .len = MIB(2), .kind = AXVM_REGION_TOUCH }), 0);
     assert_int_equal(axvm_builder_device(&b, &(struct axvm_emu_device){ .type = AXVM_EMU_PL011 }), 0);
     assert_int_equal(axvm_builder_passthrough(&b, &(struct axvm_passthrough){ .host_irq = 99, .guest_irq = 99 }), 0);
     axvm_builder_image(&b, &(struct axvm_image_config){ .cmdline = "quiet" });
@@ -354,7 +375,8 @@ static void a_full_builder_says_so_and_stays_as_it_was(void **state)
         assert_int_equal(axvm_builder_region(&b, &(struct axvm_region){ .gpa = { MIB(i) }, .len = KIB(4) }), 0);
     assert_int_equal(axvm_builder_region(&b, &(struct axvm_region){ .gpa = { 0 }, .len = KIB(4) }), AXVM_ERR_NOSPC);
     for (uint32_t i = 0; i < AXVM_MAX_PASSTHROUGH; i++)
-        assert_int_equal(axvm_builder_passthrough(&b, &(struct axvm_passthrough){ .host_irq = 100 + i, .guest_irq = 100 + i }), 0);
+        assert_int_equal(axvm_builder_passthrough(&b, &(struct axvm_passthrough){ .host_irq = 100 + i, .guest_irq = 100 + i }),
+                         0);
     assert_int_equal(axvm_builder_passthrough(&b, &(struct axvm_passthrough){ .host_irq = 1 }), AXVM_ERR_NOSPC);
     for (uint32_t i = 0; i < AXVM_MAX_EMU_DEVICES; i++) {
         const struct axvm_emu_device dev = { .type = AXVM_EMU_PL011, .base = 0x10000000 + i * 0x1000, .irq = 40 + i };

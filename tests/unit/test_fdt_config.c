@@ -635,6 +635,23 @@ static void misaligned_or_missing_tree_is_refused(void **state)
     assert_int_equal(axvm_config_from_fdt(&f->hal, NULL, size, 0, &f->b, &f->err), AXVM_ERR_FORMAT);
 }
 
+/* Found by fuzzing: libfdt 1.6 goes back and round for ever. */
+static void property_whose_length_wraps_is_refused(void **state)
+{
+    static const uint32_t lengths[] = {
+        UINT32_MAX, UINT32_MAX - 3, UINT32_MAX - 11, 0x80000000, 0x7fffffff, 0x7ffffff0, 0x10000
+    };
+    struct fixture *f = *state;
+    int prop;
+
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        full_tree(f);
+        prop = fdt_first_property_offset(f->fdt, fdt_path_offset(f->fdt, "/chosen/d"));
+        fdt32_st(f->fdt + fdt_off_dt_struct(f->fdt) + prop + 4, lengths[i]);
+        assert_int_equal(read_vm(f, 0), AXVM_ERR_FORMAT);
+    }
+}
+
 /* Found by fuzzing: libfdt 1.6 does not survive the root's name in these. */
 static void tree_of_an_old_version_is_refused(void **state)
 {
@@ -688,6 +705,7 @@ int main(void)
         TEST(alias_that_names_itself_is_survived),
         TEST(tree_truncated_at_every_byte_is_refused),
         TEST(misaligned_or_missing_tree_is_refused),
+        TEST(property_whose_length_wraps_is_refused),
         TEST(tree_of_an_old_version_is_refused),
         TEST(randomly_changed_tree_is_survived),
     };

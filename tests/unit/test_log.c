@@ -140,20 +140,16 @@ static void every_code_has_a_name_and_no_other_number_has(void **state)
     assert_string_equal(axvm_state_name(AXVM_STOPPED), "STOPPED");
     assert_string_equal(axvm_state_name((enum axvm_state)6), "?");
     assert_string_equal(axvm_vcpu_state_name(AXVM_VCPU_BLOCKED), "BLOCKED");
-    assert_string_equal(axvm_vcpu_state_name((enum axvm_vcpu_state)-1), "?");
+    assert_string_equal(axvm_vcpu_state_name((enum axvm_vcpu_state) - 1), "?");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAKE_TEST(a_line_says_which_vm_and_what_value),
-        FAKE_TEST(the_longest_names_and_messages_fit),
-        FAKE_TEST(a_vm_without_a_name_is_called_vm),
-        FAKE_TEST(a_guest_that_is_odd_in_a_loop_is_logged_now_and_then),
-        FAKE_TEST(one_loud_guest_does_not_silence_another),
-        FAKE_TEST(a_clock_that_jumps_back_does_not_silence_a_vm_for_ever),
-        FAKE_TEST(a_host_without_a_log_is_not_called),
-        FAKE_TEST(every_code_has_a_name_and_no_other_number_has),
+        FAKE_TEST(a_line_says_which_vm_and_what_value),     FAKE_TEST(the_longest_names_and_messages_fit),
+        FAKE_TEST(a_vm_without_a_name_is_called_vm),        FAKE_TEST(a_guest_that_is_odd_in_a_loop_is_logged_now_and_then),
+        FAKE_TEST(one_loud_guest_does_not_silence_another), FAKE_TEST(a_clock_that_jumps_back_does_not_silence_a_vm_for_ever),
+        FAKE_TEST(a_host_without_a_log_is_not_called),      FAKE_TEST(every_code_has_a_name_and_no_other_number_has),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,22 +31,29 @@ static void ready_add(struct thread *t)
     ready.tail = t;
 }
 
-/* Remove and return the first that may run on @cpu. */
+/* Remove and return the thread that @cpu should run next: the first that ran here last, as it finds its caches and TLBs warm;
+ * else the first that may run here. NULL: none. */
 static struct thread *ready_take(const struct cpu *cpu)
 {
-    struct thread *prev = NULL, *t = ready.head;
+    struct thread *prev = NULL, *best = NULL, *before_best = NULL;
 
-    for (; t && !may_run(t, cpu); t = t->next)
-        prev = t;
-    if (!t)
+    for (struct thread *t = ready.head; t; prev = t, t = t->next) {
+        if (may_run(t, cpu) && (!best || t->cpu == cpu->id)) {
+            best = t;
+            before_best = prev;
+            if (t->cpu == cpu->id)
+                break;
+        }
+    }
+    if (!best)
         return NULL;
-    if (prev)
-        prev->next = t->next;
+    if (before_best)
+        before_best->next = best->next;
     else
-        ready.head = t->next;
-    if (ready.tail == t)
-        ready.tail = prev;
-    return t;
+        ready.head = best->next;
+    if (ready.tail == best)
+        ready.tail = before_best;
+    return best;
 }
 
 static bool somebody_waits_for(const struct cpu *cpu)

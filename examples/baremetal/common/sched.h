@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Threads: round robin from one queue for all CPUs, 10 ms each. A thread sleeps on a semaphore of its own, until a time at
- * most. There is one lock; a context switch hands it over, so nobody can run a thread whose registers are not saved yet.
+ * Threads: round robin from one queue for all CPUs, 4 ms each if others wait. A thread sleeps on a semaphore of its own, until
+ * a time at most. There is one lock; a context switch hands it over, so nobody can run a thread whose registers are not saved
+ * yet.
  */
 #ifndef SCHED_H
 #define SCHED_H
@@ -14,7 +15,7 @@
 struct axvm_cpu;
 
 #define TIME_NEVER UINT64_MAX
-#define TIME_SLICE_NS UINT64_C(10000000)
+#define TIME_SLICE_NS UINT64_C(4000000)
 
 enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_SLEEPING };
 

@@ -125,6 +125,12 @@ static uint64_t not_ram(struct axvm_vcpu *vcpu, uint64_t esr, uint64_t far, uint
     return decode_and_leave(vcpu, esr, far, gpa);
 }
 
+/* In the same GiB as the last fault on RAM: then memory is looked for first, and only where there is none a device. */
+static bool near_ram(const struct axvm_vcpu *vcpu, uint64_t gpa)
+{
+    return (gpa ^ vcpu->arch.ram_hint) >> 30 == 0;
+}
+
 /* Memory that is yet to be mapped, or no memory at all. */
 static uint64_t exit_ram(struct axvm_vcpu *vcpu, uint64_t esr, uint64_t far, uint64_t gpa)
 {
@@ -132,6 +138,7 @@ static uint64_t exit_ram(struct axvm_vcpu *vcpu, uint64_t esr, uint64_t far, uin
     int rc = axvm_aspace_fault(vcpu->vm, &vcpu->pages, axvm_gpa(gpa), prot);
 
     if (rc == AXVM_OK) {
+        vcpu->arch.ram_hint = gpa;
         axvm_stat_inc(vcpu, AXVM_STAT_FAULT);
         return AXVM_TRAP_RESUME;
     }
@@ -178,7 +185,7 @@ uint64_t axvm_exit_dabt_slow(struct axvm_vcpu *vcpu, uint64_t esr)
     if (!fault_address(esr, far, &gpa))
         return AXVM_TRAP_RESUME;
     if ((esr & (ESR_ABT_ISV | ESR_ABT_S1PTW)) == ESR_ABT_ISV && !axvm_esr_is_permission(esr) &&
-        try_device(vcpu, esr, far, gpa, &result))
+        !near_ram(vcpu, gpa) && try_device(vcpu, esr, far, gpa, &result))
         return result;
     return exit_ram(vcpu, esr, far, gpa);
 }

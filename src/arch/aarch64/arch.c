@@ -39,12 +39,11 @@ static void probe_features(struct axvm_arch_cpu *h)
     uint64_t dfr0 = axvm_sysreg_read(id_aa64dfr0_el1);
     uint64_t pmu = axvm_field(dfr0, ID_AA64DFR0_PMUVER);
 
-    h->has_pan = axvm_field(mmfr1, ID_AA64MMFR1_PAN) != 0;
-    h->has_uao = axvm_field(mmfr2, ID_AA64MMFR2_UAO) != 0;
-    h->has_dit = axvm_field(pfr0, ID_AA64PFR0_DIT) != 0;
-    h->has_ssbs = axvm_field(pfr1, ID_AA64PFR1_SSBS) >= 2;
-    h->has_tco = axvm_field(pfr1, ID_AA64PFR1_MTE) >= 2;
-    h->has_pstate_bits = h->has_pan || h->has_uao || h->has_dit || h->has_ssbs || h->has_tco;
+    h->pstate_bits = (uint8_t)((axvm_field(mmfr1, ID_AA64MMFR1_PAN) != 0 ? HAS_PAN : 0) |
+                               (axvm_field(mmfr2, ID_AA64MMFR2_UAO) != 0 ? HAS_UAO : 0) |
+                               (axvm_field(pfr0, ID_AA64PFR0_DIT) != 0 ? HAS_DIT : 0) |
+                               (axvm_field(pfr1, ID_AA64PFR1_SSBS) >= 2 ? HAS_SSBS : 0) |
+                               (axvm_field(pfr1, ID_AA64PFR1_MTE) >= 2 ? HAS_TCO : 0));
     h->has_hcx = axvm_field(mmfr1, ID_AA64MMFR1_HCX) != 0;
     h->mdcr_traps = MDCR_TDA | MDCR_TDOSA | MDCR_TDRA;
     if (pmu != 0 && pmu != PMUVER_IMPDEF)
@@ -86,6 +85,7 @@ int axvm_arch_cpu_enable(struct axvm_cpu *cpu, const struct axvm_cpu_config *cfg
     h->maint_intid = a->maintenance_intid ? a->maintenance_intid : 25;
     h->kick_intid = a->kick_sgi_plus_1 - 1; /* none: UINT32_MAX, which is no INTID */
     h->handle_irq = a->handle_irq;
+    h->icc_ctlr = axvm_sysreg_read(ICC_CTLR_EL1); /* its EOImode is a choice that hosts make once */
     probe_features(h);
     save_guest_regs_of_host(h);
     axvm_sysreg_write(hstr_el2, 0);
@@ -197,6 +197,7 @@ void axvm_arch_vcpu_reset(struct axvm_vcpu *vcpu, uint64_t entry, uint64_t arg)
     v->hcr = guest_hcr(vcpu);
     v->el1.sctlr = SCTLR_EL1_RESET;
     v->excl_valid = false;
+    v->ram_hint = UINT64_MAX;
     v->resident_on = NULL;
     v->acked_irq = NO_IRQ;
     axvm_timer_reset(vcpu);

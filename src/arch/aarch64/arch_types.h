@@ -77,6 +77,7 @@ struct axvm_arch_vcpu {
     struct axvm_cpu *cpu;         /* where it is loaded */
     struct axvm_cpu *resident_on; /* EL1 registers there are still these; NULL: they were changed in memory */
     struct axvm_exit *exit;       /* of the run that is going on */
+    uint64_t ram_hint;            /* where the last stage-2 fault on RAM was */
     uint32_t acked_irq;           /* acknowledged by us, to be handled by the host; NO_IRQ */
 
     bool fp_loaded;    /* the guest's FP registers are in the hardware, the host's in axvm_arch_cpu */
@@ -96,10 +97,14 @@ struct axvm_arch_vm {
     uint8_t last_vcpu[AXVM_MAX_PCPUS]; /* id + 1 of who ran last on each CPU; see separate_vcpus() */
 };
 
+/* Bits of axvm_arch_cpu.pstate_bits: what of PSTATE this CPU has, that a guest can change and its host would notice. */
+enum { HAS_PAN = 1, HAS_UAO = 2, HAS_DIT = 4, HAS_SSBS = 8, HAS_TCO = 16 };
+
 struct axvm_arch_cpu {
     /* the host's own, while a guest is loaded */
     uint64_t hcr, cptr, mdcr, cnthctl, cntvoff, icc_ctlr, hcrx;
     uint64_t pan, uao, dit, ssbs, tco; /* PSTATE */
+    uint64_t mdscr;
     struct axvm_el0_regs el0;
     struct axvm_fp_regs fp;
     struct axvm_debug_regs debug; /* while a guest's are loaded */
@@ -112,7 +117,8 @@ struct axvm_arch_cpu {
 
     /* what this CPU has, and how it is to be used */
     bool vhe; /* HCR_EL2.E2H */
-    bool has_pstate_bits, has_pan, has_uao, has_dit, has_ssbs, has_tco, has_hcx;
+    bool has_hcx;
+    uint8_t pstate_bits; /* HAS_PAN ... */
     uint8_t lr_count;
     uint32_t vtimer_intid, maint_intid, kick_intid; /* kick_intid: UINT32_MAX when there is none */
     void (*handle_irq)(void *ctx, uint32_t intid);

@@ -29,30 +29,39 @@
     X(tpidr_el1, tpidr_el1, tpidr_el1)      \
     X(csselr, csselr_el1, csselr_el1)
 
+/* Not axvm_sysreg_read(): without its "memory" the compiler may store registers in pairs. */
+#define READ(reg)                                                       \
+    __extension__({                                                     \
+        uint64_t v_;                                                    \
+        __asm__ volatile("mrs %0, " AXVM_STRINGIFY(reg) : "=r"(v_));   \
+        v_;                                                             \
+    })
+#define WRITE(reg, val) __asm__ volatile("msr " AXVM_STRINGIFY(reg) ", %0" : : "r"(val))
+
 static void save_nvhe(struct axvm_el1_regs *r)
 {
-#define X(member, nvhe, vhe) r->member = axvm_sysreg_read(nvhe);
+#define X(member, nvhe, vhe) r->member = READ(nvhe);
     EL1_REGS(X)
 #undef X
 }
 
 static void save_vhe(struct axvm_el1_regs *r)
 {
-#define X(member, nvhe, vhe) r->member = axvm_sysreg_read(vhe);
+#define X(member, nvhe, vhe) r->member = READ(vhe);
     EL1_REGS(X)
 #undef X
 }
 
 static void load_nvhe(const struct axvm_el1_regs *r)
 {
-#define X(member, nvhe, vhe) axvm_sysreg_write(nvhe, r->member);
+#define X(member, nvhe, vhe) WRITE(nvhe, r->member);
     EL1_REGS(X)
 #undef X
 }
 
 static void load_vhe(const struct axvm_el1_regs *r)
 {
-#define X(member, nvhe, vhe) axvm_sysreg_write(vhe, r->member);
+#define X(member, nvhe, vhe) WRITE(vhe, r->member);
     EL1_REGS(X)
 #undef X
 }

@@ -105,7 +105,8 @@ static NOINLINE uint64_t exit_sysreg(struct axvm_vcpu *vcpu, uint64_t esr)
     }
     if ((esr & ((ESR_SYS_REGISTER & ~(ESR_SYS_CRM | ESR_SYS_OP2)) | ESR_SYS_READ)) == ESR_ID_READ && reg != 31 &&
         (esr & axvm_put_field(ESR_SYS_CRM, 8)) == 0) {
-        vcpu->arch.gpr[reg] = vcpu->vm->arch.id_regs[axvm_field(esr, ESR_SYS_CRM) << 3 | axvm_field(esr, ESR_SYS_OP2)];
+        /* Masked again: the branch may have been mispredicted. */
+        vcpu->arch.gpr[reg] = vcpu->vm->arch.id_regs[(axvm_field(esr, ESR_SYS_CRM) & 7) << 3 | axvm_field(esr, ESR_SYS_OP2)];
         axvm_skip_a64_live(vcpu);
         return AXVM_TRAP_RESUME;
     }

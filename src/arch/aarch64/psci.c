@@ -152,7 +152,7 @@ static enum axvm_trap_kind other_call(struct axvm_vcpu *vcpu, uint32_t fn, struc
     exit->reason = AXVM_EXIT_HYPERCALL;
     exit->u.hypercall.nr = fn;
     for (unsigned int i = 0; i < AXVM_ARRAY_LEN(exit->u.hypercall.args); i++)
-        exit->u.hypercall.args[i] = arg(vcpu, fn, i + 1);
+        exit->u.hypercall.args[i] = vcpu->arch.gpr[i + 1] & (fn & SMCCC_64 ? UINT64_MAX : UINT32_MAX);
     vcpu->pending = AXVM_PENDING_HYPERCALL;
     return AXVM_TRAP_EXIT;
 }
@@ -184,13 +184,10 @@ static enum axvm_trap_kind power_call(struct axvm_vcpu *vcpu, uint32_t fn, struc
     return other_call(vcpu, fn, exit);
 }
 
-enum axvm_trap_kind axvm_smccc_call(struct axvm_vcpu *vcpu, struct axvm_exit *exit)
+/* Constants, and what only looks at its arguments. */
+static enum axvm_trap_kind query_call(struct axvm_vcpu *vcpu, uint32_t fn, struct axvm_exit *exit)
 {
-    uint32_t fn = (uint32_t)vcpu->arch.gpr[0];
-
     switch (fn) {
-    case PSCI_VERSION:
-        return reply(vcpu, PSCI_1_1);
     case PSCI_FEATURES:
         return features(vcpu);
     case PSCI_MIGRATE_INFO_TYPE:
@@ -201,4 +198,15 @@ enum axvm_trap_kind axvm_smccc_call(struct axvm_vcpu *vcpu, struct axvm_exit *ex
         return arch_features(vcpu);
     }
     return power_call(vcpu, fn, exit);
+}
+
+enum axvm_trap_kind axvm_smccc_call(struct axvm_vcpu *vcpu, struct axvm_exit *exit)
+{
+    uint32_t fn = (uint32_t)vcpu->arch.gpr[0];
+
+    if (fn == PSCI_VERSION)
+        return reply(vcpu, PSCI_1_1);
+    if ((fn & SMCCC_OWNER_MASK) == SMCCC_OWNER_VENDOR_HYP)
+        return other_call(vcpu, fn, exit);
+    return query_call(vcpu, fn, exit);
 }

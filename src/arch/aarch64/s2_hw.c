@@ -61,9 +61,10 @@ struct context {
 };
 
 /*
- * TLBI instructions for stage 2, and for stage 1 of guests, work on the VMID in VTTBR_EL2, as wide as VTCR_EL2.VS says; and with
- * HCR_EL2.{E2H,TGE} = {1,1}, as a VHE host has it, "EL1&0" means the host's own regime. Arm ARM (DDI 0487), "TLB maintenance
- * instructions", and HCR_EL2.TGE. So the VM's context is put in place; its guest is not entered, and interrupts are off.
+ * TLBI instructions for stage 2, and for stage 1 of guests, work on the VMID in VTTBR_EL2, as wide as VTCR_EL2.VS says; and
+ * with HCR_EL2.{E2H,TGE} = {1,1}, as a VHE host has it, "EL1&0" means the host's own regime. Arm ARM (DDI 0487), "TLB
+ * maintenance instructions", and HCR_EL2.TGE. So the VM's context is put in place; its guest is not entered, and interrupts are
+ * off.
  */
 static bool enter_context(const struct axvm *vm, uint64_t vmid, struct context *old)
 {

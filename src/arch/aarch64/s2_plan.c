@@ -22,8 +22,8 @@
 #define VTCR_RES1 AXVM_BIT(31)
 enum { VTCR_RGN_WBWA = 1, VTCR_SH_INNER = 3 };
 
-/* Bits of a physical address, by the encoding in PARange and PS. Without FEAT_LPA2, which we do not use, descriptors with a 4 KiB
- * granule have no more than 48. */
+/* Bits of a physical address, by the encoding in PARange and PS. Without FEAT_LPA2, which we do not use, descriptors with a 4
+ * KiB granule have no more than 48. */
 static const uint8_t pa_sizes[] = { 32, 36, 40, 42, 44, 48 };
 
 static unsigned int pa_encoding(unsigned int bits)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the stage-2 tables and VTCR_EL2 of a VM look like on a CPU, from its ID registers. No system register is touched here. */
+/* What the stage-2 tables and VTCR_EL2 of a VM look like on a CPU, from its ID registers. No system register is touched here.
+ */
 #ifndef AXVM_AARCH64_S2_PLAN_H
 #define AXVM_AARCH64_S2_PLAN_H
 

@@ -17,33 +17,35 @@
 #include "vgic.h"
 #include "vmid.h"
 
+#define MDSCR_ENABLES (MDSCR_SS | MDSCR_KDE | MDSCR_MDE)
+
 /* ---- the host's own ---- */
 
 static void save_pstate(struct axvm_arch_cpu *h)
 {
-    if (h->has_pan)
+    if (h->pstate_bits & HAS_PAN)
         h->pan = axvm_sysreg_read(PSTATE_PAN);
-    if (h->has_uao)
+    if (h->pstate_bits & HAS_UAO)
         h->uao = axvm_sysreg_read(PSTATE_UAO);
-    if (h->has_ssbs)
+    if (h->pstate_bits & HAS_SSBS)
         h->ssbs = axvm_sysreg_read(PSTATE_SSBS);
-    if (h->has_dit)
+    if (h->pstate_bits & HAS_DIT)
         h->dit = axvm_sysreg_read(PSTATE_DIT);
-    if (h->has_tco)
+    if (h->pstate_bits & HAS_TCO)
         h->tco = axvm_sysreg_read(PSTATE_TCO);
 }
 
 static void restore_pstate(const struct axvm_arch_cpu *h)
 {
-    if (h->has_pan)
+    if (h->pstate_bits & HAS_PAN)
         axvm_sysreg_write(PSTATE_PAN, h->pan);
-    if (h->has_uao)
+    if (h->pstate_bits & HAS_UAO)
         axvm_sysreg_write(PSTATE_UAO, h->uao);
-    if (h->has_ssbs)
+    if (h->pstate_bits & HAS_SSBS)
         axvm_sysreg_write(PSTATE_SSBS, h->ssbs);
-    if (h->has_dit)
+    if (h->pstate_bits & HAS_DIT)
         axvm_sysreg_write(PSTATE_DIT, h->dit);
-    if (h->has_tco)
+    if (h->pstate_bits & HAS_TCO)
         axvm_sysreg_write(PSTATE_TCO, h->tco);
 }
 
@@ -55,11 +57,11 @@ static void save_host(struct axvm_arch_cpu *h, struct axvm_vcpu *vcpu)
     h->mdcr = axvm_sysreg_read(mdcr_el2);
     h->cnthctl = axvm_sysreg_read(cnthctl_el2);
     h->cntvoff = axvm_sysreg_read(cntvoff_el2);
-    h->icc_ctlr = axvm_sysreg_read(ICC_CTLR_EL1);
+    h->mdscr = axvm_sysreg_read(mdscr_el1);
     h->el0.sp_el0 = axvm_sysreg_read(sp_el0);
     h->el0.tpidr_el0 = axvm_sysreg_read(tpidr_el0);
     h->el0.tpidrro_el0 = axvm_sysreg_read(tpidrro_el0);
-    if (h->has_pstate_bits)
+    if (h->pstate_bits)
         save_pstate(h);
     if (h->has_hcx)
         h->hcrx = axvm_sysreg_read(HCRX_EL2);
@@ -73,13 +75,15 @@ static void restore_host(struct axvm_arch_cpu *h, const struct axvm_vcpu *vcpu)
         axvm_el1_load(&h->el1, h->vhe);
     if (h->has_hcx)
         axvm_sysreg_write(HCRX_EL2, h->hcrx);
-    if (h->has_pstate_bits)
+    if (h->pstate_bits)
         restore_pstate(h);
     axvm_sysreg_write(sp_el0, h->el0.sp_el0);
     axvm_sysreg_write(tpidr_el0, h->el0.tpidr_el0);
     axvm_sysreg_write(tpidrro_el0, h->el0.tpidrro_el0);
     if ((h->icc_ctlr & ICC_CTLR_EOIMODE) == 0)
         axvm_sysreg_write(ICC_CTLR_EL1, h->icc_ctlr);
+    if (h->mdscr & MDSCR_ENABLES)
+        axvm_sysreg_write(mdscr_el1, h->mdscr);
     axvm_sysreg_write(cntvoff_el2, h->cntvoff);
     axvm_sysreg_write(cnthctl_el2, h->cnthctl);
     axvm_sysreg_write(mdcr_el2, h->mdcr);
@@ -110,6 +114,9 @@ static void set_controls(const struct axvm_arch_cpu *h, const struct axvm_vcpu *
         axvm_sysreg_write(ICC_CTLR_EL1, h->icc_ctlr | ICC_CTLR_EOIMODE);
     if (h->has_hcx)
         axvm_sysreg_write(HCRX_EL2, 0);
+    /* A host that is being debugged: its breakpoints are not for the guest. */
+    if (h->mdscr & MDSCR_ENABLES)
+        axvm_sysreg_write(mdscr_el1, h->mdscr & ~MDSCR_ENABLES);
     axvm_sysreg_write(hcr_el2, vcpu->arch.hcr);
     axvm_sysreg_write(vbar_el2, axvm_vectors);
 }

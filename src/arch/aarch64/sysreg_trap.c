@@ -13,6 +13,7 @@
 
 #define SYS_ACTLR_EL1 SYS(3, 0, 1, 0, 1)
 #define SYS_AIDR_EL1 SYS(3, 1, 0, 0, 7)
+#define SYS_ICC_DIR_EL1 SYS(3, 0, 12, 11, 1)
 #define SYS_ICC_SGI1R_EL1 SYS(3, 0, 12, 11, 5)
 #define SYS_ICC_ASGI1R_EL1 SYS(3, 0, 12, 11, 6)
 #define SYS_ICC_SGI0R_EL1 SYS(3, 0, 12, 11, 7)
@@ -40,6 +41,15 @@ static enum axvm_sysreg_result send_sgi(struct axvm_vcpu *vcpu, enum axvm_sgi_re
     if (!write || vcpu->vm->cfg.irq_mode == AXVM_IRQ_NONE)
         return AXVM_SYSREG_UNDEF;
     axvm_vgic_sgi(vcpu, reg, val);
+    return AXVM_SYSREG_DONE;
+}
+
+/* Only trapped while the interrupt controller asks for it. */
+static enum axvm_sysreg_result deactivate(struct axvm_vcpu *vcpu, bool write, uint64_t val)
+{
+    if (!write || vcpu->vm->cfg.irq_mode == AXVM_IRQ_NONE)
+        return AXVM_SYSREG_UNDEF;
+    axvm_vgic_dir(vcpu, val);
     return AXVM_SYSREG_DONE;
 }
 
@@ -77,6 +87,8 @@ __attribute__((noinline)) static enum axvm_sysreg_result access_register(struct 
         return access_timer(vcpu, AXVM_PTIMER_CTL, write, val);
     case SYS_CNTP_CVAL_EL0:
         return access_timer(vcpu, AXVM_PTIMER_CVAL, write, val);
+    case SYS_ICC_DIR_EL1:
+        return deactivate(vcpu, write, *val);
     case SYS_ICC_SGI0R_EL1:
         return send_sgi(vcpu, AXVM_SGI0R, write, *val);
     case SYS_ICC_ASGI1R_EL1:

@@ -137,8 +137,7 @@ static int attach(struct axvm *vm)
     g->gicd.window_count = 1;
     g->gicr.ops = &axvm_vgicr_ops;
     for (unsigned int i = 0; i < 2 && g->regions[i].size != 0; i++)
-        g->gicr.windows[g->gicr.window_count++] =
-            (struct axvm_window){ AXVM_BUS_MMIO, g->regions[i].base, g->regions[i].size };
+        g->gicr.windows[g->gicr.window_count++] = (struct axvm_window){ AXVM_BUS_MMIO, g->regions[i].base, g->regions[i].size };
     rc = axvm_device_attach(vm, &g->gicd);
     return rc == AXVM_OK ? axvm_device_attach(vm, &g->gicr) : rc;
 }

@@ -10,7 +10,8 @@
 
 /* Tables in the VM's arena; attaches GICD and GICR to the bus. AXVM_ERR_NOMEM, AXVM_ERR_EXIST, AXVM_ERR_NOSPC. */
 int axvm_vgic_init(struct axvm *vm);
-/* Physical interrupts that the guest has not finished with are completed. No vCPU is loaded; all-zero and half-made VMs are fine. */
+/* Physical interrupts that the guest has not finished with are completed. No vCPU is loaded; all-zero and half-made VMs are
+ * fine. */
 void axvm_vgic_fini(struct axvm *vm);
 /* As after power-on; completes likewise. No vCPU is loaded. */
 void axvm_vgic_reset(struct axvm *vm);
@@ -29,8 +30,8 @@ void axvm_vgic_refresh(struct axvm_vcpu *vcpu);
 enum axvm_sgi_reg { AXVM_SGI1R, AXVM_ASGI1R, AXVM_SGI0R };
 void axvm_vgic_sgi(struct axvm_vcpu *vcpu, enum axvm_sgi_reg reg, uint64_t val);
 
-/* The guest wrote @val to ICC_DIR_EL1. Traps only while ICH_HCR_EL2.TDIR is set, for interrupts that are in no list register, or
- * in another vCPU's. Loaded. */
+/* The guest wrote @val to ICC_DIR_EL1. Traps only while ICH_HCR_EL2.TDIR is set, for interrupts that are in no list register,
+ * or in another vCPU's. Loaded. */
 void axvm_vgic_dir(struct axvm_vcpu *vcpu, uint64_t val);
 
 /* Physical PPI @host_intid of the loaded vCPU's own timer has fired, and been acknowledged and priority-dropped but not

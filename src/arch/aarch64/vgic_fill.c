@@ -79,17 +79,13 @@ static unsigned int best_active(struct axvm_vcpu *vcpu, struct choice *out, unsi
 /*
  * The guest has ended interrupts that are in no list register; the hardware counts them, and does not say which. With
  * EOImode = 0 a guest ends what it took last, that is what has the highest priority of those active. With EOImode = 1 the
- * order is free, so TDIR is set and nothing counts (CPUs without TDIR: the same guess as with EOImode = 0).
+ * order is free, so TDIR is set and no deactivation counts; implementations that count priority drops are not believed. (CPUs
+ * without TDIR: the same guess as with EOImode = 0.)
  */
 void axvm_vgic_take_eoicount(struct axvm_vcpu *vcpu)
 {
     struct choice ended[AXVM_GICH_MAX_LRS];
-    unsigned int count;
-
-    /* From before LRENPIE was set it counts what was not active at all. */
-    if ((vcpu->arch.vgic.hcr & ICH_HCR_LRENPIE) == 0)
-        return;
-    count = (unsigned int)axvm_field(axvm_gich_read_hcr(), ICH_HCR_EOICOUNT);
+    unsigned int count = (unsigned int)axvm_field(axvm_gich_read_hcr(), ICH_HCR_EOICOUNT);
     if (count == 0)
         return;
     vcpu->arch.vgic.hcr = 0; /* have it written, which clears the count */
@@ -164,7 +160,8 @@ static void fill(struct axvm_vcpu *vcpu)
     struct axvm_vgic_cpu *c = &vcpu->arch.vgic;
     uint32_t free, words, bits;
 
-    axvm_vgic_take_eoicount(vcpu);
+    if (c->hcr & ICH_HCR_LRENPIE)
+        axvm_vgic_take_eoicount(vcpu);
     free = ~c->used & c->lr_mask;
     words = c->ready_words;
     if (words != 0) {

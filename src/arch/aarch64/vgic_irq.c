@@ -2,6 +2,34 @@
 /* One interrupt of the GICv3 model: where it belongs, and whether it may be signalled. */
 #include "vgic_priv.h"
 
+unsigned long axvm_vgic_enter(struct axvm *vm, struct axvm_vcpu *vcpu)
+{
+    unsigned long flags = axvm_lock_irqsave(&vm->arch.vgic.lock);
+
+    vm->arch.vgic.caller = vcpu && vcpu->arch.vgic.loaded ? vcpu : NULL;
+    return flags;
+}
+
+unsigned long axvm_vgic_enter_any(struct axvm *vm)
+{
+    unsigned long flags = axvm_irq_save();
+    struct axvm_cpu *cpu = vm->hal.this_cpu(vm->hal.ctx);
+    struct axvm_vcpu *here = cpu ? cpu->running : NULL;
+
+    axvm_lock_raw(&vm->arch.vgic.lock);
+    vm->arch.vgic.caller = here && here->vm == vm && here->arch.vgic.loaded ? here : NULL;
+    return flags;
+}
+
+void axvm_vgic_leave(struct axvm *vm, unsigned long flags)
+{
+    struct axvm_vcpu *caller = vm->arch.vgic.caller;
+
+    if (caller && (caller->arch.vgic.dirty | caller->arch.vgic.refill) != 0)
+        axvm_vgic_flush(caller);
+    axvm_unlock_irqrestore(&vm->arch.vgic.lock, flags);
+}
+
 struct axvm_vcpu *axvm_vgic_target(struct axvm_vcpu *vcpu, uint32_t intid)
 {
     uint32_t id;
@@ -28,7 +56,8 @@ void axvm_vgic_set_home(struct axvm_vcpu *vcpu, uint32_t intid)
         vcpu->vm->arch.vgic.spis->home[intid - AXVM_VGIC_SPI_BASE] = (uint8_t)vcpu->id;
 }
 
-/* A vCPU that is not loaded finds out when it is, but may sleep; one that is has to be told; the caller does it on its way out. */
+/* A vCPU that is not loaded finds out when it is, but may sleep; one that is has to be told; the caller does it on its way out.
+ */
 void axvm_vgic_notify(struct axvm_vcpu *vcpu)
 {
     vcpu->arch.vgic.refill = 1;
@@ -41,7 +70,7 @@ void axvm_vgic_demand_sync(struct axvm_vcpu *vcpu)
     struct axvm_vgic *g = &vcpu->vm->arch.vgic;
     struct axvm_vgic_cpu *c = &vcpu->arch.vgic;
 
-    c->sync = true;
+    c->sync |= AXVM_VGIC_SYNC_ALL;
     if ((g->rwp_mark & ~c->rwp) & AXVM_VGIC_RWP_DIST)
         g->rwp_count++;
     c->rwp |= (uint8_t)g->rwp_mark;
@@ -49,9 +78,9 @@ void axvm_vgic_demand_sync(struct axvm_vcpu *vcpu)
 }
 
 /* What may be signalled of a bank, were it for the bits alone. */
-static uint32_t ready_bits(const struct axvm_vgic *g, const struct axvm_vgic_bank *b)
+static uint32_t ready_bits(const struct axvm_vgic_bank *b)
 {
-    return (b->latch | axvm_vgic_level(b)) & b->enabled & axvm_vgic_groups(g, b) & ~(b->active | b->in_lr);
+    return (b->latch | axvm_vgic_level(b)) & b->live & ~(b->active | b->in_lr);
 }
 
 static void set_ready(struct axvm_vcpu *vcpu, unsigned int word, uint32_t bit)
@@ -92,7 +121,7 @@ void axvm_vgic_recompute(struct axvm_vcpu *vcpu, uint32_t intid)
 
     if (!target)
         return;
-    if (ready_bits(&vcpu->vm->arch.vgic, axvm_vgic_bank(vcpu, intid)) & bit)
+    if (ready_bits(axvm_vgic_bank(vcpu, intid)) & bit)
         set_ready(target, intid / 32, bit);
     else
         clear_ready(target, intid / 32, bit);
@@ -128,6 +157,7 @@ static void changed_private(struct axvm_vcpu *vcpu)
 {
     struct axvm_vgic_bank *b = &vcpu->arch.vgic.bank;
 
+    axvm_vgic_update_live(&vcpu->vm->arch.vgic, b);
     axvm_vgic_changed_word(vcpu, 0, (b->latch | axvm_vgic_level(b) | vcpu->arch.vgic.ready[0]) & ~b->in_lr);
     if (vcpu->arch.vgic.used == 0)
         return;
@@ -143,10 +173,12 @@ void axvm_vgic_changed_all(struct axvm *vm)
 {
     struct axvm_vgic_spis *spis = vm->arch.vgic.spis;
 
+    for (unsigned int word = 1; word < AXVM_VGIC_WORDS; word++)
+        axvm_vgic_update_live(&vm->arch.vgic, &spis->bank[word]);
     for (unsigned int id = 0; id < vm->vcpu_count; id++)
         changed_private(vm->vcpus[id]);
     for (unsigned int word = 1; word < AXVM_VGIC_WORDS; word++) {
-        struct axvm_vgic_bank *b = &spis->bank[word - 1];
+        struct axvm_vgic_bank *b = &spis->bank[word];
 
         axvm_vgic_changed_word(vm->vcpus[0], word, (b->latch | axvm_vgic_level(b)) & ~b->in_lr);
     }

@@ -9,17 +9,6 @@ static bool is_spi(uint32_t intid)
     return intid >= AXVM_VGIC_SPI_BASE && intid < AXVM_VGIC_INTID_END;
 }
 
-unsigned long axvm_vgic_enter_any(struct axvm *vm)
-{
-    unsigned long flags = axvm_irq_save();
-    struct axvm_cpu *cpu = vm->hal.this_cpu(vm->hal.ctx);
-    struct axvm_vcpu *here = cpu ? cpu->running : NULL;
-
-    axvm_lock_raw(&vm->arch.vgic.lock);
-    vm->arch.vgic.caller = here && here->vm == vm && here->arch.vgic.loaded ? here : NULL;
-    return flags;
-}
-
 /* ---- lines ---- */
 
 static void set_line(struct axvm_vcpu *vcpu, uint32_t intid, bool level)
@@ -76,7 +65,7 @@ int axvm_vgic_inject(struct axvm_vcpu *vcpu, uint32_t intid)
 
 static int claim(struct axvm *vm, uint32_t intid, bool edge)
 {
-    struct axvm_vgic_bank *b = &vm->arch.vgic.spis->bank[intid / 32 - 1];
+    struct axvm_vgic_bank *b = &vm->arch.vgic.spis->bank[intid / 32];
     uint32_t bit = axvm_vgic_bit(intid);
 
     if ((b->claimed | b->bound) & bit)
@@ -98,7 +87,7 @@ int axvm_vgic_claim(struct axvm *vm, uint32_t intid, bool edge)
     flags = axvm_vgic_enter(vm, NULL);
     rc = claim(vm, intid, edge);
     if (rc == AXVM_OK)
-        vm->arch.vgic.spis->bank[intid / 32 - 1].claimed |= axvm_vgic_bit(intid);
+        vm->arch.vgic.spis->bank[intid / 32].claimed |= axvm_vgic_bit(intid);
     axvm_vgic_leave(vm, flags);
     return rc;
 }
@@ -124,7 +113,7 @@ static int bind(struct axvm *vm, uint32_t intid, uint32_t host_intid, bool edge)
     rc = claim(vm, intid, edge);
     if (rc != AXVM_OK)
         return rc;
-    g->spis->bank[intid / 32 - 1].bound |= axvm_vgic_bit(intid);
+    g->spis->bank[intid / 32].bound |= axvm_vgic_bit(intid);
     g->bindings[g->binding_count++] = (struct axvm_vgic_binding){ .host = (uint16_t)host_intid, .intid = (uint16_t)intid };
     if (vm->hal.irq_mask)
         vm->hal.irq_mask(vm->hal.ctx, host_intid, true);
@@ -165,7 +154,7 @@ static uint32_t find_bound(const struct axvm *vm, uint32_t host_intid)
     }
     /* Under its own number, if that is not a device's or another one's. */
     if (vm->cfg.irq_mode != AXVM_IRQ_PASSTHROUGH || !is_spi(host_intid) ||
-        (g->spis->bank[host_intid / 32 - 1].claimed & axvm_vgic_bit(host_intid)))
+        (g->spis->bank[host_intid / 32].claimed & axvm_vgic_bit(host_intid)))
         return 0;
     for (unsigned int i = 0; i < g->binding_count; i++) {
         if (g->bindings[i].intid == host_intid)
@@ -185,7 +174,7 @@ int axvm_vgic_forward(struct axvm *vm, uint32_t host_intid)
     flags = axvm_vgic_enter_any(vm);
     intid = find_bound(vm, host_intid);
     if (intid != 0) {
-        b = &vm->arch.vgic.spis->bank[intid / 32 - 1];
+        b = &vm->arch.vgic.spis->bank[intid / 32];
         b->bound |= axvm_vgic_bit(intid);
         b->latch |= axvm_vgic_bit(intid);
         b->hw |= axvm_vgic_bit(intid);

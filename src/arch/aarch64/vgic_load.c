@@ -28,12 +28,18 @@ void axvm_vgic_load(struct axvm_vcpu *vcpu, bool resident)
     if (!g->spis)
         return;
     axvm_lock_raw(&g->lock);
-    g->caller = vcpu;
     if (!resident || c->reload)
         load_all(vcpu);
     c->loaded = true;
-    c->refill = 1;
-    axvm_vgic_flush(vcpu);
+    if ((c->dirty | c->ready_words | c->active_out | (c->vmcr & ICH_VMCR_VEOIM)) == 0) {
+        /* All is as it was, and nothing waits. */
+        c->hcr = ICH_HCR_EN;
+        axvm_gich_write_hcr(ICH_HCR_EN);
+    } else {
+        g->caller = vcpu;
+        c->refill = 1;
+        axvm_vgic_flush(vcpu);
+    }
     axvm_unlock_raw(&g->lock);
 }
 
@@ -54,7 +60,8 @@ static void put_lrs(struct axvm_vcpu *vcpu)
 {
     struct axvm_vgic_cpu *c = &vcpu->arch.vgic;
 
-    if (c->sync)
+    axvm_vgic_fetch_all(vcpu);
+    if (c->sync != 0)
         axvm_vgic_settle_all(vcpu);
     for (uint32_t used = c->used; used != 0; used &= used - 1) {
         unsigned int n = axvm_ctz64(used);
@@ -65,8 +72,6 @@ static void put_lrs(struct axvm_vcpu *vcpu)
         else if ((lr & ICH_LR_HW) && axvm_vgic_is_private((uint32_t)(lr & ICH_LR_VINTID)))
             give_up_ppi(vcpu, n);
     }
-    /* Those waiting for a list register or to be enabled. */
-    axvm_vgic_complete_private(vcpu, c->bank.hw);
 }
 
 void axvm_vgic_put(struct axvm_vcpu *vcpu)
@@ -80,27 +85,16 @@ void axvm_vgic_put(struct axvm_vcpu *vcpu)
     g->caller = vcpu;
     c->vmcr = (uint32_t)axvm_gich_read_vmcr();
     axvm_gich_read_apr(c->prebits, c->ap0r, c->ap1r);
-    axvm_vgic_fetch_all(vcpu);
-    axvm_vgic_take_eoicount(vcpu);
-    put_lrs(vcpu);
+    if (c->hcr & ICH_HCR_LRENPIE)
+        axvm_vgic_take_eoicount(vcpu);
+    if ((c->used | c->sync) != 0)
+        put_lrs(vcpu);
+    /* Those waiting for a list register or to be enabled. */
+    if (c->bank.hw != 0)
+        axvm_vgic_complete_private(vcpu, c->bank.hw);
     axvm_gich_write_hcr(0);
     c->hcr = 0;
     c->loaded = false;
     g->caller = NULL;
     axvm_unlock_raw(&g->lock);
-}
-
-void axvm_vgic_refresh(struct axvm_vcpu *vcpu)
-{
-    unsigned long flags;
-
-    if (!vcpu->vm->arch.vgic.spis)
-        return;
-    flags = axvm_vgic_enter(vcpu->vm, vcpu);
-    if (vcpu->arch.vgic.loaded) {
-        axvm_vgic_fetch_all(vcpu);
-        axvm_vgic_settle_all(vcpu);
-        vcpu->arch.vgic.refill = 1;
-    }
-    axvm_vgic_leave(vcpu->vm, flags);
 }

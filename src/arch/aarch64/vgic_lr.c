@@ -32,8 +32,7 @@ void axvm_vgic_fetch_all(struct axvm_vcpu *vcpu)
 
 static uint64_t identity(const struct axvm_vgic_bank *b, uint32_t intid)
 {
-    return intid | axvm_put_field(ICH_LR_PRIORITY, b->prio[intid & 31]) |
-           (b->group & axvm_vgic_bit(intid) ? ICH_LR_GROUP1 : 0);
+    return intid | axvm_put_field(ICH_LR_PRIORITY, b->prio[intid & 31]) | (b->group & axvm_vgic_bit(intid) ? ICH_LR_GROUP1 : 0);
 }
 
 /* May the HW bit stand for the physical interrupt that is active behind it? */
@@ -78,8 +77,7 @@ static uint64_t apply_orders(struct axvm_vgic_bank *b, uint32_t bit, uint64_t lr
 /* May it be signalled to this vCPU when it is pending? */
 static bool deliverable(struct axvm_vcpu *vcpu, const struct axvm_vgic_bank *b, uint32_t intid)
 {
-    return (b->enabled & axvm_vgic_groups(&vcpu->vm->arch.vgic, b) & axvm_vgic_bit(intid)) &&
-           axvm_vgic_target(vcpu, intid) == vcpu;
+    return (b->live & axvm_vgic_bit(intid)) && axvm_vgic_target(vcpu, intid) == vcpu;
 }
 
 /* Disabled, routed away, or the line has fallen: not pending here any more. */
@@ -96,9 +94,7 @@ static uint64_t settle_pending(struct axvm_vcpu *vcpu, struct axvm_vgic_bank *b,
     uint32_t bit = axvm_vgic_bit(intid);
     bool may = deliverable(vcpu, b, intid);
 
-    if ((lr & ICH_LR_PENDING) == 0)
-        b->soft &= ~bit; /* the guest has acknowledged it */
-    else if (!may || ((b->soft | b->latch | axvm_vgic_level(b)) & bit) == 0)
+    if ((lr & ICH_LR_PENDING) && (!may || ((b->soft | b->latch | axvm_vgic_level(b)) & bit) == 0))
         lr = retract(b, bit, lr);
     if (may && (lr & ICH_LR_STATE) && (b->latch & bit)) {
         b->latch &= ~bit;
@@ -113,7 +109,8 @@ static uint64_t settle_fields(struct axvm_vgic_bank *b, uint32_t intid, uint64_t
 {
     uint32_t bit = axvm_vgic_bit(intid);
 
-    /* The HW bit does not go with active and pending ("ICH_LR<n>_EL2", State); nor with waiting for its end, which needs EOI. */
+    /* The HW bit does not go with active and pending ("ICH_LR<n>_EL2", State); nor with waiting for its end, which needs EOI.
+     */
     if ((lr & ICH_LR_HW) && ((b->latch & bit) || (lr & ICH_LR_STATE) == ICH_LR_STATE))
         lr = untie(b, bit, lr);
     if ((lr & ICH_LR_HW) == 0) {
@@ -175,7 +172,7 @@ void axvm_vgic_settle_all(struct axvm_vcpu *vcpu)
     for (uint32_t used = c->used; used != 0; used &= used - 1)
         axvm_vgic_settle(vcpu, axvm_ctz64(used));
     axvm_vgic_complete_private(vcpu, c->bank.hw & ~(c->bank.latch | c->bank.active | c->bank.in_lr));
-    c->sync = false;
+    c->sync = 0;
     if (c->rwp & AXVM_VGIC_RWP_DIST)
         vcpu->vm->arch.vgic.rwp_count--;
     c->rwp = 0;
@@ -223,8 +220,6 @@ void axvm_vgic_place_active(struct axvm_vcpu *vcpu, unsigned int n, uint32_t int
     b->active &= ~bit;
     c->active_out--;
     occupy(vcpu, n, intid, ICH_LR_ACTIVE | identity(b, intid));
-    /* It may have become pending since. */
-    axvm_vgic_settle(vcpu, n);
 }
 
 void axvm_vgic_evict(struct axvm_vcpu *vcpu, unsigned int n)

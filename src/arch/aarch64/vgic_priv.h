@@ -8,16 +8,18 @@
  *   vgic_lr.c    one list register: taking over what happened in it, placing, evicting
  *   vgic_fill.c  which interrupts are in list registers; what asks for maintenance
  *   vgic_load.c  list registers come to a CPU and leave it; maintenance
- *   vgic_sgi.c   SGIs and the virtual timer: the short ways
+ *   vgic_fast.c  SGIs, the virtual timer, requests of other vCPUs: the short ways
+ *   vgic_sgi.c   their long ways; deactivation
  *   vgic_line.c  inputs, and physical interrupts bound to them
  *   vgic_wake.c  would an interrupt be signalled
  *   vgic_fdt.c   device tree
  *
- * Who may touch what. A list register that is in the hardware of another CPU is out of reach, and nobody waits for that CPU. So a
- * change is made in the model, the vCPU's "sync" is set, and it is asked to settle (AXVM_REQ_IRQ), which it does on its next exit,
- * at once. Until then a read of GICD_ISPENDR or ISACTIVER (the GICR's too) shows such an interrupt as it was when the vCPU looked
- * last, and asks it to look again: polling comes to an end. GICD_CTLR.RWP and GICR_CTLR.RWP stay set until a disable has reached
- * all list registers. List registers of a vCPU that is not loaded are in memory, and are changed there by whoever holds the lock.
+ * Who may touch what. A list register that is in the hardware of another CPU is out of reach, and nobody waits for that CPU. So
+ * a change is made in the model, the vCPU's "sync" is set, and it is asked to settle (AXVM_REQ_IRQ), which it does on its next
+ * exit, at once. Until then a read of GICD_ISPENDR or ISACTIVER (the GICR's too) shows such an interrupt as it was when the
+ * vCPU looked last, and asks it to look again: polling comes to an end. GICD_CTLR.RWP and GICR_CTLR.RWP stay set until a
+ * disable has reached all list registers. List registers of a vCPU that is not loaded are in memory, and are changed there by
+ * whoever holds the lock.
  */
 #ifndef AXVM_AARCH64_VGIC_PRIV_H
 #define AXVM_AARCH64_VGIC_PRIV_H
@@ -38,6 +40,10 @@
 #define AXVM_VGIC_RWP_DIST 1u
 #define AXVM_VGIC_RWP_REDIST 2u
 
+/* struct axvm_vgic_cpu.sync; never set of a vCPU that is not loaded */
+#define AXVM_VGIC_SYNC_ALL 1u   /* anything: settle all */
+#define AXVM_VGIC_SYNC_AGAIN 2u /* private interrupts are latched again that it has in list registers */
+
 /* Registers with a bit per interrupt: offset >> 7 in the distributor and in the SGI frame of redistributors. */
 enum axvm_vgic_reg {
     VGIC_IGROUPR = 1,
@@ -52,29 +58,12 @@ enum axvm_vgic_reg {
 #define VGIC_IIDR 0x4100043bu /* no product: none has a workaround in a guest's driver */
 #define VGIC_ID_REGS 0xffd0u  /* PIDR4..7, PIDR0..3, CIDR0..3 up to the end of each frame */
 
-/* ---- lock ---- */
+/* ---- lock: vgic_irq.c ---- */
 
 /* Take the lock. @vcpu: the one that runs on this CPU and is in our code; may or may not be loaded. May be NULL. */
-static inline unsigned long axvm_vgic_enter(struct axvm *vm, struct axvm_vcpu *vcpu)
-{
-    unsigned long flags = axvm_lock_irqsave(&vm->arch.vgic.lock);
-
-    vm->arch.vgic.caller = vcpu && vcpu->arch.vgic.loaded ? vcpu : NULL;
-    return flags;
-}
-
-/* In vgic_fill.c: choose anew what is in @vcpu's list registers if something has changed, and bring the hardware up to date. */
-void axvm_vgic_flush(struct axvm_vcpu *vcpu);
-
-static inline void axvm_vgic_leave(struct axvm *vm, unsigned long flags)
-{
-    struct axvm_vcpu *caller = vm->arch.vgic.caller;
-
-    if (caller && (caller->arch.vgic.dirty | caller->arch.vgic.refill) != 0)
-        axvm_vgic_flush(caller);
-    axvm_unlock_irqrestore(&vm->arch.vgic.lock, flags);
-}
-
+unsigned long axvm_vgic_enter(struct axvm *vm, struct axvm_vcpu *vcpu);
+/* Release it, after the list registers of the vCPU that is loaded here have followed what has changed. */
+void axvm_vgic_leave(struct axvm *vm, unsigned long flags);
 /* For callers that do not know which vCPU this CPU is running, in any context. */
 unsigned long axvm_vgic_enter_any(struct axvm *vm);
 
@@ -88,7 +77,7 @@ static inline bool axvm_vgic_is_private(uint32_t intid)
 /* @vcpu: whose private interrupt it is; any of the VM for an SPI. @intid is below AXVM_VGIC_INTID_END. */
 static inline struct axvm_vgic_bank *axvm_vgic_bank(struct axvm_vcpu *vcpu, uint32_t intid)
 {
-    return axvm_vgic_is_private(intid) ? &vcpu->arch.vgic.bank : &vcpu->vm->arch.vgic.spis->bank[intid / 32 - 1];
+    return axvm_vgic_is_private(intid) ? &vcpu->arch.vgic.bank : &vcpu->vm->arch.vgic.spis->bank[intid / 32];
 }
 
 static inline uint32_t axvm_vgic_bit(uint32_t intid)
@@ -106,6 +95,11 @@ static inline uint32_t axvm_vgic_valid(unsigned int word)
 static inline uint32_t axvm_vgic_groups(const struct axvm_vgic *g, const struct axvm_vgic_bank *b)
 {
     return (b->group & g->group1) | (~b->group & g->group0);
+}
+
+static inline void axvm_vgic_update_live(const struct axvm_vgic *g, struct axvm_vgic_bank *b)
+{
+    b->live = b->enabled & axvm_vgic_groups(g, b);
 }
 
 static inline uint32_t axvm_vgic_level(const struct axvm_vgic_bank *b)
@@ -178,7 +172,10 @@ void axvm_vgic_evict(struct axvm_vcpu *vcpu, unsigned int n);
 
 /* ---- vgic_fill.c; lock held, @vcpu loaded here ---- */
 
-/* Interrupts in no list register that the guest has ended. */
+/* Choose anew what is in list registers, if something has changed, and bring the hardware up to date. */
+void axvm_vgic_flush(struct axvm_vcpu *vcpu);
+
+/* Interrupts in no list register that the guest has ended; counted while ICH_HCR.LRENPIE is set. */
 void axvm_vgic_take_eoicount(struct axvm_vcpu *vcpu);
 
 /* ---- vgic_regs.c; without the lock. @word: which 32 interrupts; word 0: private to @vcpu ---- */
@@ -199,6 +196,12 @@ uint32_t axvm_vgic_read_prio(const struct axvm_vgic_access *a, unsigned int firs
 void axvm_vgic_write_prio(const struct axvm_vgic_access *a, unsigned int first, unsigned int size, uint32_t val);
 /* PIDR and CIDR at @off of a frame. */
 uint32_t axvm_vgic_id_reg(uint64_t off);
+
+/* ---- the long ways, when vgic_fast.c has not done it; without the lock: vgic_sgi.c ---- */
+
+void axvm_vgic_sgi_slow(struct axvm_vcpu *vcpu, enum axvm_sgi_reg reg, uint64_t val);
+void axvm_vgic_forward_ppi_slow(struct axvm_vcpu *vcpu, uint32_t intid, uint32_t host_intid);
+void axvm_vgic_refresh_slow(struct axvm_vcpu *vcpu);
 
 /* ---- device operations; vgicd.c, vgicr.c ---- */
 

@@ -93,6 +93,7 @@ static void write_group(const struct axvm_vgic_access *a, uint32_t val)
     uint32_t changed = b->group ^ val;
 
     b->group = val;
+    axvm_vgic_update_live(&a->vcpu->vm->arch.vgic, b);
     reconsider(a, changed);
     for (changed &= b->latch | axvm_vgic_level(b); changed != 0; changed &= changed - 1)
         reorder(a->vcpu, a->word * 32 + axvm_ctz64(changed));
@@ -117,6 +118,7 @@ static void write_enable(const struct axvm_vgic_access *a, uint32_t val)
     if (changed == 0)
         return;
     b->enabled |= changed;
+    axvm_vgic_update_live(&a->vcpu->vm->arch.vgic, b);
     mask_physical(a, changed, false);
     reconsider(a, changed);
 }
@@ -130,6 +132,7 @@ static void write_disable(const struct axvm_vgic_access *a, uint32_t val)
     if (changed == 0)
         return;
     b->enabled &= ~changed;
+    axvm_vgic_update_live(g, b);
     mask_physical(a, changed, true);
     g->rwp_mark = a->word == 0 ? AXVM_VGIC_RWP_REDIST : AXVM_VGIC_RWP_DIST;
     reconsider(a, changed);

@@ -1,51 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a running vCPU does most: SGIs and its virtual timer, straight into a list register; and its writes of ICC_DIR_EL1. */
+/* SGIs and the virtual timer, whatever is in their way; and the guest's writes of ICC_DIR_EL1. */
 #include "vgic_priv.h"
-
-/* GIC architecture specification (IHI 0069), "ICC_SGI1R_EL1" */
-#define SGIR_LIST AXVM_BITS(15, 0)
-#define SGIR_AFF1 AXVM_BITS(23, 16)
-#define SGIR_INTID AXVM_BITS(27, 24)
-#define SGIR_AFF2 AXVM_BITS(39, 32)
-#define SGIR_IRM AXVM_BIT(40) /* to all but the sender */
-#define SGIR_RS AXVM_BITS(47, 44)
-#define SGIR_AFF3 AXVM_BITS(55, 48)
-
-/*
- * A private interrupt of the loaded vCPU becomes pending and nothing is in its way: write a list register and be done.
- * @fields  ICH_LR_HW and PINTID, or 0
- * False: nothing was done, go the long way.
- */
-static bool raise_at_once(struct axvm_vcpu *vcpu, uint32_t intid, uint64_t fields)
-{
-    struct axvm_vgic_cpu *c = &vcpu->arch.vgic;
-    struct axvm_vgic_bank *b = &c->bank;
-    uint32_t bit = axvm_vgic_bit(intid);
-    uint32_t free = ~c->used & c->lr_mask;
-    unsigned int n;
-
-    /* Not to be signalled now; or something else is waiting, for this interrupt or for a list register. */
-    if ((b->enabled & axvm_vgic_groups(&vcpu->vm->arch.vgic, b) & bit) == 0 || c->ready_words != 0 ||
-        ((b->active | b->latch | b->hw | b->line | b->do_unpend | b->do_deact | b->do_act) & bit) != 0)
-        return false;
-    if (b->in_lr & bit) {
-        n = c->lr_of[intid];
-        if (axvm_gich_read_lr(n) & ICH_LR_STATE)
-            return false;
-    } else {
-        if (free == 0)
-            return false;
-        n = axvm_ctz64(free);
-        c->used |= 1u << n;
-        c->lr_of[intid] = (uint8_t)n;
-        b->in_lr |= bit;
-    }
-    b->soft |= bit;
-    c->lr[n] = ICH_LR_PENDING | fields | axvm_put_field(ICH_LR_PRIORITY, b->prio[intid]) |
-               (b->group & bit ? ICH_LR_GROUP1 : 0) | intid;
-    axvm_gich_write_lr(n, c->lr[n]);
-    return true;
-}
+#include "vgic_sgir.h"
 
 /* ---- SGIs ---- */
 
@@ -53,22 +9,19 @@ static bool raise_at_once(struct axvm_vcpu *vcpu, uint32_t intid, uint64_t field
  * "Forwarding an SGI to a target PE", with one security state: ICC_SGI1R generates whatever group the SGI has at its target,
  * the other two registers group 0 only.
  */
-static void send(struct axvm_vcpu *sender, struct axvm_vcpu *target, uint32_t intid, enum axvm_sgi_reg reg)
+static void send(struct axvm_vcpu *target, uint32_t intid, enum axvm_sgi_reg reg)
 {
     struct axvm_vgic_bank *b = &target->arch.vgic.bank;
     uint32_t bit = axvm_vgic_bit(intid);
 
     if ((reg != AXVM_SGI1R && (b->group & bit)) || (b->latch & bit))
         return;
-    if (target == sender && raise_at_once(target, intid, 0))
-        return;
     b->latch |= bit;
     axvm_vgic_changed(target, intid);
 }
 
-static void send_to_list(struct axvm_vcpu *vcpu, enum axvm_sgi_reg reg, uint64_t val)
+static void send_to_list(struct axvm *vm, enum axvm_sgi_reg reg, uint64_t val)
 {
-    struct axvm *vm = vcpu->vm;
     uint32_t intid = (uint32_t)axvm_field(val, SGIR_INTID);
     uint32_t first = (uint32_t)axvm_field(val, SGIR_AFF1) * 16;
 
@@ -80,7 +33,7 @@ static void send_to_list(struct axvm_vcpu *vcpu, enum axvm_sgi_reg reg, uint64_t
 
         if (id >= vm->vcpu_count)
             return;
-        send(vcpu, axvm_vgic_vcpu(vm, id), intid, reg);
+        send(axvm_vgic_vcpu(vm, id), intid, reg);
     }
 }
 
@@ -90,11 +43,11 @@ static void send_to_others(struct axvm_vcpu *vcpu, enum axvm_sgi_reg reg, uint32
 
     for (uint32_t id = 0; id < vm->vcpu_count; id++) {
         if (vm->vcpus[id] != vcpu)
-            send(vcpu, vm->vcpus[id], intid, reg);
+            send(vm->vcpus[id], intid, reg);
     }
 }
 
-void axvm_vgic_sgi(struct axvm_vcpu *vcpu, enum axvm_sgi_reg reg, uint64_t val)
+void axvm_vgic_sgi_slow(struct axvm_vcpu *vcpu, enum axvm_sgi_reg reg, uint64_t val)
 {
     unsigned long flags;
 
@@ -104,7 +57,7 @@ void axvm_vgic_sgi(struct axvm_vcpu *vcpu, enum axvm_sgi_reg reg, uint64_t val)
     if (val & SGIR_IRM)
         send_to_others(vcpu, reg, (uint32_t)axvm_field(val, SGIR_INTID));
     else
-        send_to_list(vcpu, reg, val);
+        send_to_list(vcpu->vm, reg, val);
     axvm_vgic_leave(vcpu->vm, flags);
 }
 
@@ -137,7 +90,7 @@ static bool fires_again(struct axvm_vcpu *vcpu, uint32_t intid, uint64_t fields)
     return state != 0;
 }
 
-void axvm_vgic_forward_ppi(struct axvm_vcpu *vcpu, uint32_t intid, uint32_t host_intid)
+void axvm_vgic_forward_ppi_slow(struct axvm_vcpu *vcpu, uint32_t intid, uint32_t host_intid)
 {
     struct axvm_vgic_bank *b = &vcpu->arch.vgic.bank;
     uint64_t fields = ICH_LR_HW | axvm_put_field(ICH_LR_PINTID, host_intid);
@@ -149,7 +102,7 @@ void axvm_vgic_forward_ppi(struct axvm_vcpu *vcpu, uint32_t intid, uint32_t host
     }
     flags = axvm_vgic_enter(vcpu->vm, vcpu);
     vcpu->arch.vgic.ppi_host[intid & 15] = (uint16_t)host_intid;
-    if (!raise_at_once(vcpu, intid, fields) && !fires_again(vcpu, intid, fields)) {
+    if (!fires_again(vcpu, intid, fields)) {
         b->latch |= axvm_vgic_bit(intid);
         b->hw |= axvm_vgic_bit(intid);
         axvm_vgic_changed(vcpu, intid);
@@ -177,6 +130,23 @@ void axvm_vgic_dir(struct axvm_vcpu *vcpu, uint64_t val)
         } else if (b->active & axvm_vgic_bit(intid)) {
             axvm_vgic_deactivate(vcpu, intid);
         }
+    }
+    axvm_vgic_leave(vcpu->vm, flags);
+}
+
+/* ---- maintenance ---- */
+
+void axvm_vgic_refresh_slow(struct axvm_vcpu *vcpu)
+{
+    unsigned long flags;
+
+    if (!vcpu->vm->arch.vgic.spis)
+        return;
+    flags = axvm_vgic_enter(vcpu->vm, vcpu);
+    if (vcpu->arch.vgic.loaded) {
+        axvm_vgic_fetch_all(vcpu);
+        axvm_vgic_settle_all(vcpu);
+        vcpu->arch.vgic.refill = 1;
     }
     axvm_vgic_leave(vcpu->vm, flags);
 }

@@ -13,18 +13,19 @@
 #define AXVM_VGIC_WORDS 32u       /* of 32 interrupts; word 0 is private to a vCPU */
 
 /*
- * 32 interrupts; bit n of each word is interrupt n of them. An interrupt is in one of two places: in a list register, which then
- * has its state (in_lr, soft), or only here (latch, line, active).
+ * 32 interrupts; bit n of each word is interrupt n of them. An interrupt is in one of two places: in a list register, which
+ * then has its state (in_lr, soft), or only here (latch, line, active).
  */
 struct axvm_vgic_bank {
     uint32_t enabled, group, edge; /* configuration: enabled; group 1; edge-triggered */
+    uint32_t live;                 /* enabled, and so is its group in GICD_CTLR; follows those */
     uint32_t latch;  /* pending, by an edge, an SGI, a forwarded interrupt or ISPENDR; not (yet) passed on to a list register */
     uint32_t line;   /* level of the input */
     uint32_t active; /* active, and in no list register */
-    uint32_t in_lr;
-    uint32_t soft;   /* in_lr: what made it pending there was @latch, so it stays pending when the line falls */
     uint32_t hw;     /* its physical interrupt is active, waiting for the guest, and no list register has it by its HW bit */
-    uint32_t bound;  /* comes from a physical interrupt */
+    uint32_t in_lr;
+    uint32_t soft;  /* in_lr, pending there: @latch made it so, and it stays so when the line falls */
+    uint32_t bound; /* comes from a physical interrupt */
     uint32_t claimed;
     uint32_t edge_reset; /* @edge after a reset */
     /* What a guest has written about interrupts in list registers that were out of reach; see axvm_vgic_settle(). */
@@ -34,8 +35,8 @@ struct axvm_vgic_bank {
 
 /* The tables of shared interrupts. */
 struct axvm_vgic_spis {
-    struct axvm_vgic_bank bank[AXVM_VGIC_WORDS - 1];
-    /* By INTID - 32. Aff2.Aff1.Aff0 as the guest wrote it in [23:0], which vCPU that is in [31:24]: AXVM_VGIC_NOBODY for none. */
+    struct axvm_vgic_bank bank[AXVM_VGIC_WORDS]; /* by INTID / 32; the first is not used */
+    /* By INTID - 32. Aff2.Aff1.Aff0 as the guest wrote it in [23:0]; which vCPU that is in [31:24], or AXVM_VGIC_NOBODY. */
     uint32_t route[AXVM_VGIC_INTID_END - AXVM_VGIC_SPI_BASE];
     /* The vCPU that has it in a list register or in which it is active, if it is either. */
     uint8_t home[AXVM_VGIC_INTID_END - AXVM_VGIC_SPI_BASE];
@@ -68,16 +69,17 @@ struct axvm_vgic {
 
 struct axvm_vgic_cpu {
     struct axvm_vgic_bank bank; /* SGIs and PPIs */
-    uint64_t lr[16]; /* loaded: as last seen in the hardware or written to it; otherwise exact */
-    uint32_t used;   /* list registers that hold an interrupt, or held one when we last looked */
-    uint32_t dirty;  /* lr[] that have to be written to the hardware */
-    uint32_t lr_mask; /* list registers of the CPU it was loaded on last */
-    uint32_t refill; /* @ready has changed: choose again what is in list registers */
-    uint32_t hcr;    /* ICH_HCR_EL2 as last written, without EOIcount; 0 when not loaded */
-    uint32_t vmcr;   /* as of the last axvm_vgic_put() */
+    uint64_t lr[16];            /* loaded: as last seen in the hardware or written to it; otherwise exact */
+    uint32_t used;              /* list registers that hold an interrupt, or held one when we last looked */
+    uint32_t dirty;             /* lr[] that have to be written to the hardware */
+    uint32_t lr_mask;           /* list registers of the CPU it was loaded on last */
+    uint32_t refill;            /* @ready has changed: choose again what is in list registers */
+    uint32_t hcr;               /* ICH_HCR_EL2 as last written, without EOIcount; 0 when not loaded */
+    uint32_t vmcr;              /* as of the last axvm_vgic_put() */
     /* Interrupts for this vCPU that could be signalled and are in no list register; bit n of ready_words: word n is not 0. */
     uint32_t ready[AXVM_VGIC_WORDS];
     uint32_t ready_words;
+    uint32_t sync;       /* AXVM_VGIC_SYNC_*: what its list registers do not show yet */
     uint32_t active_out; /* how many are active in no list register of this vCPU */
     uint32_t ap0r[4], ap1r[4];
     uint16_t ppi_host[16]; /* INTID 16 + n: the physical interrupt of the last axvm_vgic_forward_ppi() */
@@ -85,7 +87,6 @@ struct axvm_vgic_cpu {
     uint8_t prebits;       /* of the CPU it was loaded on last */
     uint8_t rwp;           /* AXVM_VGIC_RWP_* that wait for it */
     bool loaded;
-    bool sync;   /* something was changed that its list registers do not show yet: settle all before using them */
     bool reload; /* the hardware has not what is here, whoever was resident */
     bool awake;  /* GICR_WAKER.ProcessorSleep is clear */
     bool tdir;   /* the CPU it was loaded on last has ICH_HCR.TDIR */

@@ -66,7 +66,8 @@ static bool any_ready_signals(struct axvm_vcpu *vcpu)
     return false;
 }
 
-/* Of a vCPU that is loaded here the hardware knows better; of one that is loaded elsewhere we say what was when it looked last. */
+/* Of a vCPU that is loaded here the hardware knows better; of one that is loaded elsewhere we say what was when it looked last.
+ */
 static void look(struct axvm_vcpu *vcpu)
 {
     struct axvm_vgic_cpu *c = &vcpu->arch.vgic;
@@ -110,7 +111,7 @@ bool axvm_vgic_ppi_signals(struct axvm_vcpu *vcpu, uint32_t intid)
         return false;
     flags = axvm_vgic_enter_any(vcpu->vm);
     look(vcpu);
-    would = (b->enabled & axvm_vgic_groups(&vcpu->vm->arch.vgic, b) & bit) && !is_active(&vcpu->arch.vgic, intid) &&
+    would = (b->live & bit) && !is_active(&vcpu->arch.vgic, intid) &&
             signals(&vcpu->arch.vgic, b->prio[intid], (b->group & bit) != 0);
     axvm_vgic_leave(vcpu->vm, flags);
     return would;

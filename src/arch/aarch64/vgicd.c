@@ -11,6 +11,7 @@
 #define GICD_CTLR 0x0000u
 #define GICD_TYPER 0x0004u
 #define GICD_IIDR 0x0008u
+#define GICD_ISENABLER 0x0100u
 #define GICD_IPRIORITYR 0x0400u
 #define GICD_ITARGETSR 0x0800u
 #define GICD_ICFGR 0x0c00u
@@ -26,6 +27,9 @@
 
 /* INTIDs up to 1019; 10 bits of INTID; no 1-of-N */
 #define TYPER (31u | 9u << 19 | 1u << 25)
+
+/* Keeps the short ways free of what these save on the stack. */
+#define NOINLINE __attribute__((noinline))
 
 #define ROUTE_AFFINITY 0x00ffffffu /* Aff2.Aff1.Aff0; TYPER.A3V = 0 */
 
@@ -139,7 +143,7 @@ static uint64_t read_words(struct axvm_access *acc, struct axvm *vm)
     }
 }
 
-static __attribute__((noinline)) int read_any(struct axvm_device *dev, struct axvm_access *acc)
+static NOINLINE int read_any(struct axvm_device *dev, struct axvm_access *acc)
 {
     struct axvm_vgic_access a;
     uint64_t off = acc->off;
@@ -155,15 +159,6 @@ static __attribute__((noinline)) int read_any(struct axvm_device *dev, struct ax
     } else if (acc->size == 8 && off >= GICD_IROUTER && off < GICD_IROUTER_END) {
         acc->val = read_router(dev->vm, acc->vcpu, off);
     }
-    return AXVM_OK;
-}
-
-/* Guests poll nothing else that is constant. */
-static int gicd_read(struct axvm_device *dev, struct axvm_access *acc)
-{
-    if (acc->off != GICD_TYPER || acc->size != 4)
-        return read_any(dev, acc);
-    acc->val = TYPER;
     return AXVM_OK;
 }
 
@@ -185,7 +180,7 @@ static void write_words(struct axvm_access *acc, struct axvm *vm)
     }
 }
 
-static int gicd_write(struct axvm_device *dev, struct axvm_access *acc)
+static NOINLINE int write_any(struct axvm_device *dev, struct axvm_access *acc)
 {
     struct axvm_vgic_access a;
     uint64_t off = acc->off;
@@ -201,6 +196,58 @@ static int gicd_write(struct axvm_device *dev, struct axvm_access *acc)
         write_router(dev->vm, acc->vcpu, off, acc->val);
     }
     return AXVM_OK;
+}
+
+/* ---- the short ways, for what guests do all the time ---- */
+
+/* A 32-bit register of the ISENABLER and ICENABLER blocks, but for the first word and the last one, which has a gap; where
+ * interrupts are known to be off. NULL: it is not. */
+static inline struct axvm_vgic_bank *enable_bank(struct axvm_vgic *g, const struct axvm_access *acc)
+{
+    uint64_t word = acc->off / 4 & 31;
+
+    if (acc->size != 4 || (acc->off & ~UINT64_C(0xfc)) != GICD_ISENABLER || acc->may_call_host || word == 0 || word == 31)
+        return NULL;
+    return &g->spis->bank[word];
+}
+
+static int gicd_read(struct axvm_device *dev, struct axvm_access *acc)
+{
+    struct axvm_vgic *g = AXVM_CONTAINER_OF(dev, struct axvm_vgic, gicd);
+    struct axvm_vgic_bank *b;
+
+    if (acc->off == GICD_TYPER && acc->size == 4) {
+        acc->val = TYPER;
+        return AXVM_OK;
+    }
+    b = enable_bank(g, acc);
+    if (!b)
+        return read_any(dev, acc);
+    axvm_lock_raw(&g->lock);
+    acc->val = b->enabled;
+    axvm_unlock_raw(&g->lock);
+    return AXVM_OK;
+}
+
+/* Nothing has to be done about interrupts of which nothing is known yet, nor about those that stay as they were. */
+static int gicd_write(struct axvm_device *dev, struct axvm_access *acc)
+{
+    struct axvm_vgic *g = AXVM_CONTAINER_OF(dev, struct axvm_vgic, gicd);
+    struct axvm_vgic_bank *b = enable_bank(g, acc);
+    uint32_t changed;
+    bool done;
+
+    if (!b)
+        return write_any(dev, acc);
+    axvm_lock_raw(&g->lock);
+    changed = (uint32_t)acc->val & (acc->off & 0x80 ? b->enabled : ~b->enabled);
+    done = (changed & (b->latch | b->line | b->in_lr | b->bound)) == 0;
+    if (done && changed != 0) {
+        b->enabled ^= changed;
+        axvm_vgic_update_live(g, b);
+    }
+    axvm_unlock_raw(&g->lock);
+    return done ? AXVM_OK : write_any(dev, acc);
 }
 
 const struct axvm_device_ops axvm_vgicd_ops = { .name = "gicd", .read = gicd_read, .write = gicd_write };

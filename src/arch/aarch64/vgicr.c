@@ -43,7 +43,8 @@ static uint32_t read_ctlr(struct axvm_vcpu *vcpu, struct axvm_vcpu *caller)
     return val;
 }
 
-/* Kept for the guest to see. A sleeping redistributor would hold interrupts back and ask for power: there is none to ask for. */
+/* Kept for the guest to see. A sleeping redistributor would hold interrupts back and ask for power: there is none to ask for.
+ */
 static uint32_t read_waker(struct axvm_vcpu *vcpu, struct axvm_vcpu *caller)
 {
     unsigned long flags = axvm_vgic_enter(vcpu->vm, caller);

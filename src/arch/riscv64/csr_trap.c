@@ -25,7 +25,7 @@ static uint64_t csr_on_bus(struct axvm_vcpu *vcpu, uint32_t insn, uint32_t csr, 
 {
     unsigned int rd = insn >> 7 & 31;
 
-    if (!axvm_bus_find(&vcpu->vm->bus[AXVM_BUS_SYSREG], csr, 8) || (write && rd != 0))
+    if (!axvm_bus_find(&vcpu->vm->bus[AXVM_BUS_SYSREG], csr, 1) || (write && rd != 0))
         return illegal(vcpu, insn);
     vcpu->trap.mmio = (struct axvm_mmio){
         .addr = csr, .val = { val }, .space = AXVM_BUS_SYSREG, .size = 8, .count = 1, .write = write,

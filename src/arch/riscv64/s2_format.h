@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* G-stage page-table entries. RISC-V Privileged Architecture, "Sv39: Page-Based 39-bit Virtual-Memory System" and "Guest Physical
- * Address Translation": Sv39x4, Sv48x4 and Sv57x4 have the same. The contract is in s2.h. */
+/* G-stage page-table entries. RISC-V Privileged Architecture, "Sv39: Page-Based 39-bit Virtual-Memory System" and "Guest
+ * Physical Address Translation": Sv39x4, Sv48x4 and Sv57x4 have the same. The contract is in s2.h. */
 #ifndef AXVM_RISCV64_S2_FORMAT_H
 #define AXVM_RISCV64_S2_FORMAT_H
 

@@ -62,7 +62,7 @@ int axvm_sbi_console_create(struct axvm *vm)
     if (!console)
         return AXVM_ERR_NOMEM;
     console->dev.ops = &console_ops;
-    console->dev.windows[0] = (struct axvm_window){ AXVM_BUS_SYSREG, CONSOLE_ADDRESS, 8 };
+    console->dev.windows[0] = (struct axvm_window){ AXVM_BUS_SYSREG, CONSOLE_ADDRESS, 1 };
     console->dev.window_count = 1;
     console->dev.flags = AXVM_DEVICE_SELF_LOCKED;
     console->out = vm->cfg.device_count != 0 ? vm->cfg.devices[0].chardev : vm->cfg.console;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Second-level page-table entries: Intel's EPT and AMD's nested page tables. Intel SDM vol. 3C, "The Extended Page Table Mechanism
- * (EPT)", "EPT Translation Mechanism"; AMD APM vol. 2 (24593), "Nested Paging" and "Long-Mode Page Translation". The contract is in
- * s2.h; which of the two a VM uses is its geometry's format.
+ * Second-level page-table entries: Intel's EPT and AMD's nested page tables. Intel SDM vol. 3C, "The Extended Page Table
+ * Mechanism (EPT)", "EPT Translation Mechanism"; AMD APM vol. 2 (24593), "Nested Paging" and "Long-Mode Page Translation". The
+ * contract is in s2.h; which of the two a VM uses is its geometry's format.
  */
 #ifndef AXVM_X86_64_S2_FORMAT_H
 #define AXVM_X86_64_S2_FORMAT_H
@@ -25,8 +25,8 @@ enum ept_type { EPT_UC = 0, EPT_WB = 6 };
 
 #define NPT_P AXVM_BIT(0)
 #define NPT_W AXVM_BIT(1)
-#define NPT_U AXVM_BIT(2)           /* nested walks are made as user accesses */
-#define NPT_UC AXVM_BITS(4, 3)      /* PCD and PWT: PAT entry 3, which is UC unless the host has changed it */
+#define NPT_U AXVM_BIT(2)      /* nested walks are made as user accesses */
+#define NPT_UC AXVM_BITS(4, 3) /* PCD and PWT: PAT entry 3, which is UC unless the host has changed it */
 #define NPT_A AXVM_BIT(5)
 #define NPT_D AXVM_BIT(6)
 #define NPT_NX AXVM_BIT(63)

@@ -44,6 +44,13 @@ void axvm_vgic_sgi(struct axvm_vcpu *vcpu, enum axvm_sgi_reg reg, uint64_t val)
     world.sgi_val = val;
 }
 
+void axvm_vgic_dir(struct axvm_vcpu *vcpu, uint64_t val)
+{
+    (void)vcpu;
+    world.dirs++;
+    world.dir_val = val;
+}
+
 const struct axvm_bus_slot *axvm_bus_find(const struct axvm_bus *bus, uint64_t addr, unsigned int size)
 {
     uint64_t off = addr - world.bus_base;

@@ -12,7 +12,8 @@ struct sysreg_world {
     struct axvm_vcpu vcpu;
     uint64_t timer[AXVM_PTIMER_COUNT + 1]; /* what reads give, what was written */
     unsigned int timer_reads, timer_writes;
-    unsigned int sgis;
+    unsigned int sgis, dirs;
+    uint64_t dir_val;
     enum axvm_sgi_reg sgi_reg; /* the last one */
     uint64_t sgi_val;
     uint64_t bus_base, bus_len; /* the device on AXVM_BUS_SYSREG; none with len 0 */

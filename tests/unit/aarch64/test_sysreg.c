@@ -61,6 +61,7 @@ static const struct {
     { REG(2, 3, 0, 5, 0), 1, R | W },   /* DBGDTRRX_EL0, DBGDTRTX_EL0 */
     { REG(3, 0, 0, 0, 0), 64, R },      /* ID registers */
     { REG(3, 0, 1, 0, 1), 1, R | W },   /* ACTLR_EL1 */
+    { REG(3, 0, 12, 11, 1), 1, W },     /* ICC_DIR_EL1 */
     { REG(3, 0, 12, 11, 5), 3, W },     /* ICC_SGI1R_EL1, ICC_ASGI1R_EL1, ICC_SGI0R_EL1 */
     { REG(3, 1, 0, 0, 7), 1, R },       /* AIDR_EL1 */
     { REG(3, 3, 14, 0, 1), 1, R },      /* CNTPCT_EL0 */
@@ -140,10 +141,23 @@ static void sgis_go_to_the_interrupt_controller(void **state)
     assert_int_equal(world.sgis, 3);
 }
 
-static void without_an_interrupt_controller_sgis_are_undefined(void **state)
+static void deactivations_go_to_the_interrupt_controller(void **state)
+{
+    uint64_t val;
+
+    (void)state;
+    assert_int_equal(wr(REG(3, 0, 12, 11, 1), 41), AXVM_SYSREG_DONE);
+    assert_int_equal(world.dirs, 1);
+    assert_int_equal(world.dir_val, 41);
+    assert_int_equal(rd(REG(3, 0, 12, 11, 1), &val), AXVM_SYSREG_UNDEF);
+}
+
+static void without_an_interrupt_controller_its_registers_are_undefined(void **state)
 {
     (void)state;
     world.vm.cfg.irq_mode = AXVM_IRQ_NONE;
+    assert_int_equal(wr(REG(3, 0, 12, 11, 1), 0), AXVM_SYSREG_UNDEF);
+    assert_int_equal(world.dirs, 0);
     for (uint32_t i = 0; i < 3; i++)
         assert_int_equal(wr(REG(3, 0, 12, 11, 5) + i, 0), AXVM_SYSREG_UNDEF);
     assert_int_equal(world.sgis, 0);
@@ -206,7 +220,8 @@ int main(void)
         cmocka_unit_test_setup(id_registers_are_those_of_the_vm, sysreg_world_setup),
         cmocka_unit_test_setup(what_the_cpu_maker_defines_reads_as_zero_and_ignores_writes, sysreg_world_setup),
         cmocka_unit_test_setup(sgis_go_to_the_interrupt_controller, sysreg_world_setup),
-        cmocka_unit_test_setup(without_an_interrupt_controller_sgis_are_undefined, sysreg_world_setup),
+        cmocka_unit_test_setup(deactivations_go_to_the_interrupt_controller, sysreg_world_setup),
+        cmocka_unit_test_setup(without_an_interrupt_controller_its_registers_are_undefined, sysreg_world_setup),
         cmocka_unit_test_setup(the_physical_timer_is_the_emulated_one, sysreg_world_setup),
         cmocka_unit_test_setup(a_device_gets_its_registers_and_no_others, sysreg_world_setup),
         cmocka_unit_test_setup(a_device_cannot_take_the_librarys_registers, sysreg_world_setup),

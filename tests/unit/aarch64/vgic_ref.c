@@ -82,8 +82,7 @@ static bool preempts(const struct ref_cpu *c, const struct ref_irq *irq)
 
     if (irq->prio >= c->pmr)
         return false;
-    return top < 0 ||
-           group_priority(c, irq->prio, irq->group) < group_priority(c, c->stack[top].prio, irq->group);
+    return top < 0 || group_priority(c, irq->prio, irq->group) < group_priority(c, c->stack[top].prio, irq->group);
 }
 
 /* Nothing that is offered has a higher priority. */

@@ -18,7 +18,7 @@ struct ref_irq {
     bool enabled, edge, line, latch, active;
     unsigned int group;
     uint8_t prio;
-    uint32_t affinity; /* SPIs: IROUTER as written */
+    uint32_t affinity;  /* SPIs: IROUTER as written */
     uint32_t active_on; /* which CPU has acknowledged it */
 };
 

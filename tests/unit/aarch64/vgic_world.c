@@ -9,6 +9,9 @@
 
 #include <cmocka.h>
 
+/* The vCPU that this thread runs; -1: the host. */
+static _Thread_local int running = -1;
+
 /* ---- what the model needs of core ---- */
 
 static struct world *world_of(const struct axvm *vm)
@@ -49,7 +52,7 @@ static struct axvm_cpu *this_cpu(void *ctx)
 {
     struct world *w = ctx;
 
-    return w->running < 0 ? NULL : &w->cpu[w->where[w->running]];
+    return running < 0 ? NULL : &w->cpu[w->where[running]];
 }
 
 static void irq_complete(void *ctx, unsigned int host_irq)
@@ -76,12 +79,12 @@ struct world *world_new(const struct world_config *cfg)
     unsigned int vcpus = cfg->vcpus ? cfg->vcpus : 1;
 
     assert_non_null(w);
-    w->running = -1;
     for (unsigned int i = 0; i < WORLD_CPUS; i++) {
         w->phys[i].machine = &w->machine;
         w->phys[i].lr_count = cfg->lrs ? cfg->lrs : 4;
         w->phys[i].prebits = cfg->prebits ? cfg->prebits : 5;
         w->phys[i].tds = !cfg->no_tdir;
+        w->phys[i].counts_drops = cfg->counts_drops;
     }
     w->vm.hal.ctx = w;
     w->vm.hal.this_cpu = this_cpu;
@@ -129,7 +132,7 @@ void world_free(struct world *w)
 
 void world_be(struct world *w, unsigned int vcpu)
 {
-    w->running = (int)vcpu;
+    running = (int)vcpu;
     w->cpu[w->where[vcpu]].running = w->vcpu[vcpu];
     gich_here = &w->phys[w->where[vcpu]];
 }
@@ -137,7 +140,7 @@ void world_be(struct world *w, unsigned int vcpu)
 /* On a machine of eight, the host can be on the last. */
 void world_host(struct world *w)
 {
-    w->running = -1;
+    running = -1;
     gich_here = &w->phys[WORLD_CPUS - 1];
 }
 

@@ -8,7 +8,10 @@
 
 #define WORLD_CPUS 8u
 #define GICD(off) (UINT64_C(0x08000000) + (off))
-#define GICR(vcpu, off) (UINT64_C(0x080a0000) + (uint64_t)(vcpu)*0x20000 + (off))
+/* The redistributors of vCPUs 123..127 do not fit between the first and the UART. */
+#define GICR(vcpu, off)                                                                                                        \
+    ((uint64_t)(vcpu) < 123 ? UINT64_C(0x080a0000) + (uint64_t)(vcpu)*0x20000 + (off)                                          \
+                            : UINT64_C(0x0e000000) + ((uint64_t)(vcpu)-123) * 0x20000 + (off))
 #define GICR_SGI(vcpu, off) GICR(vcpu, 0x10000 + (off))
 
 struct world_config {
@@ -16,6 +19,7 @@ struct world_config {
     unsigned int lrs;     /* 0: four */
     unsigned int prebits; /* 0: five */
     bool no_tdir;
+    bool counts_drops;
     bool with_complete; /* hal->irq_complete, instead of deactivation by the GIC */
     bool with_mask;     /* hal->irq_mask */
     enum axvm_irq_mode mode;
@@ -28,16 +32,16 @@ struct world {
     struct axvm vm;
     struct axvm_vcpu *vcpu[AXVM_MAX_VCPUS];
     unsigned int where[AXVM_MAX_VCPUS]; /* CPU of each vCPU */
-    int running; /* the vCPU that this thread is in the fast tier of; -1: the host */
     bool masked[GICH_FAKE_HOST_INTIDS];
-    unsigned int kicks[AXVM_MAX_VCPUS]; /* axvm_vcpu_request() that was not there before */
+    _Atomic unsigned int kicks[AXVM_MAX_VCPUS]; /* axvm_vcpu_request() that was not there before */
     unsigned int completions;
 };
 
 struct world *world_new(const struct world_config *cfg);
 void world_free(struct world *w);
 
-/* Be on the CPU of a vCPU, in its fast tier if it is loaded. world_host(): be on a CPU that runs no guest. */
+/* The calling thread is on the CPU of a vCPU, in its fast tier if that is loaded. world_host(): on a CPU that runs no
+ * guest. */
 void world_be(struct world *w, unsigned int vcpu);
 void world_host(struct world *w);
 struct gich_fake *world_gich(struct world *w, unsigned int vcpu);

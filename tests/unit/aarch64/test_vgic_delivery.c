@@ -1,0 +1,736 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How interrupts get to vCPUs through too few list registers. hostile-guest.md rows 45, 50-52, 59, 88; A10-A12. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <axvm/err.h>
+#include <cmocka.h>
+
+#include "vgic_priv.h"
+#include "vgic_world.h"
+
+#define NONE GICH_FAKE_SPURIOUS
+#define SGI(intid, list) ((uint64_t)(intid) << 24 | (list))
+#define IRM (UINT64_C(1) << 40)
+
+static struct world *enabled_world(const struct world_config *cfg)
+{
+    struct world *w = world_new(cfg);
+
+    world_enable_all(w);
+    return w;
+}
+
+static int one_vcpu(void **state)
+{
+    const struct world_config cfg = { .vcpus = 1 };
+
+    *state = enabled_world(&cfg);
+    return 0;
+}
+
+static int two_vcpus(void **state)
+{
+    const struct world_config cfg = { .vcpus = 2 };
+
+    *state = enabled_world(&cfg);
+    return 0;
+}
+
+static int all_vcpus(void **state)
+{
+    const struct world_config cfg = { .vcpus = AXVM_MAX_VCPUS };
+
+    *state = enabled_world(&cfg);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    world_free(*state);
+    return 0;
+}
+
+static void inject(struct world *w, unsigned int vcpu, uint32_t intid)
+{
+    world_host(w);
+    assert_int_equal(axvm_vgic_inject(w->vcpu[vcpu], intid), AXVM_OK);
+    world_settle_all(w);
+}
+
+static void set_spi(struct world *w, uint32_t intid, bool level)
+{
+    world_host(w);
+    axvm_vgic_set_spi(&w->vm, intid, level);
+    world_settle_all(w);
+}
+
+static void set_prio(struct world *w, uint32_t intid, uint8_t prio)
+{
+    assert_int_equal(world_try_write(w, 0, GICD(0x400 + intid), 1, prio), AXVM_OK);
+}
+
+static void route(struct world *w, uint32_t intid, uint64_t affinity)
+{
+    world_write64(w, 0, GICD(0x6000 + 8 * (uint64_t)intid), affinity);
+}
+
+static void send_sgi(struct world *w, unsigned int vcpu, enum axvm_sgi_reg reg, uint64_t val)
+{
+    world_be(w, vcpu);
+    axvm_vgic_sgi(w->vcpu[vcpu], reg, val);
+    world_settle_all(w);
+}
+
+static bool pending_at(struct world *w, unsigned int vcpu)
+{
+    if (world_vgic(w, vcpu)->loaded)
+        world_be(w, vcpu);
+    else
+        world_host(w);
+    return axvm_vgic_pending(w->vcpu[vcpu]);
+}
+
+/* ---- more interrupts than list registers: A10, row 51 ---- */
+
+static void every_spi_at_once_is_taken_in_order_of_priority(void **state)
+{
+    struct world *w = *state;
+    bool taken[1020] = { false };
+    unsigned int last = 0;
+
+    for (uint32_t intid = 32; intid < 1020; intid++)
+        set_prio(w, intid, (uint8_t)(intid * 37 % 30 * 8));
+    for (unsigned int word = 1; word < 32; word++)
+        world_write(w, 0, GICD(0x200 + 4 * word), 0xffffffff);
+    world_settle(w, 0);
+    for (unsigned int n = 0; n < 988; n++) {
+        uint32_t intid = world_ack(w, 0);
+
+        assert_true(intid < 1020 && !taken[intid]);
+        assert_true(intid * 37 % 30 * 8 >= last);
+        last = intid * 37 % 30 * 8;
+        taken[intid] = true;
+        world_eoi(w, 0, intid);
+    }
+    assert_int_equal(world_ack(w, 0), NONE);
+    assert_int_equal(world_gich(w, 0)->hcr, ICH_HCR_EN); /* and maintenance is off again */
+}
+
+static void a_newcomer_of_higher_priority_goes_first(void **state)
+{
+    struct world *w = *state;
+
+    for (uint32_t intid = 32; intid < 40; intid++)
+        inject(w, 0, intid);
+    set_prio(w, 50, 0x20);
+    inject(w, 0, 50);
+    assert_int_equal(world_ack(w, 0), 50);
+    world_eoi(w, 0, 50);
+    for (uint32_t intid = 32; intid < 40; intid++) {
+        uint32_t got = world_ack(w, 0);
+
+        assert_in_range(got, 32, 39);
+        world_eoi(w, 0, got);
+    }
+    assert_int_equal(world_ack(w, 0), NONE);
+}
+
+static void nested_interrupts_may_be_more_than_list_registers(void **state)
+{
+    struct world *w = *state;
+
+    for (uint32_t i = 0; i < 10; i++) {
+        set_prio(w, 40 + i, (uint8_t)(0xa0 - 0x10 * i));
+        inject(w, 0, 40 + i);
+        assert_int_equal(world_ack(w, 0), 40 + i);
+        world_settle(w, 0);
+    }
+    for (uint32_t i = 10; i-- > 0;) {
+        assert_int_equal(world_ack(w, 0), NONE);
+        world_eoi(w, 0, 40 + i);
+    }
+    world_settle(w, 0);
+    assert_int_equal(world_read(w, 0, GICD(0x304)), 0);
+    assert_int_equal(world_vgic(w, 0)->active_out, 0);
+    /* All can come again. */
+    for (uint32_t i = 0; i < 10; i++)
+        inject(w, 0, 40 + i);
+    assert_int_equal(world_ack(w, 0), 49);
+}
+
+static void nested_interrupts_survive_a_switch(void **state)
+{
+    struct world *w = *state;
+
+    for (uint32_t i = 0; i < 10; i++) {
+        set_prio(w, 40 + i, (uint8_t)(0xa0 - 0x10 * i));
+        inject(w, 0, 40 + i);
+        assert_int_equal(world_ack(w, 0), 40 + i);
+    }
+    for (uint32_t i = 10; i-- > 0;) {
+        world_put(w, 0);
+        world_load(w, 0, i & 1);
+        /* Ended, and gone before the maintenance interrupt is taken. */
+        gich_fake_eoi(world_gich(w, 0), 1, 40 + i);
+    }
+    world_put(w, 0);
+    assert_int_equal(world_read(w, 0, GICD(0x304)), 0);
+}
+
+static void what_the_guest_has_taken_since_is_not_taken_for_pending(void **state)
+{
+    struct world *w = *state;
+
+    for (uint32_t intid = 64; intid < 72; intid++)
+        set_prio(w, intid, 0x20);
+    inject(w, 0, 33);
+    assert_int_equal(world_ack(w, 0), 33);
+    world_write(w, 0, GICD(0x208), 0xff);
+    for (unsigned int n = 0; n < 8; n++) {
+        uint32_t intid = world_ack(w, 0);
+
+        assert_in_range(intid, 64, 71);
+        world_eoi(w, 0, intid);
+    }
+    world_eoi(w, 0, 33);
+    assert_int_equal(world_ack(w, 0), NONE);
+}
+
+/* EOI of what is not active, twice, in the wrong order: whatever it does to the guest, no list register is lost. */
+static void a_confused_guest_loses_no_list_registers(void **state)
+{
+    struct world *w = *state;
+
+    for (unsigned int round = 0; round < 50; round++) {
+        uint32_t a, b;
+
+        inject(w, 0, 33);
+        set_prio(w, 34, 0x40);
+        a = world_ack(w, 0);
+        inject(w, 0, 34);
+        b = world_ack(w, 0);
+        world_eoi(w, 0, a);
+        world_eoi(w, 0, 900);
+        world_eoi(w, 0, b);
+        world_eoi(w, 0, b);
+        world_write(w, 0, GICD(0x380 + 4), 0xffffffff);
+        world_settle(w, 0);
+        memset(world_gich(w, 0)->ap1r, 0, sizeof(world_gich(w, 0)->ap1r));
+    }
+    for (uint32_t intid = 100; intid < 104; intid++)
+        inject(w, 0, intid);
+    for (uint32_t n = 0; n < 4; n++) {
+        uint32_t intid = world_ack(w, 0);
+
+        assert_in_range(intid, 100, 103);
+        world_eoi(w, 0, intid);
+    }
+}
+
+/* Interrupts of a group that the guest's CPU interface has off must not keep the others from list registers. */
+static void a_disabled_group_does_not_block_the_other(void **state)
+{
+    struct world *w = *state;
+
+    world_write(w, 0, GICD(0x84), 0xffff0000); /* 32..47: group 0 */
+    gich_fake_set_group(world_gich(w, 0), 0, false);
+    for (uint32_t intid = 32; intid < 40; intid++) {
+        set_prio(w, intid, 0x10);
+        inject(w, 0, intid);
+    }
+    inject(w, 0, 60);
+    assert_int_equal(world_ack(w, 0), 60);
+    world_eoi(w, 0, 60);
+    gich_fake_set_group(world_gich(w, 0), 0, true);
+    world_settle(w, 0);
+    assert_in_range(world_ack(w, 0), 32, 39);
+}
+
+/* ---- lines: rows 52, 88 ---- */
+
+static void a_line_that_stays_high_interrupts_again_after_each_eoi(void **state)
+{
+    struct world *w = *state;
+
+    set_spi(w, 33, true);
+    for (unsigned int i = 0; i < 5; i++) {
+        assert_int_equal(world_ack(w, 0), 33);
+        assert_int_equal(world_ack(w, 0), NONE);
+        world_eoi(w, 0, 33);
+    }
+    assert_int_equal(world_ack(w, 0), 33);
+    set_spi(w, 33, false);
+    world_eoi(w, 0, 33);
+    assert_int_equal(world_ack(w, 0), NONE);
+}
+
+static void a_line_that_falls_before_it_is_taken_is_not_taken(void **state)
+{
+    struct world *w = *state;
+
+    set_spi(w, 33, true);
+    assert_true(pending_at(w, 0));
+    set_spi(w, 33, false);
+    assert_false(pending_at(w, 0));
+    assert_int_equal(world_ack(w, 0), NONE);
+}
+
+static void an_edge_is_taken_even_if_the_line_has_fallen(void **state)
+{
+    struct world *w = *state;
+
+    world_write(w, 0, GICD(0xc08), 0xaaaaaaaa);
+    set_spi(w, 33, true);
+    set_spi(w, 33, false);
+    assert_int_equal(world_ack(w, 0), 33);
+    /* One while it is active comes after it, two are one. */
+    set_spi(w, 33, true);
+    set_spi(w, 33, false);
+    set_spi(w, 33, true);
+    assert_int_equal(world_ack(w, 0), NONE);
+    world_eoi(w, 0, 33);
+    assert_int_equal(world_ack(w, 0), 33);
+    world_eoi(w, 0, 33);
+    assert_int_equal(world_ack(w, 0), NONE);
+}
+
+static void a_stuck_line_that_nobody_handles_costs_nothing(void **state)
+{
+    struct world *w = *state;
+    unsigned int writes, kicks;
+
+    set_spi(w, 33, true);
+    writes = world_gich(w, 0)->lr_writes;
+    kicks = w->kicks[0];
+    for (unsigned int i = 0; i < 1000; i++)
+        set_spi(w, 33, true);
+    assert_int_equal(world_gich(w, 0)->lr_writes, writes);
+    assert_int_equal(w->kicks[0], kicks);
+}
+
+static void software_can_make_a_level_interrupt_pending_and_take_it_back(void **state)
+{
+    struct world *w = *state;
+
+    world_write(w, 0, GICD(0x204), 2);
+    assert_int_equal(world_read(w, 0, GICD(0x204)), 2);
+    world_write(w, 0, GICD(0x284), 2);
+    assert_int_equal(world_read(w, 0, GICD(0x204)), 0);
+    assert_int_equal(world_ack(w, 0), NONE);
+    /* The line is not software's. */
+    set_spi(w, 33, true);
+    world_write(w, 0, GICD(0x284), 2);
+    assert_int_equal(world_read(w, 0, GICD(0x204)), 2);
+    assert_int_equal(world_ack(w, 0), 33);
+}
+
+/* ---- in another vCPU's list registers: row 52 ---- */
+
+static void a_disable_is_done_when_rwp_says_so(void **state)
+{
+    struct world *w = *state;
+
+    route(w, 33, 1);
+    inject(w, 0, 33);
+    assert_int_not_equal(gich_fake_hppi(world_gich(w, 1), &(unsigned int){ 0 }), NONE);
+    world_write(w, 0, GICD(0x184), 2);
+    assert_int_equal(world_read(w, 0, GICD(0)) >> 31, 1);
+    assert_true(atomic_load(&w->vcpu[1]->requests) & AXVM_REQ_IRQ);
+    world_settle(w, 1);
+    assert_int_equal(world_read(w, 0, GICD(0)) >> 31, 0);
+    assert_int_equal(world_ack(w, 1), NONE);
+    /* It is still pending. */
+    world_write(w, 0, GICD(0x104), 2);
+    world_settle_all(w);
+    assert_int_equal(world_ack(w, 1), 33);
+}
+
+static void a_disable_of_a_private_interrupt_is_done_when_rwp_says_so(void **state)
+{
+    struct world *w = *state;
+
+    inject(w, 1, 20);
+    world_write(w, 0, GICR_SGI(1, 0x180), 1u << 20);
+    assert_int_equal(world_read(w, 0, GICR(1, 0)), 8);
+    assert_int_equal(world_read(w, 0, GICR(0, 0)), 0);
+    assert_int_equal(world_read(w, 0, GICD(0)) >> 31, 0);
+    world_settle(w, 1);
+    assert_int_equal(world_read(w, 0, GICR(1, 0)), 0);
+    assert_int_equal(world_ack(w, 1), NONE);
+}
+
+static void a_vcpu_that_leaves_carries_out_what_was_asked_of_it(void **state)
+{
+    struct world *w = *state;
+
+    route(w, 33, 1);
+    inject(w, 0, 33);
+    world_write(w, 0, GICD(0), 0);
+    assert_int_equal(world_read(w, 0, GICD(0)) >> 31, 1);
+    world_put(w, 1);
+    assert_int_equal(world_read(w, 0, GICD(0)), 0x50);
+    assert_false(pending_at(w, 1));
+}
+
+static void a_pending_interrupt_follows_its_route(void **state)
+{
+    struct world *w = *state;
+
+    inject(w, 0, 33);
+    route(w, 33, 1);
+    world_settle_all(w);
+    assert_int_equal(world_ack(w, 0), NONE);
+    assert_int_equal(world_ack(w, 1), 33);
+    /* Active, it stays where it is; what comes then goes to the new one, when it is over. */
+    route(w, 33, 0);
+    inject(w, 0, 33);
+    assert_int_equal(world_ack(w, 0), NONE);
+    world_eoi(w, 1, 33);
+    world_settle_all(w);
+    assert_int_equal(world_ack(w, 1), NONE);
+    assert_int_equal(world_ack(w, 0), 33);
+}
+
+/* Row 45 */
+static void an_interrupt_for_nobody_waits_for_a_route(void **state)
+{
+    static const uint64_t nobody[] = { 2, 0x10, 0xff, 0x100, 0x10000, 0xffffff };
+    struct world *w = *state;
+
+    for (unsigned int i = 0; i < AXVM_ARRAY_LEN(nobody); i++) {
+        route(w, 33, nobody[i]);
+        inject(w, 0, 33);
+        assert_int_equal(world_ack(w, 0), NONE);
+        assert_int_equal(world_ack(w, 1), NONE);
+        assert_int_equal(world_read(w, 0, GICD(0x204)), 2);
+        route(w, 33, 1);
+        world_settle_all(w);
+        assert_int_equal(world_ack(w, 1), 33);
+        world_eoi(w, 1, 33);
+    }
+}
+
+static void a_poll_of_another_vcpus_state_comes_to_an_end(void **state)
+{
+    struct world *w = *state;
+
+    route(w, 33, 1);
+    inject(w, 0, 33);
+    assert_int_equal(world_ack(w, 1), 33);
+    assert_int_equal(world_read(w, 0, GICD(0x304)), 0); /* what was known last ... */
+    world_settle(w, 1);
+    assert_int_equal(world_read(w, 0, GICD(0x304)), 2); /* ... and what it said when asked */
+    gich_fake_eoi(world_gich(w, 1), 1, 33);
+    assert_int_equal(world_read(w, 0, GICD(0x304)), 2);
+    world_settle(w, 1);
+    assert_int_equal(world_read(w, 0, GICD(0x304)), 0);
+}
+
+/* ---- who is told: A12, rows 59, H8 ---- */
+
+static void a_vcpu_that_runs_elsewhere_is_asked_to_look(void **state)
+{
+    struct world *w = *state;
+    unsigned int kicks = w->kicks[1];
+
+    route(w, 33, 1);
+    world_host(w);
+    axvm_vgic_set_spi(&w->vm, 33, true);
+    assert_int_equal(w->kicks[1], kicks + 1);
+    assert_int_equal(w->kicks[0], 0);
+    world_settle(w, 1);
+    assert_int_equal(world_ack(w, 1), 33);
+}
+
+static void the_vcpu_that_causes_it_is_not(void **state)
+{
+    struct world *w = *state;
+
+    world_be(w, 0);
+    axvm_vgic_set_spi(&w->vm, 33, true);
+    assert_int_equal(w->kicks[0], 0);
+    assert_int_equal(world_ack(w, 0), 33);
+}
+
+static void a_vcpu_that_sleeps_is_woken_and_has_it_when_it_comes_back(void **state)
+{
+    struct world *w = *state;
+    unsigned int kicks;
+
+    world_put(w, 1);
+    kicks = w->kicks[1];
+    assert_false(pending_at(w, 1));
+    world_be(w, 0);
+    axvm_vgic_sgi(w->vcpu[0], AXVM_SGI1R, SGI(5, 2));
+    assert_int_equal(w->kicks[1], kicks + 1);
+    assert_true(pending_at(w, 1));
+    world_load(w, 1, true);
+    assert_int_equal(world_ack(w, 1), 5);
+}
+
+static void nothing_wakes_that_would_not_be_signalled(void **state)
+{
+    struct world *w = *state;
+
+    gich_fake_set_pmr(world_gich(w, 0), 0x80);
+    inject(w, 0, 33); /* priority 0xa0 */
+    assert_false(pending_at(w, 0));
+    world_put(w, 0);
+    assert_false(pending_at(w, 0));
+    set_prio(w, 33, 0x78);
+    assert_true(pending_at(w, 0));
+    world_write(w, 0, GICD(0), 0);
+    assert_false(pending_at(w, 0));
+    world_write(w, 0, GICD(0), 3);
+    assert_true(pending_at(w, 0));
+    world_write(w, 0, GICD(0x184), 2);
+    assert_false(pending_at(w, 0));
+}
+
+static void what_cannot_preempt_does_not_wake(void **state)
+{
+    struct world *w = *state;
+
+    set_prio(w, 33, 0x40);
+    inject(w, 0, 33);
+    assert_int_equal(world_ack(w, 0), 33);
+    inject(w, 0, 34);
+    assert_false(pending_at(w, 0));
+    world_put(w, 0);
+    assert_false(pending_at(w, 0));
+    world_load(w, 0, false);
+    world_eoi(w, 0, 33);
+    assert_true(pending_at(w, 0));
+}
+
+static void a_timer_knows_whether_its_interrupt_would_be_signalled(void **state)
+{
+    struct world *w = *state;
+
+    world_put(w, 0);
+    assert_true(axvm_vgic_ppi_signals(w->vcpu[0], 27));
+    world_write(w, 0, GICR_SGI(0, 0x180), 1u << 27);
+    assert_false(axvm_vgic_ppi_signals(w->vcpu[0], 27));
+    world_write(w, 0, GICR_SGI(0, 0x100), 1u << 27);
+    world_try_write(w, 0, GICR_SGI(0, 0x400 + 27), 1, 0xf8);
+    assert_false(axvm_vgic_ppi_signals(w->vcpu[0], 27));
+    world_try_write(w, 0, GICR_SGI(0, 0x400 + 27), 1, 0xf0);
+    assert_true(axvm_vgic_ppi_signals(w->vcpu[0], 27));
+    world_write(w, 0, GICR_SGI(0, 0x300), 1u << 27);
+    assert_false(axvm_vgic_ppi_signals(w->vcpu[0], 27));
+}
+
+/* ---- SGIs: row 50, A11 ---- */
+
+static void an_sgi_reaches_those_in_its_list(void **state)
+{
+    struct world *w = *state;
+
+    send_sgi(w, 0, AXVM_SGI1R, SGI(3, 1));
+    assert_int_equal(world_ack(w, 0), 3);
+    assert_int_equal(world_ack(w, 1), NONE);
+    world_eoi(w, 0, 3);
+    send_sgi(w, 0, AXVM_SGI1R, SGI(4, 3));
+    assert_int_equal(world_ack(w, 0), 4);
+    assert_int_equal(world_ack(w, 1), 4);
+}
+
+static void an_sgi_to_all_leaves_out_the_sender(void **state)
+{
+    struct world *w = *state;
+
+    send_sgi(w, 3, AXVM_SGI1R, SGI(3, 0) | IRM);
+    for (unsigned int v = 0; v < WORLD_CPUS; v++)
+        assert_int_equal(world_ack(w, v), v == 3 ? NONE : 3);
+    for (unsigned int v = WORLD_CPUS; v < AXVM_MAX_VCPUS; v++)
+        assert_int_equal(world_read(w, 0, GICR_SGI(v, 0x200)), 8);
+}
+
+static void sgis_use_affinities_of_clusters_of_sixteen(void **state)
+{
+    struct world *w = *state;
+
+    send_sgi(w, 0, AXVM_SGI1R, SGI(6, 0x8001) | 2u << 16);
+    for (unsigned int v = 0; v < AXVM_MAX_VCPUS; v++)
+        assert_int_equal(world_read(w, 0, GICR_SGI(v, 0x200)), v == 32 || v == 47 ? 1u << 6 : 0);
+}
+
+static void sgis_to_nobody_are_ignored(void **state)
+{
+    static const uint64_t targets[] = {
+        0xfffc,                     /* absent in this cluster */
+        0xffff | UINT64_C(1) << 16, /* absent Aff1 */
+        0xffff | UINT64_C(0xff) << 16,
+        0xffff | UINT64_C(1) << 32,    /* Aff2 */
+        0xffff | UINT64_C(0xff) << 48, /* Aff3 */
+        0xffff | UINT64_C(1) << 44,    /* RS */
+        0xffff | UINT64_C(0xf) << 44,
+        0,
+    };
+    struct world *w = *state;
+
+    for (unsigned int i = 0; i < AXVM_ARRAY_LEN(targets); i++) {
+        for (uint64_t intid = 0; intid < 16; intid++) {
+            for (unsigned int reg = 0; reg < 3; reg++)
+                send_sgi(w, 0, (enum axvm_sgi_reg)reg, targets[i] | intid << 24);
+        }
+    }
+    assert_int_equal(world_read(w, 0, GICR_SGI(0, 0x200)), 0);
+    assert_int_equal(world_read(w, 0, GICR_SGI(1, 0x200)), 0);
+}
+
+static void group_0_registers_do_not_send_group_1_sgis(void **state)
+{
+    struct world *w = *state;
+
+    send_sgi(w, 0, AXVM_SGI0R, SGI(3, 3));
+    send_sgi(w, 0, AXVM_ASGI1R, SGI(3, 3));
+    assert_int_equal(world_ack(w, 0), NONE);
+    assert_int_equal(world_ack(w, 1), NONE);
+    world_write(w, 0, GICR_SGI(1, 0x80), 0xfffffff7);
+    send_sgi(w, 0, AXVM_SGI0R, SGI(3, 3));
+    assert_int_equal(world_ack(w, 0), NONE);
+    assert_int_equal(world_ack(w, 1), 3);
+    gich_fake_eoi(world_gich(w, 1), 0, 3);
+    send_sgi(w, 0, AXVM_SGI1R, SGI(3, 2));
+    assert_int_equal(world_ack(w, 1), 3);
+}
+
+static void an_sgi_to_self_takes_one_list_register_write(void **state)
+{
+    struct world *w = *state;
+
+    for (unsigned int i = 0; i < 20; i++) {
+        unsigned int writes = world_gich(w, 0)->lr_writes;
+
+        world_be(w, 0);
+        axvm_vgic_sgi(w->vcpu[0], AXVM_SGI1R, SGI(i & 1, 1));
+        assert_int_equal(world_gich(w, 0)->lr_writes, writes + 1);
+        assert_int_equal(world_ack(w, 0), i & 1);
+        gich_fake_eoi(world_gich(w, 0), 1, i & 1);
+    }
+    assert_int_equal(w->kicks[0], 0);
+}
+
+/* ---- vCPUs come and go ---- */
+
+static void a_vcpu_that_is_switched_on_again_has_kept_what_was_active(void **state)
+{
+    struct world *w = *state;
+
+    route(w, 33, 1);
+    inject(w, 1, 33);
+    inject(w, 1, 20);
+    assert_int_not_equal(world_ack(w, 1), NONE);
+    world_put(w, 1);
+    world_host(w);
+    axvm_vgic_vcpu_reset(w->vcpu[1]);
+    assert_int_equal(world_read(w, 0, GICD(0x304)) | world_read(w, 0, GICR_SGI(1, 0x300)),
+                     world_vgic(w, 1)->bank.active ? 1u << 20 : 2);
+    world_load(w, 1, false);
+    /* The CPU interface is as after power-on ... */
+    assert_int_equal(world_gich(w, 1)->vmcr & 3, 0);
+    assert_int_equal(world_gich(w, 1)->ap1r[0], 0);
+    /* ... and what software does then puts it in order. */
+    world_write(w, 1, GICR_SGI(1, 0x380), 0xffffffff);
+    world_write(w, 1, GICD(0x384), 0xffffffff);
+    gich_fake_set_pmr(world_gich(w, 1), 0xf8);
+    gich_fake_set_group(world_gich(w, 1), 1, true);
+    assert_int_not_equal(world_ack(w, 1), NONE);
+}
+
+static void a_vcpu_may_move_to_a_cpu_with_fewer_list_registers(void **state)
+{
+    struct world *w = *state;
+
+    w->phys[5].lr_count = 1;
+    for (uint32_t intid = 32; intid < 36; intid++)
+        inject(w, 0, intid);
+    assert_in_range(world_ack(w, 0), 32, 35);
+    world_put(w, 0);
+    w->where[0] = 5;
+    world_load(w, 0, false);
+    world_settle(w, 0);
+    for (unsigned int n = 0; n < 4; n++) {
+        for (uint32_t intid = 32; intid < 36; intid++) {
+            if (world_read(w, 0, GICD(0x304)) & 1u << (intid - 32))
+                world_eoi(w, 0, intid);
+        }
+        world_ack(w, 0);
+    }
+    assert_int_equal(world_read(w, 0, GICD(0x204)), 0);
+}
+
+static void without_an_interrupt_controller_nothing_happens(void **state)
+{
+    const struct world_config cfg = { .vcpus = 1 };
+    struct world *w = world_new(&cfg);
+
+    (void)state;
+    world_host(w);
+    axvm_vgic_fini(&w->vm);
+    assert_int_equal(axvm_vgic_inject(w->vcpu[0], 33), AXVM_ERR_NOSUP);
+    assert_int_equal(axvm_vgic_claim(&w->vm, 33, false), AXVM_ERR_NOSUP);
+    assert_int_equal(axvm_vgic_bind(&w->vm, 33, 33, false), AXVM_ERR_NOSUP);
+    assert_int_equal(axvm_vgic_forward(&w->vm, 33), AXVM_ERR_NOENT);
+    world_load(w, 0, false);
+    axvm_vgic_set_spi(&w->vm, 33, true);
+    axvm_vgic_set_ppi(w->vcpu[0], 30, true);
+    axvm_vgic_sgi(w->vcpu[0], AXVM_SGI1R, SGI(1, 1));
+    axvm_vgic_dir(w->vcpu[0], 33);
+    axvm_vgic_refresh(w->vcpu[0]);
+    gich_here->ppi_active[27] = true;
+    axvm_vgic_forward_ppi(w->vcpu[0], 27, 27);
+    assert_false(gich_here->ppi_active[27]);
+    assert_false(axvm_vgic_pending(w->vcpu[0]));
+    assert_false(axvm_vgic_ppi_signals(w->vcpu[0], 27));
+    world_put(w, 0);
+    assert_int_equal(gich_here->hcr, 0);
+    axvm_vgic_reset(&w->vm);
+    world_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(every_spi_at_once_is_taken_in_order_of_priority, one_vcpu, teardown),
+        cmocka_unit_test_setup_teardown(a_newcomer_of_higher_priority_goes_first, one_vcpu, teardown),
+        cmocka_unit_test_setup_teardown(nested_interrupts_may_be_more_than_list_registers, one_vcpu, teardown),
+        cmocka_unit_test_setup_teardown(nested_interrupts_survive_a_switch, one_vcpu, teardown),
+        cmocka_unit_test_setup_teardown(what_the_guest_has_taken_since_is_not_taken_for_pending, one_vcpu, teardown),
+        cmocka_unit_test_setup_teardown(a_confused_guest_loses_no_list_registers, one_vcpu, teardown),
+        cmocka_unit_test_setup_teardown(a_disabled_group_does_not_block_the_other, one_vcpu, teardown),
+        cmocka_unit_test_setup_teardown(a_line_that_stays_high_interrupts_again_after_each_eoi, one_vcpu, teardown),
+        cmocka_unit_test_setup_teardown(a_line_that_falls_before_it_is_taken_is_not_taken, one_vcpu, teardown),
+        cmocka_unit_test_setup_teardown(an_edge_is_taken_even_if_the_line_has_fallen, one_vcpu, teardown),
+        cmocka_unit_test_setup_teardown(a_stuck_line_that_nobody_handles_costs_nothing, one_vcpu, teardown),
+        cmocka_unit_test_setup_teardown(software_can_make_a_level_interrupt_pending_and_take_it_back, one_vcpu, teardown),
+        cmocka_unit_test_setup_teardown(a_disable_is_done_when_rwp_says_so, two_vcpus, teardown),
+        cmocka_unit_test_setup_teardown(a_disable_of_a_private_interrupt_is_done_when_rwp_says_so, two_vcpus, teardown),
+        cmocka_unit_test_setup_teardown(a_vcpu_that_leaves_carries_out_what_was_asked_of_it, two_vcpus, teardown),
+        cmocka_unit_test_setup_teardown(a_pending_interrupt_follows_its_route, two_vcpus, teardown),
+        cmocka_unit_test_setup_teardown(an_interrupt_for_nobody_waits_for_a_route, two_vcpus, teardown),
+        cmocka_unit_test_setup_teardown(a_poll_of_another_vcpus_state_comes_to_an_end, two_vcpus, teardown),
+        cmocka_unit_test_setup_teardown(a_vcpu_that_runs_elsewhere_is_asked_to_look, two_vcpus, teardown),
+        cmocka_unit_test_setup_teardown(the_vcpu_that_causes_it_is_not, two_vcpus, teardown),
+        cmocka_unit_test_setup_teardown(a_vcpu_that_sleeps_is_woken_and_has_it_when_it_comes_back, two_vcpus, teardown),
+        cmocka_unit_test_setup_teardown(nothing_wakes_that_would_not_be_signalled, one_vcpu, teardown),
+        cmocka_unit_test_setup_teardown(what_cannot_preempt_does_not_wake, one_vcpu, teardown),
+        cmocka_unit_test_setup_teardown(a_timer_knows_whether_its_interrupt_would_be_signalled, one_vcpu, teardown),
+        cmocka_unit_test_setup_teardown(an_sgi_reaches_those_in_its_list, two_vcpus, teardown),
+        cmocka_unit_test_setup_teardown(an_sgi_to_all_leaves_out_the_sender, all_vcpus, teardown),
+        cmocka_unit_test_setup_teardown(sgis_use_affinities_of_clusters_of_sixteen, all_vcpus, teardown),
+        cmocka_unit_test_setup_teardown(sgis_to_nobody_are_ignored, two_vcpus, teardown),
+        cmocka_unit_test_setup_teardown(group_0_registers_do_not_send_group_1_sgis, two_vcpus, teardown),
+        cmocka_unit_test_setup_teardown(an_sgi_to_self_takes_one_list_register_write, one_vcpu, teardown),
+        cmocka_unit_test_setup_teardown(a_vcpu_that_is_switched_on_again_has_kept_what_was_active, two_vcpus, teardown),
+        cmocka_unit_test_setup_teardown(a_vcpu_may_move_to_a_cpu_with_fewer_list_registers, one_vcpu, teardown),
+        cmocka_unit_test(without_an_interrupt_controller_nothing_happens),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

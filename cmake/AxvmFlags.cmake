@@ -25,6 +25,10 @@ function(axvm_freestanding_flags target)
     # Guests own the FP registers. Outline atomics call libgcc. A host may run with SCTLR_EL2.A set.
     target_compile_options(${target} PRIVATE
       $<$<COMPILE_LANGUAGE:C>:-mgeneral-regs-only -mno-outline-atomics -mstrict-align>)
+  elseif(AXVM_ARCH STREQUAL "riscv64")
+    # Guests own the FP registers. Hosts are linked anywhere. Small data would need the host's gp.
+    target_compile_options(${target} PRIVATE -march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=medany
+      $<$<COMPILE_LANGUAGE:C>:-mstrict-align -msmall-data-limit=0>)
   endif()
 endfunction()
 

@@ -43,6 +43,7 @@ struct axvm_passthrough {
 enum axvm_emu_type {
     AXVM_EMU_NONE,
     AXVM_EMU_PL011,
+    AXVM_EMU_NS16550, /**< 16550A, registers one byte apart. */
 };
 
 /** Where a character device sends what the guest prints. */

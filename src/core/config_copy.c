@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* From a checked config to the VM: its own copy, and the devices that it lists. */
 #include <axvm/err.h>
+#include <axvm/ns16550.h>
 #include <axvm/pl011.h>
 
 #include "config_check.h"
@@ -124,6 +125,8 @@ static int add_device(struct axvm *vm, const struct axvm_emu_device *cfg)
 
     if (cfg->type == AXVM_EMU_PL011)
         rc = axvm_pl011_create(vm, cfg->base, irq, &cfg->chardev, &dev);
+    else if (cfg->type == AXVM_EMU_NS16550)
+        rc = axvm_ns16550_create(vm, AXVM_BUS_MMIO, cfg->base, irq, &cfg->chardev, &dev);
     if (rc == AXVM_OK && !vm->console)
         vm->console = dev;
     return rc;

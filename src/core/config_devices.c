@@ -46,7 +46,7 @@ static int check_device(const struct axvm_config *cfg, uint32_t i, struct axvm_c
 {
     const struct axvm_emu_device *dev = &cfg->devices[i];
 
-    if (dev->type != AXVM_EMU_PL011)
+    if (dev->type != AXVM_EMU_PL011 && dev->type != AXVM_EMU_NS16550)
         return bad(err, "devices.type", i, "not a device that there is");
     if (!axvm_is_aligned(dev->base, AXVM_EMU_DEVICE_SIZE))
         return bad(err, "devices.base", i, "not a multiple of 4 KiB");

@@ -6,6 +6,9 @@
 /* PSTATE.D stays set: debug exceptions would only be a guest's leftovers. SError, IRQ and FIQ are taken. */
 #define IRQS_ENABLED 0x200ul
 
+/* A guest's end of an interrupt reaches the GIC by itself. */
+#define BOARD_COMPLETES_IRQS 0
+
 struct cpu;
 
 static inline unsigned long irq_save(void)

@@ -5,6 +5,7 @@
  *   irq_save(), irq_restore()   mask interrupts on this CPU; IRQS_ENABLED is what irq_save() returns when they were not
  *   cpu_self()                  this CPU's struct cpu; stays true only while interrupts are masked
  *   cpu_relax()                 in every spin loop
+ *   BOARD_COMPLETES_IRQS        0 or 1
  */
 #ifndef BOARD_H
 #define BOARD_H
@@ -54,6 +55,8 @@ void board_send_poke(unsigned int cpu);
 /* Let a device's interrupt come to host_device_irq(), or not. False: there is no such interrupt. */
 bool board_device_irq_enable(const struct axvm_passthrough *dev);
 void board_device_irq_disable(uint32_t irq);
+/* A guest has ended it. Only where board_arch.h says BOARD_COMPLETES_IRQS 1; otherwise the hardware sees that for itself. */
+void board_device_irq_complete(uint32_t irq);
 
 /* ---- UART ---- */
 

@@ -153,9 +153,17 @@ static bool hal_inject_irq_to_vcpu(void *ctx, unsigned int vm_id, unsigned int v
     return vms_inject(vm_id, vcpu_id, irq);
 }
 
+/* A forwarded interrupt has been ended by its guest. On Arm it stays active at the GIC until then, and the hardware does the rest. */
+#if BOARD_COMPLETES_IRQS
+static void hal_irq_complete(void *ctx, unsigned int host_irq)
+{
+    (void)ctx;
+    board_device_irq_complete(host_irq);
+}
+#endif
+
 /*
  * Not here, as the defaults suit this host:
- *   irq_complete  a forwarded interrupt stays active at the GIC until the guest ends it; the hardware does that for us
  *   irq_mask      an interrupt that the guest has masked waits in its own controller
  *   cache_sync    the CPU's cache maintenance instructions suffice
  */
@@ -200,6 +208,9 @@ const struct axvm_hal host_hal = {
     .current_vcpu_id = hal_current_vcpu_id,
     .vcpu_resides_on = hal_vcpu_resides_on,
     .inject_irq_to_vcpu = hal_inject_irq_to_vcpu,
+#if BOARD_COMPLETES_IRQS
+    .irq_complete = hal_irq_complete,
+#endif
     .log = hal_log,
     .entropy = hal_entropy,
 };

@@ -74,6 +74,21 @@ static void read_cpus(void)
     }
 }
 
+void machine_for_each_reserved(void (*fn)(const struct range *reserved))
+{
+    int node, parent = fdt_path_offset(machine.fdt, "/reserved-memory");
+
+    if (parent < 0)
+        return;
+    fdt_for_each_subnode(node, machine.fdt, parent)
+    {
+        struct range r;
+
+        for (unsigned int i = 0; node_reg(parent, node, i, &r); i++)
+            fn(&r);
+    }
+}
+
 static void for_each_module_of(int parent, void (*fn)(const struct range *module))
 {
     int node;
@@ -122,6 +137,8 @@ static void option(const char *word)
         options.canary = true;
     else if (str_equal(word, "guest-regs"))
         options.guest_regs = true;
+    else if (str_equal(word, "no-sstc"))
+        options.no_sstc = true;
     else if (str_equal(word, "hypercalls"))
         options.hypercalls = true;
     else if (str_equal(word, "hal-check"))

@@ -33,6 +33,7 @@ struct host_options {
     bool stats;        /* stats: exit counters at the end */
     bool canary;       /* canary: check around each run that libaxvm leaves the host's CPU state alone */
     bool guest_regs;   /* guest-regs: as a host that uses the guests' registers itself (AXVM_CPU_HOST_USES_GUEST_REGS) */
+    bool no_sstc;      /* no-sstc: RISC-V guests' timers are emulated, though the CPU has Sstc */
     bool hypercalls;   /* hypercalls: answer vendor hypercalls with their number plus one */
     bool hal_check;    /* hal-check: run axvm_hal_check() first */
     bool verbose;      /* verbose: log also what is only informative */
@@ -44,6 +45,9 @@ bool machine_init(const void *fdt);
 
 /* Register block @index of the first node compatible with @compatible. */
 bool machine_reg(const char *compatible, unsigned int index, struct range *out);
+
+/* Calls @fn for each range under /reserved-memory that has an address. */
+void machine_for_each_reserved(void (*fn)(const struct range *reserved));
 
 /* Calls @fn for each multiboot module under /chosen. */
 void machine_for_each_module(void (*fn)(const struct range *module));

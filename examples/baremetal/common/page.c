@@ -308,6 +308,7 @@ bool page_init(void)
     take_away(&(struct range){ (uint64_t)image_start, (uint64_t)(image_end - image_start) });
     take_away(&(struct range){ (uint64_t)machine.fdt, machine.fdt_size });
     take_away(&(struct range){ 0, PAGE_SIZE }); /* 0 is "none" */
+    machine_for_each_reserved(take_away);
     machine_for_each_module(take_away);
     if (!for_each_free(place_map))
         return false;

@@ -21,7 +21,24 @@ typedef uint16_t fdt16_t;
 typedef uint32_t fdt32_t;
 typedef uint64_t fdt64_t;
 
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && defined(__riscv)
+/* Without Zbb the compiler's builtins are calls of libgcc. */
+static inline uint16_t axvm_fdt_swap16(uint16_t v)
+{
+    return (uint16_t)(v >> 8 | v << 8);
+}
+
+static inline uint32_t axvm_fdt_swap32(uint32_t v)
+{
+    return (uint32_t)axvm_fdt_swap16((uint16_t)v) << 16 | axvm_fdt_swap16((uint16_t)(v >> 16));
+}
+
+static inline uint64_t axvm_fdt_swap64(uint64_t v)
+{
+    return (uint64_t)axvm_fdt_swap32((uint32_t)v) << 32 | axvm_fdt_swap32((uint32_t)(v >> 32));
+}
+#define AXVM_FDT_SWAP(bits, v) axvm_fdt_swap##bits(v)
+#elif __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define AXVM_FDT_SWAP(bits, v) __builtin_bswap##bits(v)
 #else
 #define AXVM_FDT_SWAP(bits, v) (v)

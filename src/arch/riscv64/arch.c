@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The backend's side of src/core/arch.h: CPUs, VMs and vCPUs come and go. */
+#include "arch.h"
+
+#include <axvm/err.h>
+#include <axvm/riscv64.h>
+
+#include "bits.h"
+#include "hs.h"
+#include "isa.h"
+#include "mem.h"
+#include "sbi.h"
+#include "vplic.h"
+
+/* ---- a physical CPU ---- */
+
+static void probe_features(struct axvm_arch_cpu *h, const struct axvm_riscv64_cpu_config *r)
+{
+    h->has_fp = axvm_fp_present();
+    h->has_henvcfg = axvm_csr_exists_henvcfg();
+    h->has_stateen = axvm_csr_exists_hstateen0();
+    h->has_cycle = axvm_csr_exists_cycle();
+    h->has_instret = axvm_csr_exists_instret();
+    h->sstc = !(r->flags & AXVM_RISCV64_NO_SSTC) && h->has_henvcfg && axvm_csr_exists_vstimecmp();
+    h->vmid_bits = (uint8_t)axvm_arch_vmid_bits();
+}
+
+/* What the host has in the registers that belong to guests from now on. */
+static void save_guest_regs_of_host(struct axvm_arch_cpu *h)
+{
+    axvm_vs_save(&h->vs, h->sstc);
+    h->hedeleg = axvm_csr_read(CSR_HEDELEG);
+    h->hideleg = axvm_csr_read(CSR_HIDELEG);
+    h->hcounteren = axvm_csr_read(CSR_HCOUNTEREN);
+    h->htimedelta = axvm_csr_read(CSR_HTIMEDELTA);
+    h->hgatp = axvm_csr_read(CSR_HGATP);
+    if (h->has_henvcfg)
+        h->henvcfg = axvm_csr_read(CSR_HENVCFG);
+    if (h->has_stateen)
+        h->hstateen0 = axvm_csr_read(CSR_HSTATEEN0);
+}
+
+int axvm_arch_cpu_enable(struct axvm_cpu *cpu, const struct axvm_cpu_config *cfg)
+{
+    const struct axvm_riscv64_cpu_config *r = cfg ? cfg->riscv64 : NULL;
+    struct axvm_arch_cpu *h = &cpu->arch;
+
+    if (!r || r->timebase_hz == 0 || cpu->pcpu >= AXVM_MAX_PCPUS)
+        return AXVM_ERR_INVAL;
+    if (!axvm_csr_exists_hgatp())
+        return AXVM_ERR_NOSUP;
+    h->eager_vs = (cfg->flags & AXVM_CPU_HOST_USES_GUEST_REGS) != 0;
+    h->hartid = r->hartid;
+    h->timebase_hz = r->timebase_hz;
+    h->take_kick = r->take_kick;
+    probe_features(h, r);
+    h->isa = r->isa ? r->isa : h->has_fp ? "rv64imafdc" : "rv64imac";
+    save_guest_regs_of_host(h);
+    axvm_csr_write(CSR_HIDELEG, IRQ_VS_ALL);
+    axvm_csr_write(CSR_HCOUNTEREN, HCOUNTEREN_TM);
+    axvm_csr_write(CSR_HIE, 0);
+    /* senvcfg is switched; whatever else the extension guards is not for guests. */
+    if (h->has_stateen)
+        axvm_csr_write(CSR_HSTATEEN0, HSTATEEN0_ENVCFG);
+    return AXVM_OK;
+}
+
+void axvm_arch_cpu_disable(struct axvm_cpu *cpu)
+{
+    struct axvm_arch_cpu *h = &cpu->arch;
+
+    axvm_vs_load(&h->vs, h->sstc);
+    axvm_csr_write(CSR_HEDELEG, h->hedeleg);
+    axvm_csr_write(CSR_HIDELEG, h->hideleg);
+    axvm_csr_write(CSR_HCOUNTEREN, h->hcounteren);
+    axvm_csr_write(CSR_HTIMEDELTA, h->htimedelta);
+    axvm_csr_write(CSR_HGATP, h->hgatp);
+    if (h->has_henvcfg)
+        axvm_csr_write(CSR_HENVCFG, h->henvcfg);
+    if (h->has_stateen)
+        axvm_csr_write(CSR_HSTATEEN0, h->hstateen0);
+}
+
+/* Guests' interrupts are delegated to them: the host never sees one. */
+bool axvm_arch_host_irq(struct axvm_cpu *cpu, unsigned int irq)
+{
+    (void)cpu;
+    (void)irq;
+    return false;
+}
+
+/* ---- a VM ---- */
+
+/* Exceptions that VS-mode handles itself. Illegal instructions only while its FP registers are loaded: fp.c. */
+#define DELEGATED                                                                                                              \
+    (AXVM_BIT(CAUSE_FETCH_MISALIGNED) | AXVM_BIT(CAUSE_FETCH_ACCESS) | AXVM_BIT(CAUSE_BREAKPOINT) |                            \
+     AXVM_BIT(CAUSE_LOAD_MISALIGNED) | AXVM_BIT(CAUSE_LOAD_ACCESS) | AXVM_BIT(CAUSE_STORE_MISALIGNED) |                        \
+     AXVM_BIT(CAUSE_STORE_ACCESS) | AXVM_BIT(CAUSE_ECALL_U) | AXVM_BIT(CAUSE_FETCH_PAGE) | AXVM_BIT(CAUSE_LOAD_PAGE) |         \
+     AXVM_BIT(CAUSE_STORE_PAGE))
+
+/* The CPU we are on stands for all: they have been enabled the same way. */
+static const struct axvm_arch_cpu *any_cpu(struct axvm *vm)
+{
+    unsigned long irqs = axvm_irq_save();
+    struct axvm_cpu *cpu = vm->hal.this_cpu(vm->hal.ctx);
+
+    axvm_irq_restore(irqs);
+    return cpu ? &cpu->arch : NULL;
+}
+
+int axvm_arch_vm_init(struct axvm *vm)
+{
+    const struct axvm_arch_cpu *h = any_cpu(vm);
+    struct axvm_arch_vm *a = &vm->arch;
+    int rc;
+
+    if (!h || !axvm_isa_for_guest(h->isa, h->sstc, h->has_fp, a->isa, sizeof(a->isa)))
+        return AXVM_ERR_NOSUP;
+    a->sstc = h->sstc;
+    a->timebase_hz = h->timebase_hz;
+    a->hedeleg = DELEGATED;
+    a->henvcfg = a->sstc ? HENVCFG_STCE : 0;
+    a->hgatp_base = axvm_put_field(HGATP_MODE, vm->as.geo.format) | axvm_put_field(HGATP_PPN, vm->as.root_hpa.v >> AXVM_PAGE_SHIFT);
+    rc = axvm_sbi_console_create(vm);
+    if (rc == AXVM_OK && vm->cfg.irq_mode != AXVM_IRQ_NONE)
+        rc = axvm_vplic_create(vm);
+    return rc;
+}
+
+/* All of it is in the arena, or is a device. */
+void axvm_arch_vm_fini(struct axvm *vm)
+{
+    (void)vm;
+}
+
+/* The PLIC is reset as a device. */
+void axvm_arch_vm_reset(struct axvm *vm)
+{
+    vm->arch.htimedelta = 0;
+    vm->arch.paused_at = 0;
+}
+
+/* The guest's clock is time + htimedelta. While it stands, paused_at is what it shows. */
+void axvm_arch_clock_stop(struct axvm *vm)
+{
+    vm->arch.paused_at = axvm_guest_time(vm);
+}
+
+void axvm_arch_clock_start(struct axvm *vm)
+{
+    vm->arch.htimedelta = vm->arch.paused_at - axvm_csr_read(CSR_TIME);
+    /* htimedelta is loaded with the VS registers. */
+    for (uint32_t i = 0; i < vm->vcpu_count; i++)
+        vm->vcpus[i]->arch.resident_on = NULL;
+}
+
+/* ---- a vCPU ---- */
+
+int axvm_arch_vcpu_init(struct axvm_vcpu *vcpu)
+{
+    axvm_arch_vcpu_reset(vcpu, 0, 0);
+    return AXVM_OK;
+}
+
+void axvm_arch_vcpu_fini(struct axvm_vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
+/* SBI, "Hart State Management": satp = 0, SIE = 0, a0 = hartid, a1 = opaque. */
+void axvm_arch_vcpu_reset(struct axvm_vcpu *vcpu, uint64_t entry, uint64_t arg)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+
+    memset(v->gpr, 0, sizeof(v->gpr));
+    memset(&v->vs, 0, sizeof(v->vs));
+    memset(&v->shared, 0, sizeof(v->shared));
+    memset(&v->fp, 0, sizeof(v->fp));
+    v->gpr[10] = vcpu->id;
+    v->gpr[11] = arg;
+    v->pc = entry;
+    v->sstatus = SSTATUS_SPP | axvm_put_field(SSTATUS_UXL, XL_64);
+    v->hstatus = HSTATUS_SPV | HSTATUS_SPVP | HSTATUS_VTW | axvm_put_field(HSTATUS_VSXL, XL_64);
+    v->vs.vsstatus = axvm_put_field(SSTATUS_UXL, XL_64);
+    v->vs.vstimecmp = UINT64_MAX;
+    v->resident_on = NULL;
+    v->last_cpu = NULL;
+    v->timer_armed = false;
+    atomic_store(&v->posted_ssip, 0);
+    atomic_store(&v->suspended, 0);
+}
+
+enum axvm_trap_kind axvm_arch_vcpu_run(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, struct axvm_exit *exit)
+{
+    enum axvm_trap_kind kind;
+
+    vcpu->arch.exit = exit;
+    /* What was asked for until now is looked at by loading; what comes later kicks this CPU. */
+    atomic_fetch_and(&vcpu->requests, ~AXVM_REQ_IRQ);
+    axvm_switch_to_guest(cpu, vcpu);
+    kind = (enum axvm_trap_kind)axvm_guest_enter(vcpu);
+    axvm_switch_to_host(cpu, vcpu);
+    return kind;
+}
+
+void axvm_arch_vcpu_evict(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
+{
+    (void)cpu;
+    vcpu->arch.resident_on = NULL;
+}
+
+/* ---- interrupts ---- */
+
+bool axvm_arch_vcpu_wakes(struct axvm_vcpu *vcpu)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+    uint64_t pending = v->vs.hvip & IRQ_VSS;
+
+    if (atomic_load(&v->posted_ssip))
+        pending |= IRQ_VSS;
+    if (atomic_load(&v->external))
+        pending |= IRQ_VSE;
+    if ((v->vs.hie & IRQ_VST) && axvm_timer_due(vcpu))
+        pending |= IRQ_VST;
+    return (pending & v->vs.hie) != 0;
+}
+
+uint64_t axvm_arch_vcpu_deadline(struct axvm_vcpu *vcpu)
+{
+    return axvm_timer_deadline(vcpu);
+}

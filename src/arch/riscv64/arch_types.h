@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The RISC-V part of struct axvm, axvm_vcpu and axvm_cpu. The head of struct axvm_arch_vcpu is shared with entry.S. */
+#ifndef AXVM_RISCV64_ARCH_TYPES_H
+#define AXVM_RISCV64_ARCH_TYPES_H
+
+/* Offsets into struct axvm_arch_vcpu, which is the first member of struct axvm_vcpu. */
+#define VCPU_GPR 0 /* x0..x31; x0 stays 0 */
+#define VCPU_HOST_SP (8 * 32)
+#define VCPU_HOST_STVEC (8 * 33)
+
+/* Offsets into struct axvm_fp_regs */
+#define FP_FCSR (8 * 32)
+
+#ifndef __ASSEMBLER__
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* VS-mode registers of a guest that is not loaded. */
+struct axvm_vs_regs {
+    uint64_t vsstatus, hie, vstvec, vsscratch, vsepc, vscause, vstval, vsatp, vstimecmp;
+    uint64_t hvip; /* as the guest has left it: only VSSIP counts, the others follow from axvm_arch_vcpu's and the timer */
+};
+
+/* Registers of VS-mode that are the host's own, too. */
+struct axvm_shared_regs {
+    uint64_t scounteren, senvcfg;
+};
+
+struct axvm_fp_regs {
+    uint64_t f[32];
+    uint64_t fcsr;
+};
+
+/* HAL: pcpu_id() is below this. */
+#define AXVM_MAX_PCPUS 1024
+
+struct axvm_cpu;
+struct axvm_exit;
+struct axvm_plic;
+struct axvm_sbi_console;
+
+struct axvm_arch_vcpu {
+    uint64_t gpr[32];
+    uint64_t host_sp, host_stvec; /* the host's, while the vectors of the library are in place */
+
+    uint64_t pc;
+    uint64_t sstatus, hstatus; /* of HS-mode, to enter with: they say where the guest's privilege is */
+    struct axvm_vs_regs vs;
+    struct axvm_shared_regs shared;
+    struct axvm_fp_regs fp;
+
+    /* of the trap that left the fast tier */
+    uint64_t cause, tval;
+    uint8_t insn_len;
+
+    struct axvm_cpu *cpu;         /* where it is loaded */
+    struct axvm_cpu *resident_on; /* VS registers there are still these; NULL: they were changed in memory */
+    struct axvm_cpu *last_cpu;    /* where its translations may be cached, and under which VMID */
+    uint64_t last_vmid;
+    _Atomic uint64_t hart;        /* of the CPU where it is loaded */
+    struct axvm_exit *exit;       /* of the run that is going on */
+
+    _Atomic uint32_t external;    /* level of its interrupt line from the PLIC */
+    _Atomic uint32_t posted_ssip; /* a software interrupt that is not in hvip yet */
+    _Atomic uint32_t fence;       /* another vCPU wants its cached translations and instructions gone before it goes on */
+    _Atomic uint32_t suspended;   /* SBI hart_suspend: for hart_get_status */
+
+    bool timer_armed; /* without Sstc: vs.vstimecmp is a deadline */
+    bool loaded;      /* its VS registers are in the hardware: between switch_to_guest and switch_to_host */
+    bool fp_loaded;   /* the guest's FP registers are in the hardware, the host's in axvm_arch_cpu */
+};
+
+struct axvm_arch_vm {
+    struct axvm_plic *plic;
+    struct axvm_sbi_console *console;
+    uint64_t hgatp_base; /* mode and root; the VMID is put in on entry */
+    uint64_t htimedelta; /* one offset per VM */
+    uint64_t paused_at;  /* the guest's clock while it stands */
+    uint64_t henvcfg;
+    uint64_t hedeleg;
+    uint64_t timebase_hz;
+    bool sstc;
+    uint8_t last_vcpu[AXVM_MAX_PCPUS]; /* id + 1 of who ran last on each CPU; see separate_vcpus() */
+    char isa[256];                     /* what guests see as riscv,isa */
+};
+
+struct axvm_arch_cpu {
+    /* the host's own, while a guest is loaded */
+    uint64_t sstatus, hstatus, sscratch;
+    struct axvm_shared_regs shared;
+    struct axvm_fp_regs fp;
+
+    /* the host's, in registers that belong to guests while this CPU is enabled */
+    struct axvm_vs_regs vs;
+    uint64_t hedeleg, hideleg, hcounteren, henvcfg, htimedelta, hgatp, hstateen0;
+    bool eager_vs; /* AXVM_CPU_HOST_USES_GUEST_REGS */
+
+    /* what this CPU has, and how it is to be used */
+    uint64_t hartid;
+    uint64_t timebase_hz;
+    const char *isa;
+    bool sstc, has_fp, has_cycle, has_instret, has_stateen, has_henvcfg;
+    uint8_t vmid_bits;
+    uint64_t guest_hgatp; /* what hgatp holds for cpu->resident */
+    bool (*take_kick)(void *ctx);
+};
+
+/* How the result of an emulated access gets into a register. */
+enum axvm_mmio_dest { AXVM_DEST_GPR, AXVM_DEST_FP, AXVM_DEST_NONE };
+
+struct axvm_arch_mmio {
+    uint8_t dest;     /* enum axvm_mmio_dest */
+    uint8_t reg;      /* x0: the value is dropped */
+    bool sign_extend; /* also: to 64 bits, as LW does */
+    uint8_t insn_len; /* 0: the program counter is beyond it already */
+};
+
+_Static_assert(offsetof(struct axvm_arch_vcpu, gpr) == VCPU_GPR, "entry.S and struct axvm_arch_vcpu disagree");
+_Static_assert(offsetof(struct axvm_arch_vcpu, host_sp) == VCPU_HOST_SP, "entry.S and struct axvm_arch_vcpu disagree");
+_Static_assert(offsetof(struct axvm_arch_vcpu, host_stvec) == VCPU_HOST_STVEC, "entry.S and struct axvm_arch_vcpu disagree");
+_Static_assert(offsetof(struct axvm_fp_regs, fcsr) == FP_FCSR, "fp_regs.S and struct axvm_fp_regs disagree");
+
+#endif /* __ASSEMBLER__ */
+#endif

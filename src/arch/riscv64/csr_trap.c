@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Virtual-instruction exceptions: what a guest may do on its own CPU but not on ours, and what it may do nowhere. */
+#include "bits.h"
+#include "hs.h"
+
+#define INSN_WFI 0x10500073u
+#define OP_SYSTEM 0x73u
+
+static uint64_t illegal(struct axvm_vcpu *vcpu, uint64_t insn)
+{
+    axvm_raise_live(vcpu, CAUSE_ILLEGAL, insn);
+    return AXVM_TRAP_RESUME;
+}
+
+static uint64_t step_over(struct axvm_vcpu *vcpu, unsigned int rd, uint64_t val)
+{
+    if (rd != 0)
+        vcpu->arch.gpr[rd] = val;
+    axvm_csr_write(CSR_SEPC, axvm_csr_read(CSR_SEPC) + 4);
+    return AXVM_TRAP_RESUME;
+}
+
+/* A CSR of nobody: a device of AXVM_BUS_SYSREG, or none. Only plain reads and writes get there. */
+static uint64_t csr_on_bus(struct axvm_vcpu *vcpu, uint32_t insn, uint32_t csr, bool write, uint64_t val)
+{
+    unsigned int rd = insn >> 7 & 31;
+
+    if (!axvm_bus_find(&vcpu->vm->bus[AXVM_BUS_SYSREG], csr, 1) || (write && rd != 0))
+        return illegal(vcpu, insn);
+    vcpu->trap.mmio = (struct axvm_mmio){
+        .addr = csr, .val = { val }, .space = AXVM_BUS_SYSREG, .size = 8, .count = 1, .write = write,
+        .arch = { .dest = AXVM_DEST_GPR, .reg = (uint8_t)rd, .insn_len = 4 },
+    };
+    vcpu->arch.cause = CAUSE_ILLEGAL;
+    vcpu->arch.tval = insn;
+    return AXVM_TRAP_MMIO;
+}
+
+/* "Zicsr": CSRRW always writes; the others do unless their operand is x0 or 0. */
+static uint64_t exit_csr(struct axvm_vcpu *vcpu, uint32_t insn)
+{
+    uint32_t csr = insn >> 20, op = insn >> 12 & 3, field = insn >> 15 & 31;
+    bool write = op == 1 || field != 0;
+    uint64_t val = insn & 0x4000 ? field : vcpu->arch.gpr[field];
+    const struct axvm_arch_cpu *h = &vcpu->arch.cpu->arch;
+
+    axvm_stat_inc(vcpu, AXVM_STAT_SYSREG);
+    /* In VU-mode the guest's own scounteren decides; it is loaded. */
+    if (!write && csr >= CSR_CYCLE && csr <= CSR_INSTRET) {
+        bool user = (axvm_csr_read(CSR_SSTATUS) & SSTATUS_SPP) == 0;
+
+        if (user && (axvm_csr_read(CSR_SCOUNTEREN) >> (csr - CSR_CYCLE) & 1) == 0)
+            return illegal(vcpu, insn);
+        if (csr == CSR_CYCLE && h->has_cycle)
+            return step_over(vcpu, insn >> 7 & 31, axvm_csr_read(CSR_CYCLE));
+        if (csr == CSR_INSTRET && h->has_instret)
+            return step_over(vcpu, insn >> 7 & 31, axvm_csr_read(CSR_INSTRET));
+        if (csr == CSR_TIME)
+            return step_over(vcpu, insn >> 7 & 31, axvm_guest_time(vcpu->vm));
+    }
+    if ((axvm_csr_read(CSR_SSTATUS) & SSTATUS_SPP) == 0 || (write && op != 1))
+        return illegal(vcpu, insn);
+    return csr_on_bus(vcpu, insn, csr, write, val);
+}
+
+/* Wait for an interrupt: in VU-mode the guest's CPU has none. */
+static uint64_t exit_wfi(struct axvm_vcpu *vcpu)
+{
+    if ((axvm_csr_read(CSR_SSTATUS) & SSTATUS_SPP) == 0)
+        return illegal(vcpu, INSN_WFI);
+    axvm_stat_inc(vcpu, AXVM_STAT_WAIT);
+    axvm_csr_write(CSR_SEPC, axvm_csr_read(CSR_SEPC) + 4);
+    /* One that is pending already: hip, as vsip hides what VS-mode has not delegated. */
+    if (axvm_csr_read(CSR_VSIP) & axvm_csr_read(CSR_VSIE))
+        return AXVM_TRAP_RESUME;
+    return AXVM_TRAP_IDLE;
+}
+
+uint64_t axvm_exit_virtual_insn(struct axvm_vcpu *vcpu, uint64_t tval)
+{
+    uint32_t insn = (uint32_t)tval;
+
+    /* stval may be 0: "Illegal-Instruction and Virtual-Instruction Exceptions". */
+    if (tval == 0 && !axvm_fetch_insn(&insn))
+        return AXVM_TRAP_RESUME;
+    if (insn == INSN_WFI)
+        return exit_wfi(vcpu);
+    if ((insn & 0x7f) == OP_SYSTEM && (insn >> 12 & 3) != 0)
+        return exit_csr(vcpu, insn);
+    /* SRET, SFENCE.VMA and HINVAL where trapped, HLV, HSV, HFENCE: not for guests. */
+    axvm_stat_inc(vcpu, AXVM_STAT_OTHER);
+    return illegal(vcpu, insn);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What brings a guest to HS-mode: dispatch by cause. */
+#include "bits.h"
+#include "hs.h"
+#include "sbi.h"
+
+/* Interrupts as scause numbers them */
+enum { INTERRUPT_SSI = 1 };
+
+/* Another CPU wants something: kicked, when the host sends nothing but kicks that way or says what it was. */
+static uint64_t exit_software(struct axvm_vcpu *vcpu)
+{
+    const struct axvm_arch_cpu *h = &vcpu->arch.cpu->arch;
+
+    if (!h->take_kick || !h->take_kick(vcpu->vm->hal.ctx))
+        return AXVM_TRAP_HOST_IRQ;
+    axvm_stat_inc(vcpu, AXVM_STAT_GUEST_IRQ);
+    if (atomic_load(&vcpu->requests) & ~AXVM_REQ_IRQ)
+        return AXVM_TRAP_REQUEST;
+    if (atomic_fetch_and(&vcpu->requests, ~AXVM_REQ_IRQ) & AXVM_REQ_IRQ)
+        axvm_irqs_refresh(vcpu);
+    return axvm_wake_trap(vcpu->vm);
+}
+
+/* First use of FP after an entry, or really an illegal instruction. */
+static uint64_t exit_illegal(struct axvm_vcpu *vcpu)
+{
+    if (vcpu->arch.cpu->arch.has_fp && !vcpu->arch.fp_loaded && (axvm_csr_read(CSR_VSSTATUS) & SSTATUS_FS) != 0) {
+        axvm_stat_inc(vcpu, AXVM_STAT_FPU);
+        axvm_fp_load(vcpu->arch.cpu, vcpu);
+    } else {
+        axvm_raise_live(vcpu, CAUSE_ILLEGAL, axvm_csr_read(CSR_STVAL));
+    }
+    return AXVM_TRAP_RESUME;
+}
+
+static uint64_t exit_ecall(struct axvm_vcpu *vcpu)
+{
+    axvm_stat_inc(vcpu, AXVM_STAT_HYPERCALL);
+    axvm_csr_write(CSR_SEPC, axvm_csr_read(CSR_SEPC) + 4);
+    return axvm_sbi_call(vcpu, vcpu->arch.exit);
+}
+
+uint64_t axvm_exit(struct axvm_vcpu *vcpu, uint64_t scause)
+{
+    switch (scause) {
+    case CAUSE_ECALL_VS:
+        return exit_ecall(vcpu);
+    case CAUSE_FETCH_GUEST_PAGE:
+    case CAUSE_LOAD_GUEST_PAGE:
+    case CAUSE_STORE_GUEST_PAGE:
+        return axvm_exit_guest_page_fault(vcpu, scause);
+    case CAUSE_VIRTUAL_INSN:
+        return axvm_exit_virtual_insn(vcpu, axvm_csr_read(CSR_STVAL));
+    case CAUSE_ILLEGAL:
+        return exit_illegal(vcpu);
+    case CAUSE_INTERRUPT | INTERRUPT_SSI:
+        return exit_software(vcpu);
+    }
+    if (scause & CAUSE_INTERRUPT)
+        return AXVM_TRAP_HOST_IRQ;
+    /* What hardware would not delegate: the guest's own, all of it. */
+    axvm_stat_inc(vcpu, AXVM_STAT_OTHER);
+    axvm_raise_live(vcpu, scause, axvm_csr_read(CSR_STVAL));
+    return AXVM_TRAP_RESUME;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "bits.h"
+#include "hs.h"
+
+#define FS_FIELD(v) axvm_put_field(SSTATUS_FS, v)
+
+bool axvm_fp_present(void)
+{
+    uint64_t was = axvm_csr_read(CSR_SSTATUS);
+    bool present;
+
+    axvm_csr_set(CSR_SSTATUS, SSTATUS_FS);
+    present = (axvm_csr_read(CSR_SSTATUS) & SSTATUS_FS) != 0;
+    axvm_csr_write(CSR_SSTATUS, was);
+    return present;
+}
+
+/* The host's registers are exchanged whatever its sstatus.FS says: some kernels leave a thread's values in them with FS off. */
+void axvm_fp_load(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
+{
+    axvm_csr_set(CSR_SSTATUS, SSTATUS_FS);
+    axvm_fp_save_regs(&cpu->arch.fp);
+    axvm_fp_load_regs(&vcpu->arch.fp);
+    /* Clean: so that one sees whether the guest writes any. From now on its illegal instructions are its own. */
+    axvm_csr_clear(CSR_SSTATUS, FS_FIELD(FS_DIRTY & ~FS_CLEAN));
+    axvm_csr_set(CSR_HEDELEG, AXVM_BIT(CAUSE_ILLEGAL));
+    vcpu->arch.fp_loaded = true;
+}
+
+void axvm_fp_put(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
+{
+    if (axvm_field(axvm_csr_read(CSR_SSTATUS), SSTATUS_FS) == FS_DIRTY)
+        axvm_fp_save_regs(&vcpu->arch.fp);
+    axvm_fp_load_regs(&cpu->arch.fp);
+    axvm_csr_clear(CSR_SSTATUS, SSTATUS_FS);
+    axvm_csr_clear(CSR_HEDELEG, AXVM_BIT(CAUSE_ILLEGAL));
+    vcpu->arch.fp_loaded = false;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What this backend's parts offer each other; all with interrupts off. */
+#ifndef AXVM_RISCV64_HS_H
+#define AXVM_RISCV64_HS_H
+
+#include "arch.h"
+#include "csr.h"
+
+/* ---- switch.c ---- */
+void axvm_switch_to_guest(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu);
+void axvm_switch_to_host(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu);
+/* Loaded: hvip and what else waits for the vCPU. */
+void axvm_irqs_refresh(struct axvm_vcpu *vcpu);
+/* The VS registers of the CPU to and from memory. */
+void axvm_vs_save(struct axvm_vs_regs *r, bool sstc);
+void axvm_vs_load(const struct axvm_vs_regs *r, bool sstc);
+
+/* ---- entry.S ---- */
+uint64_t axvm_guest_enter(struct axvm_vcpu *vcpu);
+extern const char axvm_vector[];
+bool axvm_hlvx_hu(uint64_t va, uint64_t *val);
+bool axvm_hlvx_wu(uint64_t va, uint64_t *val);
+bool axvm_csr_exists_hgatp(void);
+bool axvm_csr_exists_henvcfg(void);
+bool axvm_csr_exists_hstateen0(void);
+bool axvm_csr_exists_vstimecmp(void);
+bool axvm_csr_exists_cycle(void);
+bool axvm_csr_exists_instret(void);
+
+/* ---- fp.c: F and D. The first use after an entry is an illegal instruction, and then the host's registers make room ---- */
+void axvm_fp_load(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu);
+void axvm_fp_put(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu);
+/* Has this CPU F and D? */
+bool axvm_fp_present(void);
+/* fp_regs.S */
+void axvm_fp_save_regs(struct axvm_fp_regs *fp);
+void axvm_fp_load_regs(const struct axvm_fp_regs *fp);
+
+/* ---- sbi.c: what a call returns, in a0 and a1 ---- */
+static inline uint64_t axvm_sbi_reply(struct axvm_vcpu *vcpu, int64_t error, uint64_t value)
+{
+    vcpu->arch.gpr[10] = (uint64_t)error;
+    vcpu->arch.gpr[11] = value;
+    return AXVM_TRAP_RESUME;
+}
+
+/* ---- exit.c ---- */
+/* What entry.S calls; returns an enum axvm_trap_kind. */
+uint64_t axvm_exit(struct axvm_vcpu *vcpu, uint64_t scause);
+
+/* ---- abort.c ---- */
+uint64_t axvm_exit_guest_page_fault(struct axvm_vcpu *vcpu, uint64_t cause);
+/* The instruction at sepc. False: it cannot be fetched any more; the guest shall try again. Loaded. */
+bool axvm_fetch_insn(uint32_t *insn);
+
+/* ---- raise.c: an exception for the guest, in the fast tier ("live": its registers are in the CPU) or with them in memory ---- */
+void axvm_raise_live(struct axvm_vcpu *vcpu, uint64_t cause, uint64_t tval);
+void axvm_raise(struct axvm_vcpu *vcpu, uint64_t cause, uint64_t tval);
+
+/* ---- csr_trap.c ---- */
+uint64_t axvm_exit_virtual_insn(struct axvm_vcpu *vcpu, uint64_t insn);
+
+/* ---- s2.c ---- */
+/* Fences of this CPU for the VM whose hgatp is loaded. */
+void axvm_fence_guest_local(void); /* instructions, too */
+void axvm_fence_guest_range(uint64_t va, uint64_t len);
+void axvm_fence_gpa_local(uint64_t gpa);
+
+/* ---- ticks.c ---- */
+/* Nanoseconds of @ticks at @freq Hz; AXVM_TIME_NEVER when that does not fit. Any frequency, 0 too. */
+uint64_t axvm_ticks_to_ns(uint64_t ticks, uint64_t freq);
+
+/* ---- timer.c ---- */
+/* The guest's clock, now. */
+uint64_t axvm_guest_time(const struct axvm *vm);
+/* SBI set_timer, or a write of stimecmp. Loaded. */
+void axvm_timer_set(struct axvm_vcpu *vcpu, uint64_t deadline);
+/* Without Sstc, loaded: give VSTIP to the guest, or arm the host's timer for it. */
+void axvm_timer_update(struct axvm_vcpu *vcpu);
+/* Not loaded: is it due? When is it? */
+bool axvm_timer_due(struct axvm_vcpu *vcpu);
+uint64_t axvm_timer_deadline(struct axvm_vcpu *vcpu);
+
+#endif

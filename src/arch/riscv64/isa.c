@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* "ISA Extension Naming Conventions": rv64, single letters, then names of several letters, underscores between them. */
+#include "isa.h"
+
+#include "bits.h"
+#include "str.h"
+
+/* Beside these: i m a f d c, and sstc when it is the guest's to use. Not v, as vectors are not switched; not h; nothing of the AIA. */
+static const char *const allowed[] = {
+    "zicsr",  "zifencei", "zicntr", "zihintpause", "zihintntl", "zicond", "zawrs",  "zacas",  "zabha", "zaamo", "zalrsc",
+    "zba",    "zbb",      "zbc",    "zbs",         "zbkb",      "zbkc",   "zbkx",   "zknd",   "zkne",  "zknh",  "zksed",
+    "zksh",   "zkt",      "zca",    "zcb",         "zcd",       "zfa",    "zfh",    "zfhmin", "zfbfmin", "ztso", "zmmul",
+    "svinval", "svnapot", "zimop",  "zcmop",       "zicbop",    "zama16b", "zic64b", "ziccamoa", "ziccif", "zicclsm", "ziccrse",
+    "za64rs", "svade",
+};
+
+static bool is_letter(char c)
+{
+    return c >= 'a' && c <= 'z';
+}
+
+const char *axvm_isa_next(const char *isa, char *name, size_t size)
+{
+    size_t n = 0;
+
+    if (axvm_str_starts(isa, "rv64"))
+        isa += 4;
+    while (*isa == '_')
+        isa++;
+    if (*isa == '\0' || size < 2)
+        return NULL;
+    /* A single letter stands alone, unless it begins a longer name. */
+    if (*isa != 'z' && *isa != 's' && *isa != 'x') {
+        name[0] = *isa;
+        name[1] = '\0';
+        return isa + 1;
+    }
+    while (*isa != '\0' && *isa != '_') {
+        if (n < size - 1)
+            name[n++] = *isa;
+        isa++;
+    }
+    name[n] = '\0';
+    return isa;
+}
+
+bool axvm_isa_has(const char *isa, const char *name)
+{
+    char ext[32];
+
+    while ((isa = axvm_isa_next(isa, ext, sizeof(ext))) != NULL) {
+        if (axvm_streq(ext, name))
+            return true;
+    }
+    return false;
+}
+
+static bool is_allowed(const char *ext, bool sstc, bool fp)
+{
+    if (ext[1] == '\0')
+        return *ext == 'i' || *ext == 'm' || *ext == 'a' || *ext == 'c' || (fp && (*ext == 'f' || *ext == 'd'));
+    if (axvm_streq(ext, "sstc"))
+        return sstc;
+    if (!fp && axvm_str_starts(ext, "zf") && !axvm_streq(ext, "zifencei"))
+        return false;
+    for (unsigned int i = 0; i < AXVM_ARRAY_LEN(allowed); i++) {
+        if (axvm_streq(ext, allowed[i]))
+            return true;
+    }
+    return false;
+}
+
+bool axvm_isa_for_guest(const char *host, bool sstc, bool fp, char *out, size_t size)
+{
+    char ext[32], *p = out;
+    bool after_long = false;
+
+    if (!axvm_str_starts(host, "rv64") || size < 8 || !is_letter(host[4]))
+        return false;
+    p = axvm_put_str(p, "rv64");
+    while ((host = axvm_isa_next(host, ext, sizeof(ext))) != NULL) {
+        bool is_long = ext[1] != '\0';
+
+        if (!is_allowed(ext, sstc, fp))
+            continue;
+        if ((size_t)(p - out) + axvm_strlen(ext) + 2 > size)
+            return false;
+        if (is_long || after_long)
+            p = axvm_put_str(p, "_");
+        p = axvm_put_str(p, ext);
+        after_long = is_long;
+    }
+    return axvm_isa_has(out, "i") && axvm_isa_has(out, "m") && axvm_isa_has(out, "a");
+}

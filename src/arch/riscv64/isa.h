@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which extensions guests are told of. Plain logic: unit-tested natively. */
+#ifndef AXVM_RISCV64_ISA_H
+#define AXVM_RISCV64_ISA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* From the host's "riscv,isa" to a guest's, with those extensions that need nothing of the host or are switched with the vCPU. False:
+ * it is not rv64 with i, m, a, or does not fit. */
+bool axvm_isa_for_guest(const char *host, bool sstc, bool fp, char *out, size_t size);
+
+/* The extensions of an ISA string one by one, as "riscv,isa-extensions" lists them: the next one in *name, of up to @size bytes with
+ * the NUL; returns where to go on, NULL at the end. */
+const char *axvm_isa_next(const char *isa, char *name, size_t size);
+
+/* Is @name among the extensions of @isa? */
+bool axvm_isa_has(const char *isa, const char *name);
+
+#endif

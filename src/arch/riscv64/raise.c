@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Privileged Architecture, "Trap Entry" of the hypervisor extension: a trap into VS-mode, done by hand. */
+#include "bits.h"
+#include "hs.h"
+
+/* vsstatus after the trap. @from_s: the guest was in VS-mode, and not in VU-mode. */
+static uint64_t status_after(uint64_t vsstatus, bool from_s)
+{
+    uint64_t status = vsstatus & ~(SSTATUS_SPP | SSTATUS_SPIE | SSTATUS_SIE);
+
+    status |= from_s ? SSTATUS_SPP : 0;
+    return status | ((vsstatus & SSTATUS_SIE) ? SSTATUS_SPIE : 0);
+}
+
+void axvm_raise_live(struct axvm_vcpu *vcpu, uint64_t cause, uint64_t tval)
+{
+    bool from_s = (axvm_csr_read(CSR_SSTATUS) & SSTATUS_SPP) != 0;
+
+    axvm_stat_inc(vcpu, AXVM_STAT_FAULT_INJECTED);
+    axvm_csr_write(CSR_VSSTATUS, status_after(axvm_csr_read(CSR_VSSTATUS), from_s));
+    axvm_csr_write(CSR_VSEPC, axvm_csr_read(CSR_SEPC));
+    axvm_csr_write(CSR_VSCAUSE, cause);
+    axvm_csr_write(CSR_VSTVAL, tval);
+    axvm_csr_write(CSR_SEPC, axvm_csr_read(CSR_VSTVEC) & ~UINT64_C(3));
+    axvm_csr_set(CSR_SSTATUS, SSTATUS_SPP);
+    axvm_csr_set(CSR_HSTATUS, HSTATUS_SPVP);
+}
+
+void axvm_raise(struct axvm_vcpu *vcpu, uint64_t cause, uint64_t tval)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+
+    axvm_stat_inc(vcpu, AXVM_STAT_FAULT_INJECTED);
+    v->vs.vsstatus = status_after(v->vs.vsstatus, (v->sstatus & SSTATUS_SPP) != 0);
+    v->vs.vsepc = v->pc;
+    v->vs.vscause = cause;
+    v->vs.vstval = tval;
+    v->pc = v->vs.vstvec & ~UINT64_C(3);
+    v->sstatus |= SSTATUS_SPP;
+    v->hstatus |= HSTATUS_SPVP;
+    v->resident_on = NULL;
+}

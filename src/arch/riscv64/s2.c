@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The G-stage as hardware sees it: which modes and VMIDs there are, and fences. */
+#include <axvm/err.h>
+
+#include "bits.h"
+#include "hs.h"
+#include "sbi_host.h"
+#include "vmid.h"
+
+/* HFENCE.VVMA and HFENCE.GVMA by number: assemblers differ in whether they know them. rs1: address (GVMA: >> 2); rs2: ASID, VMID. */
+#define HFENCE_VVMA(rs1, rs2) __asm__ volatile(".insn r 0x73, 0, 0x11, x0, %0, %1" : : "r"(rs1), "r"(rs2) : "memory")
+#define HFENCE_VVMA_ALL() __asm__ volatile(".insn r 0x73, 0, 0x11, x0, x0, x0" : : : "memory")
+#define HFENCE_VVMA_VA(rs1) __asm__ volatile(".insn r 0x73, 0, 0x11, x0, %0, x0" : : "r"(rs1) : "memory")
+#define HFENCE_GVMA_ALL() __asm__ volatile(".insn r 0x73, 0, 0x31, x0, x0, x0" : : : "memory")
+#define HFENCE_GVMA_GPA(rs1) __asm__ volatile(".insn r 0x73, 0, 0x31, x0, %0, x0" : : "r"(rs1) : "memory")
+
+/* hgatp is WARL: a mode that does not stick is not there. No guest runs; the register gets its value back. */
+static bool has_mode(enum hgatp_mode mode)
+{
+    uint64_t was = axvm_csr_read(CSR_HGATP), want = axvm_put_field(HGATP_MODE, mode), got;
+
+    axvm_csr_write(CSR_HGATP, want);
+    got = axvm_csr_read(CSR_HGATP);
+    axvm_csr_write(CSR_HGATP, was);
+    return got == want;
+}
+
+/* "Guest Physical Address Translation": the root is four pages, its input two bits wider. */
+static const struct {
+    enum hgatp_mode mode;
+    uint8_t gpa_bits;
+    int8_t root_level;
+} modes[] = { { HGATP_SV39X4, 41, 1 }, { HGATP_SV48X4, 50, 0 }, { HGATP_SV57X4, 59, -1 } };
+
+int axvm_arch_s2_geometry(unsigned int gpa_bits, struct axvm_s2_geometry *geo)
+{
+    unsigned long irqs = axvm_irq_save();
+    int found = -1;
+
+    if (axvm_csr_exists_hgatp()) {
+        for (int i = 0; i < (int)AXVM_ARRAY_LEN(modes); i++) {
+            if (has_mode(modes[i].mode) && modes[i].gpa_bits >= gpa_bits && (found < 0 || gpa_bits == 0))
+                found = i;
+        }
+    }
+    axvm_irq_restore(irqs);
+    if (found < 0)
+        return AXVM_ERR_NOSUP;
+    *geo = (struct axvm_s2_geometry){
+        .gpa_bits = modes[found].gpa_bits,
+        .hpa_bits = 56,
+        .root_level = modes[found].root_level,
+        .root_order = 2,
+        .max_block_level = 1,
+        .format = (uint8_t)modes[found].mode,
+    };
+    return AXVM_OK;
+}
+
+unsigned int axvm_arch_vmid_bits(void)
+{
+    unsigned long irqs = axvm_irq_save();
+    uint64_t was = axvm_csr_read(CSR_HGATP), got;
+    unsigned int bits = 0;
+
+    axvm_csr_write(CSR_HGATP, was | HGATP_VMID);
+    got = axvm_field(axvm_csr_read(CSR_HGATP), HGATP_VMID);
+    axvm_csr_write(CSR_HGATP, was);
+    axvm_irq_restore(irqs);
+    while (got >> bits & 1)
+        bits++;
+    return bits;
+}
+
+void axvm_arch_cpu_flush_tlb(struct axvm_cpu *cpu)
+{
+    (void)cpu;
+    HFENCE_GVMA_ALL();
+}
+
+/* Of the other CPUs: through the firmware, which interrupts them. */
+void axvm_arch_s2_flush(struct axvm *vm, uint64_t gpa, uint64_t len)
+{
+    uint64_t vmid = atomic_load(&vm->vmid) & AXVM_VMID_MASK;
+    struct axvm_host_fence f = {
+        .op = vmid != 0 ? SBI_REMOTE_HFENCE_GVMA_VMID : SBI_REMOTE_HFENCE_GVMA,
+        .base = SBI_ALL_HARTS, .start = gpa, .size = len, .id = vmid,
+    };
+
+    __asm__ volatile("fence rw, rw" : : : "memory");
+    HFENCE_GVMA_ALL();
+    axvm_host_fence(&f);
+}
+
+void axvm_arch_s2_sync(void)
+{
+    __asm__ volatile("fence w, rw" : : : "memory");
+}
+
+void axvm_arch_cache_sync(void *va, size_t len)
+{
+    struct axvm_host_fence f = { .op = SBI_REMOTE_FENCE_I, .base = SBI_ALL_HARTS };
+
+    (void)va;
+    (void)len;
+    __asm__ volatile("fence w, rw\n\tfence.i" : : : "memory");
+    axvm_host_fence(&f);
+}
+
+/* Caches are coherent, and never off. */
+void axvm_arch_ram_publish(void *va, size_t len)
+{
+    (void)va;
+    (void)len;
+    __asm__ volatile("fence w, rw" : : : "memory");
+}
+
+void axvm_fence_gpa_local(uint64_t gpa)
+{
+    HFENCE_GVMA_GPA(gpa >> 2);
+}
+
+void axvm_fence_guest_local(void)
+{
+    HFENCE_VVMA_ALL();
+    __asm__ volatile("fence.i" : : : "memory");
+}
+
+void axvm_fence_guest_range(uint64_t va, uint64_t len)
+{
+    for (uint64_t done = 0; done < len; done += AXVM_PAGE_SIZE)
+        HFENCE_VVMA_VA(va + done);
+}

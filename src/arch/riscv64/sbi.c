@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "sbi.h"
+
+#include <axvm/err.h>
+
+#include "hs.h"
+
+#define SPEC_2_0 0x2000000u
+#define IMPL_ID 0x4158564du /* "AXVM": none of the assigned ones */
+#define IMPL_VERSION 1u
+
+/* ---- BASE ---- */
+
+static bool has_extension(uint64_t eid)
+{
+    switch (eid) {
+    case SBI_EXT_BASE:
+    case SBI_EXT_TIME:
+    case SBI_EXT_IPI:
+    case SBI_EXT_RFNC:
+    case SBI_EXT_HSM:
+    case SBI_EXT_SRST:
+    case SBI_EXT_DBCN:
+    case SBI_EXT_SUSP:
+        return true;
+    }
+    return false;
+}
+
+static uint64_t sbi_base(struct axvm_vcpu *vcpu, uint64_t fid)
+{
+    switch (fid) {
+    case 0:
+        return axvm_sbi_reply(vcpu, SBI_SUCCESS, SPEC_2_0);
+    case 1:
+        return axvm_sbi_reply(vcpu, SBI_SUCCESS, IMPL_ID);
+    case 2:
+        return axvm_sbi_reply(vcpu, SBI_SUCCESS, IMPL_VERSION);
+    case 3:
+        return axvm_sbi_reply(vcpu, SBI_SUCCESS, has_extension(vcpu->arch.gpr[10]));
+    case 4: /* mvendorid, marchid, mimpid: 0 is always legal, and says nothing of the host */
+    case 5:
+    case 6:
+        return axvm_sbi_reply(vcpu, SBI_SUCCESS, 0);
+    }
+    return axvm_sbi_reply(vcpu, SBI_ERR_NOT_SUPPORTED, 0);
+}
+
+/* ---- TIME, IPI ---- */
+
+static uint64_t sbi_time(struct axvm_vcpu *vcpu, uint64_t fid)
+{
+    if (fid != 0)
+        return axvm_sbi_reply(vcpu, SBI_ERR_NOT_SUPPORTED, 0);
+    axvm_timer_set(vcpu, vcpu->arch.gpr[10]);
+    return axvm_sbi_reply(vcpu, SBI_SUCCESS, 0);
+}
+
+static void send_ipi(struct axvm_vcpu *vcpu, struct axvm_vcpu *target)
+{
+    if (target == vcpu) {
+        axvm_csr_set(CSR_HVIP, IRQ_VSS);
+    } else if (atomic_load(&target->power) == AXVM_POWER_ON) {
+        atomic_store(&target->arch.posted_ssip, 1);
+        axvm_vcpu_request(target, AXVM_REQ_IRQ);
+    }
+}
+
+static uint64_t sbi_ipi(struct axvm_vcpu *vcpu, uint64_t fid)
+{
+    struct axvm *vm = vcpu->vm;
+    struct axvm_vcpu_set set;
+
+    if (fid != 0)
+        return axvm_sbi_reply(vcpu, SBI_ERR_NOT_SUPPORTED, 0);
+    if (axvm_sbi_harts(vcpu->arch.gpr[10], vcpu->arch.gpr[11], vm->vcpu_count, &set) != SBI_SUCCESS)
+        return axvm_sbi_reply(vcpu, SBI_ERR_INVALID_PARAM, 0);
+    for (unsigned int w = 0; w < AXVM_MAX_VCPUS / 64; w++) {
+        for (uint64_t left = set.bits[w]; left != 0; left &= left - 1)
+            send_ipi(vcpu, vm->vcpus[w * 64 + axvm_ctz64(left)]);
+    }
+    axvm_sbi_reply(vcpu, SBI_SUCCESS, 0);
+    return axvm_wake_trap(vm);
+}
+
+/* ---- SRST ---- */
+
+enum { SRST_SHUTDOWN = 0, SRST_COLD_REBOOT = 1, SRST_WARM_REBOOT = 2 };
+enum { SRST_REASON_NONE = 0, SRST_REASON_FAILURE = 1 };
+/* Types and reasons from here on are the platform's and the vendor's: we have none. */
+#define SRST_VENDOR 0xe0000000u
+
+static uint64_t sbi_srst(struct axvm_vcpu *vcpu, uint64_t fid, struct axvm_exit *exit)
+{
+    uint32_t type = (uint32_t)vcpu->arch.gpr[10], reason = (uint32_t)vcpu->arch.gpr[11];
+
+    if (fid != 0 || type >= SRST_VENDOR + 0x10000000u)
+        return axvm_sbi_reply(vcpu, SBI_ERR_NOT_SUPPORTED, 0);
+    if (type > SRST_WARM_REBOOT || (reason > SRST_REASON_FAILURE && reason < SRST_VENDOR))
+        return axvm_sbi_reply(vcpu, SBI_ERR_INVALID_PARAM, 0);
+    exit->reason = type == SRST_SHUTDOWN ? AXVM_EXIT_SYSTEM_OFF : AXVM_EXIT_SYSTEM_RESET;
+    exit->u.system.type = type;
+    exit->u.system.code = reason;
+    axvm_vm_stop(vcpu->vm);
+    return AXVM_TRAP_EXIT;
+}
+
+/* ---- the rest ---- */
+
+/* A call that is for the host, if it wants such; otherwise there is no such call. */
+static uint64_t other_call(struct axvm_vcpu *vcpu, uint64_t eid, uint64_t fid, struct axvm_exit *exit)
+{
+    if (!(vcpu->vm->flags & AXVM_VM_HYPERCALLS) || eid < SBI_EXT_FIRMWARE_FIRST || eid > SBI_EXT_FIRMWARE_LAST)
+        return axvm_sbi_reply(vcpu, SBI_ERR_NOT_SUPPORTED, 0);
+    exit->reason = AXVM_EXIT_HYPERCALL;
+    exit->u.hypercall.nr = eid << 32 | (uint32_t)fid;
+    for (unsigned int i = 0; i < AXVM_ARRAY_LEN(exit->u.hypercall.args); i++)
+        exit->u.hypercall.args[i] = vcpu->arch.gpr[10 + i];
+    vcpu->pending = AXVM_PENDING_HYPERCALL;
+    return AXVM_TRAP_EXIT;
+}
+
+uint64_t axvm_sbi_call(struct axvm_vcpu *vcpu, struct axvm_exit *exit)
+{
+    uint64_t eid = vcpu->arch.gpr[17], fid = vcpu->arch.gpr[16];
+
+    switch (eid) {
+    case SBI_EXT_BASE:
+        return sbi_base(vcpu, fid);
+    case SBI_EXT_TIME:
+        return sbi_time(vcpu, fid);
+    case SBI_EXT_IPI:
+        return sbi_ipi(vcpu, fid);
+    case SBI_EXT_RFNC:
+        return axvm_sbi_rfence(vcpu, fid);
+    case SBI_EXT_HSM:
+        return axvm_sbi_hsm(vcpu, fid, exit);
+    case SBI_EXT_SRST:
+        return sbi_srst(vcpu, fid, exit);
+    case SBI_EXT_DBCN:
+        return axvm_sbi_dbcn(vcpu, fid);
+    case SBI_EXT_SUSP:
+        return axvm_sbi_susp(vcpu, fid);
+    }
+    return other_call(vcpu, eid, fid, exit);
+}

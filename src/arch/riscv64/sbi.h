@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The firmware of guests: RISC-V Supervisor Binary Interface Specification 2.0. Nothing is passed on to the host's firmware. */
+#ifndef AXVM_RISCV64_SBI_H
+#define AXVM_RISCV64_SBI_H
+
+#include <axvm/vcpu.h>
+#include <stdint.h>
+
+#include "bits.h"
+
+/* "Binary Encoding", Standard SBI Errors */
+enum sbi_error {
+    SBI_SUCCESS = 0,
+    SBI_ERR_FAILED = -1,
+    SBI_ERR_NOT_SUPPORTED = -2,
+    SBI_ERR_INVALID_PARAM = -3,
+    SBI_ERR_DENIED = -4,
+    SBI_ERR_INVALID_ADDRESS = -5,
+    SBI_ERR_ALREADY_AVAILABLE = -6,
+};
+
+/* Extension IDs */
+enum sbi_extension {
+    SBI_EXT_BASE = 0x10,
+    SBI_EXT_TIME = 0x54494d45,
+    SBI_EXT_IPI = 0x735049,
+    SBI_EXT_RFNC = 0x52464e43,
+    SBI_EXT_HSM = 0x48534d,
+    SBI_EXT_SRST = 0x53525354,
+    SBI_EXT_DBCN = 0x4442434e,
+    SBI_EXT_SUSP = 0x53555350,
+};
+/* "Firmware Specific SBI Extension Space" */
+#define SBI_EXT_FIRMWARE_FIRST 0x0a000000u
+#define SBI_EXT_FIRMWARE_LAST 0x0affffffu
+
+/* A hart mask argument as a set of vCPUs; "Hart list parameter". SBI_SUCCESS or SBI_ERR_INVALID_PARAM. */
+static inline enum sbi_error axvm_sbi_harts(uint64_t mask, uint64_t base, unsigned int count, struct axvm_vcpu_set *set)
+{
+    *set = (struct axvm_vcpu_set){ { 0 } };
+    if (base == UINT64_MAX) {
+        for (unsigned int w = 0; w < AXVM_MAX_VCPUS / 64; w++)
+            set->bits[w] = count >= 64 * (w + 1) ? UINT64_MAX : count <= 64 * w ? 0 : AXVM_BITS(count - 64 * w - 1, 0);
+        return SBI_SUCCESS;
+    }
+    if (base >= count || (mask != 0 && count - base < 64 && mask >> (count - base) != 0))
+        return SBI_ERR_INVALID_PARAM;
+    /* base < AXVM_MAX_VCPUS, which is two words */
+    set->bits[base / 64] = mask << base % 64;
+    if (base / 64 == 0 && base % 64 != 0)
+        set->bits[1] = mask >> (64 - base % 64);
+    return SBI_SUCCESS;
+}
+
+/* ECALL from VS-mode; the program counter is beyond it. Returns an enum axvm_trap_kind. */
+uint64_t axvm_sbi_call(struct axvm_vcpu *vcpu, struct axvm_exit *exit);
+
+/* sbi_rfence.c, sbi_hsm.c, sbi_console.c: one extension each, function @fid. */
+uint64_t axvm_sbi_rfence(struct axvm_vcpu *vcpu, uint64_t fid);
+uint64_t axvm_sbi_hsm(struct axvm_vcpu *vcpu, uint64_t fid, struct axvm_exit *exit);
+uint64_t axvm_sbi_susp(struct axvm_vcpu *vcpu, uint64_t fid);
+uint64_t axvm_sbi_dbcn(struct axvm_vcpu *vcpu, uint64_t fid);
+int axvm_sbi_console_create(struct axvm *vm);
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The world switch, as far as it is more than x1..x31 (those are entry.S).
+ *
+ * Three kinds of registers:
+ *  - the host's own (stvec, sscratch, sstatus, hstatus, scounteren, senvcfg): exchanged on every entry and exit;
+ *  - the guest's alone (the VS CSRs, hgatp, htimedelta): saved on exit, as the vCPU may go on elsewhere, but loaded only if
+ *    somebody else was loaded here in between (cpu->resident). axvm_cpu_disable() puts back what the host had in them;
+ *  - lazily exchanged: FP (fp.c).
+ */
+#include "bits.h"
+#include "hs.h"
+#include "vmid.h"
+
+void axvm_vs_save(struct axvm_vs_regs *r, bool sstc)
+{
+    r->vsstatus = axvm_csr_read(CSR_VSSTATUS);
+    r->hie = axvm_csr_read(CSR_HIE);
+    r->hvip = axvm_csr_read(CSR_HVIP);
+    r->vstvec = axvm_csr_read(CSR_VSTVEC);
+    r->vsscratch = axvm_csr_read(CSR_VSSCRATCH);
+    r->vsepc = axvm_csr_read(CSR_VSEPC);
+    r->vscause = axvm_csr_read(CSR_VSCAUSE);
+    r->vstval = axvm_csr_read(CSR_VSTVAL);
+    r->vsatp = axvm_csr_read(CSR_VSATP);
+    if (sstc)
+        r->vstimecmp = axvm_csr_read(CSR_VSTIMECMP);
+}
+
+void axvm_vs_load(const struct axvm_vs_regs *r, bool sstc)
+{
+    axvm_csr_write(CSR_VSSTATUS, r->vsstatus);
+    axvm_csr_write(CSR_HIE, r->hie);
+    axvm_csr_write(CSR_HVIP, r->hvip);
+    axvm_csr_write(CSR_VSTVEC, r->vstvec);
+    axvm_csr_write(CSR_VSSCRATCH, r->vsscratch);
+    axvm_csr_write(CSR_VSEPC, r->vsepc);
+    axvm_csr_write(CSR_VSCAUSE, r->vscause);
+    axvm_csr_write(CSR_VSTVAL, r->vstval);
+    axvm_csr_write(CSR_VSATP, r->vsatp);
+    if (sstc)
+        axvm_csr_write(CSR_VSTIMECMP, r->vstimecmp);
+}
+
+/* ---- the host's own ---- */
+
+static void save_host(struct axvm_arch_cpu *h)
+{
+    h->sstatus = axvm_csr_read(CSR_SSTATUS);
+    h->hstatus = axvm_csr_read(CSR_HSTATUS);
+    h->sscratch = axvm_csr_read(CSR_SSCRATCH);
+    if (h->eager_vs)
+        axvm_vs_save(&h->vs, h->sstc);
+}
+
+static void restore_host(struct axvm_arch_cpu *h, const struct axvm_arch_vcpu *v)
+{
+    axvm_csr_write(CSR_STVEC, v->host_stvec);
+    axvm_csr_write(CSR_SSCRATCH, h->sscratch);
+    axvm_csr_write(CSR_HSTATUS, h->hstatus);
+    axvm_csr_write(CSR_SSTATUS, h->sstatus);
+    if (h->eager_vs)
+        axvm_vs_load(&h->vs, h->sstc);
+}
+
+/* ---- the guest's ---- */
+
+/*
+ * Two vCPUs of a VM share its VMID, but what each of them caches with local fences in mind is not the other's to see: when they
+ * take turns on a CPU, or one comes from another CPU, it starts afresh. So does one that was fenced while it was not loaded.
+ */
+static void separate_vcpus(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+    uint8_t *last = &vcpu->vm->arch.last_vcpu[cpu->pcpu];
+    uint8_t me = (uint8_t)(vcpu->id + 1);
+    /* Pairs with fence_one() in sbi_rfence.c: by then it can see where we are. */
+    bool fence = atomic_exchange(&v->fence, 0) != 0;
+    uint64_t vmid = atomic_load_explicit(&vcpu->vm->vmid, memory_order_relaxed);
+
+    if (*last != me || v->last_cpu != cpu || v->last_vmid != vmid || fence) {
+        axvm_fence_guest_local();
+        *last = me;
+        v->last_cpu = cpu;
+        v->last_vmid = vmid;
+    }
+}
+
+static void load_translation(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
+{
+    struct axvm_arch_cpu *h = &cpu->arch;
+    uint64_t vmid = axvm_vmid_enter(cpu, vcpu->vm);
+    uint64_t hgatp = vcpu->vm->arch.hgatp_base | axvm_put_field(HGATP_VMID, vmid);
+
+    if (h->guest_hgatp != hgatp || cpu->resident == NULL) {
+        axvm_csr_write(CSR_HGATP, hgatp);
+        /* Without VMIDs all VMs' translations look alike. */
+        if (h->vmid_bits == 0) {
+            axvm_arch_cpu_flush_tlb(cpu);
+            vcpu->arch.last_cpu = NULL;
+        }
+        h->guest_hgatp = hgatp;
+    }
+    separate_vcpus(cpu, vcpu);
+}
+
+static void load_vm(struct axvm_cpu *cpu, const struct axvm *vm)
+{
+    axvm_csr_write(CSR_HTIMEDELTA, vm->arch.htimedelta);
+    axvm_csr_write(CSR_HEDELEG, vm->arch.hedeleg);
+    if (cpu->arch.has_henvcfg)
+        axvm_csr_write(CSR_HENVCFG, vm->arch.henvcfg);
+}
+
+void axvm_irqs_refresh(struct axvm_vcpu *vcpu)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+
+    if (atomic_load(&v->external))
+        axvm_csr_set(CSR_HVIP, IRQ_VSE);
+    else
+        axvm_csr_clear(CSR_HVIP, IRQ_VSE);
+    if (atomic_load_explicit(&v->posted_ssip, memory_order_relaxed) && atomic_exchange(&v->posted_ssip, 0))
+        axvm_csr_set(CSR_HVIP, IRQ_VSS);
+    if (!vcpu->vm->arch.sstc)
+        axvm_timer_update(vcpu);
+}
+
+void axvm_switch_to_guest(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+    bool resident = cpu->resident == vcpu && v->resident_on == cpu;
+
+    if (!resident)
+        cpu->resident = NULL;
+    v->cpu = cpu;
+    atomic_store_explicit(&v->hart, cpu->arch.hartid, memory_order_relaxed);
+    save_host(&cpu->arch);
+    load_translation(cpu, vcpu);
+    if (!resident) {
+        load_vm(cpu, vcpu->vm);
+        axvm_vs_load(&v->vs, vcpu->vm->arch.sstc);
+    } else {
+        axvm_csr_write(CSR_HIE, v->vs.hie);
+    }
+    v->loaded = true;
+    axvm_irqs_refresh(vcpu);
+    cpu->arch.shared.scounteren = axvm_csr_swap(CSR_SCOUNTEREN, v->shared.scounteren);
+    cpu->arch.shared.senvcfg = axvm_csr_swap(CSR_SENVCFG, v->shared.senvcfg);
+    axvm_csr_write(CSR_HSTATUS, v->hstatus);
+    axvm_csr_write(CSR_SSTATUS, v->sstatus);
+    axvm_csr_write(CSR_SEPC, v->pc);
+    atomic_store_explicit(&v->suspended, 0, memory_order_relaxed);
+    cpu->resident = vcpu;
+    v->resident_on = cpu;
+}
+
+void axvm_switch_to_host(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+
+    v->loaded = false;
+    if (v->fp_loaded)
+        axvm_fp_put(cpu, vcpu);
+    v->pc = axvm_csr_read(CSR_SEPC);
+    v->hstatus = axvm_csr_read(CSR_HSTATUS);
+    v->sstatus = axvm_csr_read(CSR_SSTATUS);
+    v->shared.scounteren = axvm_csr_swap(CSR_SCOUNTEREN, cpu->arch.shared.scounteren);
+    v->shared.senvcfg = axvm_csr_swap(CSR_SENVCFG, cpu->arch.shared.senvcfg);
+    axvm_vs_save(&v->vs, vcpu->vm->arch.sstc);
+    /* A guest's pending interrupt would end every WFI of the host. */
+    axvm_csr_write(CSR_HIE, 0);
+    restore_host(&cpu->arch, v);
+    if (cpu->arch.eager_vs)
+        cpu->resident = NULL;
+}

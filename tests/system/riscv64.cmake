@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: BSD-2-Clause
+set(guests ${PROJECT_SOURCE_DIR}/build/guests/riscv64)
+set(payloads ${PROJECT_SOURCE_DIR}/build/riscv64/tests/guest)
+set(linux --arch riscv64 --kernel ${guests}/linux --initrd ${guests}/initrd.gz)
+
+# Debian's kernel, with a self-check of what it sees. vCPUs, host CPUs; words for the host.
+function(axvm_riscv64_linux_test name vcpus host_cpus)
+  set(words)
+  foreach(word IN LISTS ARGN)
+    list(APPEND words --host-arg ${word})
+  endforeach()
+  axvm_system_test(riscv64.linux.${vcpus}-vcpu.${host_cpus}-cpu${name} EXPECT "axvm-check: PASS"
+    ARGS ${linux} --vcpus ${vcpus} --host-cpus ${host_cpus} ${words}
+         --append "console=ttyS0 quiet axvm.batch axvm.cpus=${vcpus}")
+endfunction()
+
+axvm_riscv64_linux_test("" 1 1)
+axvm_riscv64_linux_test("" 2 1)
+axvm_riscv64_linux_test("" 2 2)
+axvm_riscv64_linux_test("" 4 2)
+# Without Sstc timers are emulated; and the host's own registers are looked at around each run.
+axvm_riscv64_linux_test(.no-sstc 2 2 no-sstc)
+axvm_riscv64_linux_test(.canary 2 2 canary)
+axvm_riscv64_linux_test(.guest-regs 2 2 canary guest-regs)
+
+axvm_system_test(riscv64.linux.first-touch EXPECT "axvm-check: PASS"
+  ARGS ${linux} --touch --append "console=ttyS0 quiet axvm.batch axvm.cpus=2")
+
+# SBI SRST, and up again: the line appears once per boot.
+add_test(NAME riscv64.linux.reboots COMMAND ${AXVM_RUN_GUEST} --no-build --timeout 240 --allow-reset ${linux}
+  --expect "axvm-check: rebooting" --expect-count 3 --append "console=ttyS0 quiet axvm.reboot")
+set_tests_properties(riscv64.linux.reboots PROPERTIES LABELS system TIMEOUT 300)
+
+# The machine's own real-time clock, at another address: Linux' driver finds it, and a guest of our own takes its interrupts.
+axvm_system_test(riscv64.linux.passthrough-rtc EXPECT "goldfish_rtc 10101000.rtc: registered"
+  ARGS ${linux} --passthrough /soc/rtc@101000@10101000 --append "console=ttyS0")
+axvm_system_test(riscv64.passthrough-rtc EXPECT "rtc: alarms 20 ok"
+  ARGS --arch riscv64 --kernel ${payloads}/rtc.bin --passthrough /soc/rtc@101000@10101000)
+
+# U-Boot in S-mode, to its prompt.
+axvm_system_test(riscv64.u-boot EXPECT "=> "
+  ARGS --arch riscv64 --kernel /usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin)
+
+# What hostile-guest.md lists, tried by a guest that checks each answer; alone and beside a Linux that must not notice.
+axvm_system_test(riscv64.hostile EXPECT "hostile: done 0"
+  ARGS --arch riscv64 --kernel ${payloads}/hostile.bin)
+axvm_system_test(riscv64.hostile.no-sstc EXPECT "hostile: done 0"
+  ARGS --arch riscv64 --kernel ${payloads}/hostile.bin --host-arg no-sstc --host-arg canary)
+axvm_system_test(riscv64.hostile.beside-linux EXPECT "axvm-check: PASS"
+  ARGS ${linux} --append "console=ttyS0 quiet axvm.batch axvm.cpus=2" --second ${payloads}/hostile.bin --second-vcpus 2)

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Hart masks of SBI calls (hostile-guest.md row 62), and which extensions guests are told of. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "isa.h"
+#include "sbi.h"
+#include "str.h"
+
+static bool in_set(const struct axvm_vcpu_set *set, unsigned int id)
+{
+    return (set->bits[id / 64] >> id % 64 & 1) != 0;
+}
+
+/* Written differently: bit by bit. */
+static void every_mask_names_the_harts_that_its_bits_say(void **state)
+{
+    uint64_t mask = 0x9e3779b97f4a7c15u;
+
+    (void)state;
+    for (unsigned int count = 1; count <= AXVM_MAX_VCPUS; count++) {
+        for (unsigned int base = 0; base <= count + 1; base++) {
+            struct axvm_vcpu_set set;
+            uint64_t m = base % 3 == 0 ? mask : mask >> (mask & 63);
+            bool valid = base < count;
+            enum sbi_error rc;
+
+            mask = mask * 6364136223846793005u + 1442695040888963407u;
+            for (unsigned int i = 0; i < 64; i++)
+                valid = valid && ((m >> i & 1) == 0 || base + i < count);
+            rc = axvm_sbi_harts(m, base, count, &set);
+            assert_int_equal(rc, valid ? SBI_SUCCESS : SBI_ERR_INVALID_PARAM);
+            for (unsigned int id = 0; valid && id < AXVM_MAX_VCPUS; id++)
+                assert_int_equal(in_set(&set, id), id >= base && id - base < 64 && (m >> (id - base) & 1));
+        }
+    }
+}
+
+static void base_of_all_ones_is_everybody_whatever_the_mask(void **state)
+{
+    (void)state;
+    for (unsigned int count = 1; count <= AXVM_MAX_VCPUS; count++) {
+        struct axvm_vcpu_set set;
+
+        assert_int_equal(axvm_sbi_harts(count % 2 ? 0 : UINT64_MAX, UINT64_MAX, count, &set), SBI_SUCCESS);
+        for (unsigned int id = 0; id < AXVM_MAX_VCPUS; id++)
+            assert_int_equal(in_set(&set, id), id < count);
+    }
+}
+
+static void odd_bases_are_refused(void **state)
+{
+    struct axvm_vcpu_set set;
+
+    (void)state;
+    assert_int_equal(axvm_sbi_harts(1, UINT64_MAX - 1, 2, &set), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(axvm_sbi_harts(0, 2, 2, &set), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(axvm_sbi_harts(0, 1, 2, &set), SBI_SUCCESS);
+    assert_int_equal(axvm_sbi_harts(UINT64_C(1) << 63, 1, 64, &set), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(axvm_sbi_harts(UINT64_C(1) << 63, 0, 64, &set), SBI_SUCCESS);
+}
+
+static void guests_are_told_what_they_can_have(void **state)
+{
+    char isa[128];
+
+    (void)state;
+    assert_true(axvm_isa_for_guest("rv64imafdch_zicsr_zifencei_zihintpause_zba_smaia_ssaia_sstc_svadu", true, true, isa, sizeof(isa)));
+    assert_string_equal(isa, "rv64imafdc_zicsr_zifencei_zihintpause_zba_sstc");
+    assert_true(axvm_isa_for_guest("rv64imafdcvh_zfh_sstc", false, false, isa, sizeof(isa)));
+    assert_string_equal(isa, "rv64imac");
+}
+
+static void other_cpus_and_strings_that_do_not_fit_are_refused(void **state)
+{
+    char isa[16];
+
+    (void)state;
+    assert_false(axvm_isa_for_guest("rv32imac", true, true, isa, sizeof(isa)));
+    assert_false(axvm_isa_for_guest("rv64", true, true, isa, sizeof(isa)));
+    assert_false(axvm_isa_for_guest("", true, true, isa, sizeof(isa)));
+    assert_false(axvm_isa_for_guest("rv64i", true, true, isa, sizeof(isa)));
+    assert_false(axvm_isa_for_guest("rv64imac_zihintpause_zifencei", true, true, isa, sizeof(isa)));
+}
+
+static void extensions_are_listed_one_by_one(void **state)
+{
+    static const char *const names[] = { "i", "m", "a", "c", "zicsr", "sstc" };
+    const char *at = "rv64imac_zicsr_sstc";
+    char name[16];
+
+    (void)state;
+    for (size_t i = 0; i < AXVM_ARRAY_LEN(names); i++) {
+        at = axvm_isa_next(at, name, sizeof(name));
+        assert_non_null(at);
+        assert_string_equal(name, names[i]);
+    }
+    assert_null(axvm_isa_next(at, name, sizeof(name)));
+    assert_true(axvm_isa_has("rv64imac_zicsr_sstc", "sstc"));
+    assert_false(axvm_isa_has("rv64imac_zicsr_sstcx", "sstc"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_mask_names_the_harts_that_its_bits_say),
+        cmocka_unit_test(base_of_all_ones_is_everybody_whatever_the_mask),
+        cmocka_unit_test(odd_bases_are_refused),
+        cmocka_unit_test(guests_are_told_what_they_can_have),
+        cmocka_unit_test(other_cpus_and_strings_that_do_not_fit_are_refused),
+        cmocka_unit_test(extensions_are_listed_one_by_one),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

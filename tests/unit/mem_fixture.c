@@ -129,8 +129,7 @@ static void page_free(void *ctx, axvm_hpa_t pa, unsigned int order)
     struct mem_fixture *f = ctx;
     uint64_t page = (pa.v - PHYS_BASE) / PAGE, count = UINT64_C(1) << order;
 
-    must(!(axvm_irq_save() != 0));
-    axvm_irq_restore(0);
+    must_be_unlocked();
     pthread_mutex_lock(&f->mutex);
     must(f->page_state[page] == 1 + order);
     assert_unreachable(f, pa.v, count * PAGE);

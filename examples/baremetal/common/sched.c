@@ -65,17 +65,24 @@ static bool somebody_waits_for(const struct cpu *cpu)
     return false;
 }
 
-/* The calling CPU's timer: the end of the slice if anybody waits for it, its sleepers, the library. */
+/* The calling CPU's timer: the end of the slice if anybody waits for it, its sleepers, the library. The slice begins when
+ * there is first somebody who waits: reading the clock and setting the timer cost more than the rest of a switch. */
 static void timer_update(struct cpu *cpu)
 {
     uint64_t ns = cpu->library_ns;
 
     if (cpu->sleepers && cpu->sleepers->deadline_ns < ns)
         ns = cpu->sleepers->deadline_ns;
-    cpu->slice_armed = cpu->current != &cpu->idle && somebody_waits_for(cpu);
-    if (cpu->slice_armed && cpu->slice_end_ns < ns)
+    if (cpu->current == &cpu->idle || !somebody_waits_for(cpu))
+        cpu->slice_end_ns = TIME_NEVER;
+    else if (cpu->slice_end_ns == TIME_NEVER)
+        cpu->slice_end_ns = board_time_ns() + TIME_SLICE_NS;
+    if (cpu->slice_end_ns < ns)
         ns = cpu->slice_end_ns;
-    board_timer_set(ns);
+    if (ns != cpu->timer_ns) {
+        cpu->timer_ns = ns;
+        board_timer_set(ns);
+    }
 }
 
 /* Somebody should notice that @t is ready: a CPU that idles, best the one whose caches know it; else a busy one gets a tick. */
@@ -95,7 +102,7 @@ static void poke_for(const struct thread *t)
         if (!best)
             best = cpu;
     }
-    if (!best || (best->current != &best->idle && best->slice_armed))
+    if (!best || (best->current != &best->idle && best->slice_end_ns != TIME_NEVER))
         return;
     if (best == cpu_self() && best->current != &best->idle) {
         timer_update(best);
@@ -138,7 +145,7 @@ static void switch_away(struct cpu *cpu)
     next->state = THREAD_RUNNING;
     next->cpu = cpu->id;
     cpu->current = next;
-    cpu->slice_end_ns = board_time_ns() + TIME_SLICE_NS;
+    cpu->slice_end_ns = TIME_NEVER;
     timer_update(cpu);
     if (next == prev)
         return;
@@ -254,7 +261,7 @@ void host_timer_irq(void)
     /* Its guest has been left for this interrupt; that is all the library wants of it. */
     if (cpu->library_ns <= now)
         cpu->library_ns = TIME_NEVER;
-    if (cpu->slice_end_ns <= now && somebody_waits_for(cpu))
+    if (cpu->slice_end_ns <= now)
         cpu->resched = true;
     timer_update(cpu);
     spin_unlock(&lock, irqs);
@@ -292,7 +299,9 @@ void sched_cpu_init(struct cpu *cpu, void *stack)
     cpu->idle.stack = stack;
     *(uint64_t *)stack = STACK_MAGIC;
     cpu->idle.cpu = cpu->id;
+    cpu->slice_end_ns = TIME_NEVER;
     cpu->library_ns = TIME_NEVER;
+    cpu->timer_ns = TIME_NEVER;
     format(cpu->idle.name, sizeof(cpu->idle.name), "idle%u", cpu->id);
     board_set_self(cpu);
 }

@@ -39,11 +39,11 @@ struct cpu {
     struct thread *current;
     struct thread idle;      /* what the CPU booted in */
     struct thread *sleepers; /* went to sleep here with a deadline, soonest first */
-    uint64_t slice_end_ns;
-    uint64_t library_ns; /* hal->timer_set() */
-    bool resched;        /* switch threads when the interrupt handler returns */
-    bool poked;          /* board_send_poke() is under way */
-    bool slice_armed;    /* the timer stands at slice_end_ns or before */
+    uint64_t slice_end_ns;   /* TIME_NEVER while nobody waits for this CPU */
+    uint64_t library_ns;     /* hal->timer_set() */
+    uint64_t timer_ns;       /* what the timer is set to */
+    bool resched;            /* switch threads when the interrupt handler returns */
+    bool poked;              /* board_send_poke() is under way */
     _Atomic bool online;
     struct axvm_cpu *axvm; /* what axvm_cpu_enable() made */
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Ticket spin locks: fair, so that no guest can starve another vCPU of its VM. All locks are also taken in the fast tier, where
- * interrupts are off; so everybody takes them with interrupts off, or a preempted holder would hang its own CPU.
+ * Spin locks. Not fair, on purpose: a fair lock is handed to whoever came first even when that CPU is not running at the moment
+ * (a host that is itself a virtual machine), and then everybody waits for its next time slice. All locks are also taken in the
+ * fast tier, where interrupts are off; so everybody takes them with interrupts off, or a preempted holder would hang its own CPU.
  *
  * Lock order: VM state -> device -> interrupt controller -> address space. Nothing of the HAL but its "any context" members is
  * called with one held.
@@ -16,24 +17,22 @@
 
 /* All zero is unlocked. */
 struct axvm_lock {
-    _Atomic uint32_t next;    /* ticket for who comes next */
-    _Atomic uint32_t serving; /* ticket of the holder */
+    _Atomic uint32_t held;
+    uint32_t reserved; /* struct axvm_device has room for two words */
 };
 
 /* Interrupts are off. */
 static inline void axvm_lock_raw(struct axvm_lock *lock)
 {
-    uint32_t mine = atomic_fetch_add_explicit(&lock->next, 1, memory_order_relaxed);
-
-    while (atomic_load_explicit(&lock->serving, memory_order_acquire) != mine)
-        axvm_cpu_relax();
+    while (atomic_exchange_explicit(&lock->held, 1, memory_order_acquire) != 0) {
+        while (atomic_load_explicit(&lock->held, memory_order_relaxed) != 0)
+            axvm_cpu_relax();
+    }
 }
 
 static inline void axvm_unlock_raw(struct axvm_lock *lock)
 {
-    uint32_t mine = atomic_load_explicit(&lock->serving, memory_order_relaxed);
-
-    atomic_store_explicit(&lock->serving, mine + 1, memory_order_release);
+    atomic_store_explicit(&lock->held, 0, memory_order_release);
 }
 
 static inline unsigned long axvm_lock_irqsave(struct axvm_lock *lock)

@@ -20,12 +20,14 @@ static uint64_t line_size(uint64_t ctr, uint64_t field)
 /* To the point of coherency: what an observer without caches sees. */
 static void clean_invalidate(uint64_t va, uint64_t end, uint64_t line)
 {
-    va = axvm_align_down(va, line);
-    /* Whole pages of memory pass here when guests touch it first, so the loop is unrolled. */
-    for (; end - va >= 4 * line && va < end; va += 4 * line)
-        __asm__ volatile("dc civac, %0\n\tdc civac, %1\n\tdc civac, %2\n\tdc civac, %3"
-                         :
-                         : "r"(va), "r"(va + line), "r"(va + 2 * line), "r"(va + 3 * line)
+    /* Whole pages of memory pass here when guests touch it first: eight lines at a time, at two instructions each. */
+    for (va = axvm_align_down(va, line); va < end && end - va >= 8 * line; va += line)
+        __asm__ volatile("dc civac, %0\n\tadd %0, %0, %1\n\tdc civac, %0\n\tadd %0, %0, %1\n\t"
+                         "dc civac, %0\n\tadd %0, %0, %1\n\tdc civac, %0\n\tadd %0, %0, %1\n\t"
+                         "dc civac, %0\n\tadd %0, %0, %1\n\tdc civac, %0\n\tadd %0, %0, %1\n\t"
+                         "dc civac, %0\n\tadd %0, %0, %1\n\tdc civac, %0"
+                         : "+r"(va)
+                         : "r"(line)
                          : "memory");
     for (; va < end; va += line)
         __asm__ volatile("dc civac, %0" : : "r"(va) : "memory");

@@ -28,6 +28,9 @@
 #define ICH_HCR_VGRP0DIE AXVM_BIT(5) /* ... disabled */
 #define ICH_HCR_VGRP1EIE AXVM_BIT(6)
 #define ICH_HCR_VGRP1DIE AXVM_BIT(7)
+#define ICH_HCR_TC AXVM_BIT(10)    /* accesses of ICC_* trap: those common to the groups, ... */
+#define ICH_HCR_TALL0 AXVM_BIT(11) /* ... those of group 0 */
+#define ICH_HCR_TALL1 AXVM_BIT(12) /* ... those of group 1 */
 #define ICH_HCR_TDIR AXVM_BIT(14)        /* the guest's writes of ICC_DIR_EL1 trap */
 #define ICH_HCR_EOICOUNT AXVM_BITS(31, 27) /* deactivations of what was in no list register */
 

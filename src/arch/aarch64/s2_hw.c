@@ -50,7 +50,8 @@ void axvm_arch_cpu_flush_tlb(struct axvm_cpu *cpu)
 {
     (void)cpu;
     axvm_dsb(nshst);
-    __asm__ volatile("tlbi alle1" : : : "memory");
+    /* Instruction caches of type VPIPT look at the VMID, too: Arm ARM, "Instruction caches". */
+    __asm__ volatile("tlbi alle1\n\tic iallu" : : : "memory");
     axvm_dsb(nsh);
     axvm_isb();
 }

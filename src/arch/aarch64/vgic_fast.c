@@ -109,7 +109,6 @@ static inline bool send_to_other(struct axvm_vcpu *target, uint32_t intid)
         } else {
             c->ready[0] |= bit;
             c->ready_words |= 1;
-            c->refill = 1;
         }
     }
     axvm_unlock_raw(lock);
@@ -161,8 +160,7 @@ INLINE bool take_one(struct axvm_vgic_cpu *c)
     unsigned int n;
 
     if (one == 0 || (one & (one - 1)) != 0 || ((b->line | b->active | b->hw) & one) != 0 || (c->ready[0] & ~one) != 0 ||
-        ((c->sync & AXVM_VGIC_SYNC_ALL) | (c->ready_words & ~1u)) != 0 || (c->hcr & ~ICH_HCR_TDIR) != ICH_HCR_EN ||
-        !claim_lr(c, axvm_ctz64(one), &n))
+        ((c->sync & AXVM_VGIC_SYNC_ALL) | (c->ready_words & ~1u)) != 0 || !claim_lr(c, axvm_ctz64(one), &n))
         return false;
     b->latch &= ~one;
     c->ready[0] = c->ready_words = c->sync = c->refill = 0;

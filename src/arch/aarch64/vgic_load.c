@@ -20,13 +20,18 @@ static void load_all(struct axvm_vcpu *vcpu)
     axvm_gich_write_apr(c->prebits, c->ap0r, c->ap1r);
 }
 
+/* A guest without an interrupt controller finds no CPU interface either, least of all what is left there of another guest. */
+#define HCR_NO_GIC (ICH_HCR_TC | ICH_HCR_TALL0 | ICH_HCR_TALL1)
+
 void axvm_vgic_load(struct axvm_vcpu *vcpu, bool resident)
 {
     struct axvm_vgic *g = &vcpu->vm->arch.vgic;
     struct axvm_vgic_cpu *c = &vcpu->arch.vgic;
 
-    if (!g->spis)
+    if (!g->spis) {
+        axvm_gich_write_hcr(HCR_NO_GIC);
         return;
+    }
     axvm_lock_raw(&g->lock);
     if (!resident || c->reload)
         load_all(vcpu);
@@ -79,8 +84,10 @@ void axvm_vgic_put(struct axvm_vcpu *vcpu)
     struct axvm_vgic *g = &vcpu->vm->arch.vgic;
     struct axvm_vgic_cpu *c = &vcpu->arch.vgic;
 
-    if (!g->spis)
+    if (!g->spis) {
+        axvm_gich_write_hcr(0);
         return;
+    }
     axvm_lock_raw(&g->lock);
     g->caller = vcpu;
     c->vmcr = (uint32_t)axvm_gich_read_vmcr();

@@ -132,6 +132,7 @@ static void release(struct axvm_vcpu *vcpu, unsigned int n, struct axvm_vgic_ban
     uint64_t was = c->lr[n];
 
     c->used &= ~(1u << n);
+    c->refill |= c->ready_words;
     c->lr[n] = 0;
     /* An inactive one without EOI is as good as empty to the hardware. */
     if ((was & ICH_LR_STATE) || (was & (ICH_LR_HW | ICH_LR_EOI)) == ICH_LR_EOI)

@@ -180,7 +180,6 @@ static void write_set_active(const struct axvm_vgic_access *a, uint32_t val)
     uint32_t outside = val & ~(b->in_lr | b->active);
 
     b->do_act |= val & b->in_lr;
-    b->do_deact &= ~val;
     for (; outside != 0; outside &= outside - 1)
         activate(a->vcpu, a->word * 32 + axvm_ctz64(outside));
     axvm_vgic_changed_word(a->vcpu, a->word, val & b->do_act);
@@ -264,16 +263,9 @@ uint32_t axvm_vgic_read_cfg(const struct axvm_vgic_access *a, bool high)
 void axvm_vgic_write_cfg(const struct axvm_vgic_access *a, bool high, uint32_t val)
 {
     unsigned int shift = high ? 16 : 0;
-    struct axvm_vgic_bank *b;
-    uint32_t changed;
-    unsigned long flags;
-
-    /* SGIs are edge-triggered, PPIs level-triggered, for good. */
-    if (a->word == 0)
-        return;
-    flags = axvm_vgic_enter(a->vcpu->vm, a->caller);
-    b = bank_of(a);
-    changed = (b->edge ^ gather(val >> 1) << shift) & 0xffffu << shift & axvm_vgic_valid(a->word);
+    unsigned long flags = axvm_vgic_enter(a->vcpu->vm, a->caller);
+    struct axvm_vgic_bank *b = bank_of(a);
+    uint32_t changed = (b->edge ^ gather(val >> 1) << shift) & 0xffffu << shift & axvm_vgic_valid(a->word);
     b->edge ^= changed;
     changed &= b->latch | b->line | b->in_lr;
     axvm_vgic_changed_word(a->vcpu, a->word, changed);

@@ -125,6 +125,7 @@ static int gicr_read(struct axvm_device *dev, struct axvm_access *acc)
     return AXVM_OK;
 }
 
+/* ICFGR: SGIs are edge-triggered, PPIs level-triggered, for good. */
 static void write_sgi(const struct axvm_vgic_access *a, uint64_t off, uint64_t val)
 {
     if (is_bits(off))

@@ -162,23 +162,59 @@ static void nested_interrupts_may_be_more_than_list_registers(void **state)
     assert_int_equal(world_ack(w, 0), 49);
 }
 
-static void nested_interrupts_survive_a_switch(void **state)
+/* Ten, of which the last is 49. */
+static void nest(struct world *w)
 {
-    struct world *w = *state;
-
     for (uint32_t i = 0; i < 10; i++) {
         set_prio(w, 40 + i, (uint8_t)(0xa0 - 0x10 * i));
         inject(w, 0, 40 + i);
         assert_int_equal(world_ack(w, 0), 40 + i);
+        world_settle(w, 0);
     }
-    for (uint32_t i = 10; i-- > 0;) {
+}
+
+static void nested_interrupts_survive_switches(void **state)
+{
+    struct world *w = *state;
+
+    for (unsigned int resident = 0; resident < 2; resident++) {
+        nest(w);
+        for (uint32_t i = 10; i-- > 0;) {
+            world_put(w, 0);
+            world_load(w, 0, resident);
+            gich_fake_eoi(world_gich(w, 0), 1, 40 + i);
+        }
         world_put(w, 0);
-        world_load(w, 0, i & 1);
-        /* Ended, and gone before the maintenance interrupt is taken. */
-        gich_fake_eoi(world_gich(w, 0), 1, 40 + i);
+        assert_int_equal(world_read(w, 0, GICD(0x304)), 0);
+        world_load(w, 0, resident);
     }
+}
+
+static void what_was_ended_before_a_switch_is_over(void **state)
+{
+    struct world *w = *state;
+
+    nest(w);
+    /* The last of them is in no list register; the maintenance interrupt has not been taken yet. */
+    for (uint32_t i = 10; i-- > 5;)
+        gich_fake_eoi(world_gich(w, 0), 1, 40 + i);
+    assert_true(gich_fake_maintenance(world_gich(w, 0)));
     world_put(w, 0);
-    assert_int_equal(world_read(w, 0, GICD(0x304)), 0);
+    assert_int_equal(world_read(w, 0, GICD(0x304)), 0x1f << 8);
+}
+
+static void a_deactivation_while_eois_deactivate_does_nothing(void **state)
+{
+    struct world *w = *state;
+
+    nest(w);
+    world_be(w, 0);
+    for (uint32_t i = 0; i < 10; i++) {
+        if (!gich_fake_dir(gich_here, 40 + i))
+            axvm_vgic_dir(w->vcpu[0], 40 + i);
+    }
+    world_settle(w, 0);
+    assert_int_equal(world_read(w, 0, GICD(0x304)), 0x3ff << 8);
 }
 
 static void what_the_guest_has_taken_since_is_not_taken_for_pending(void **state)
@@ -363,6 +399,31 @@ static void a_disable_of_a_private_interrupt_is_done_when_rwp_says_so(void **sta
     assert_int_equal(world_ack(w, 1), NONE);
 }
 
+static void the_last_of_contrary_writes_counts(void **state)
+{
+    struct world *w = *state;
+
+    /* While the interrupt is in the list registers of a vCPU that does not look. */
+    route(w, 33, 1);
+    inject(w, 0, 33);
+    world_write(w, 0, GICD(0x304), 2);
+    world_write(w, 0, GICD(0x384), 2);
+    world_settle(w, 1);
+    assert_int_equal(world_ack(w, 1), 33);
+    world_write(w, 0, GICD(0x384), 2);
+    world_write(w, 0, GICD(0x304), 2);
+    world_write(w, 0, GICD(0x204), 2);
+    world_write(w, 0, GICD(0x284), 2);
+    world_settle(w, 1);
+    assert_int_equal(world_read(w, 0, GICD(0x204)), 0);
+    assert_int_equal(world_read(w, 0, GICD(0x304)), 2);
+    world_settle(w, 1);
+    world_write(w, 0, GICD(0x284), 2);
+    world_write(w, 0, GICD(0x204), 2);
+    world_settle(w, 1);
+    assert_int_equal(world_read(w, 0, GICD(0x204)), 2);
+}
+
 static void a_vcpu_that_leaves_carries_out_what_was_asked_of_it(void **state)
 {
     struct world *w = *state;
@@ -524,6 +585,101 @@ static void a_timer_knows_whether_its_interrupt_would_be_signalled(void **state)
     assert_false(axvm_vgic_ppi_signals(w->vcpu[0], 27));
 }
 
+/* ---- several things before a vCPU looks ---- */
+
+static void an_sgi_to_self_is_not_taken_back_by_an_earlier_write(void **state)
+{
+    struct world *w = *state;
+
+    send_sgi(w, 1, AXVM_SGI1R, SGI(5, 2));
+    assert_int_equal(world_ack(w, 1), 5);
+    gich_fake_eoi(world_gich(w, 1), 1, 5);
+    world_write(w, 0, GICR_SGI(1, 0x280), 1u << 5);
+    send_sgi(w, 1, AXVM_SGI1R, SGI(5, 2));
+    assert_int_equal(world_ack(w, 1), 5);
+}
+
+static void an_sgi_does_not_hide_a_line(void **state)
+{
+    struct world *w = *state;
+
+    world_host(w);
+    axvm_vgic_set_ppi(w->vcpu[1], 20, true);
+    world_be(w, 0);
+    axvm_vgic_sgi(w->vcpu[0], AXVM_SGI1R, SGI(5, 2));
+    world_settle(w, 1);
+    for (unsigned int i = 0; i < 2; i++) {
+        uint32_t intid = world_ack(w, 1);
+
+        assert_true(intid == 5 || intid == 20);
+        axvm_vgic_set_ppi(w->vcpu[1], 20, intid == 5);
+        world_eoi(w, 1, intid);
+    }
+}
+
+static void an_edge_does_not_hide_its_line(void **state)
+{
+    struct world *w = *state;
+
+    world_host(w);
+    axvm_vgic_set_ppi(w->vcpu[1], 20, true);
+    inject(w, 1, 20);
+    for (unsigned int i = 0; i < 3; i++) {
+        assert_int_equal(world_ack(w, 1), 20);
+        world_eoi(w, 1, 20);
+    }
+}
+
+static void an_sgi_to_a_vcpu_that_handles_the_same_and_leaves_is_not_lost(void **state)
+{
+    struct world *w = *state;
+
+    send_sgi(w, 0, AXVM_SGI1R, SGI(5, 2));
+    assert_int_equal(world_ack(w, 1), 5);
+    world_be(w, 0);
+    axvm_vgic_sgi(w->vcpu[0], AXVM_SGI1R, SGI(5, 2));
+    world_put(w, 1);
+    world_load(w, 1, true);
+    world_eoi(w, 1, 5);
+    assert_int_equal(world_ack(w, 1), 5);
+}
+
+/* ---- active by software ---- */
+
+static void what_software_makes_active_software_can_deactivate(void **state)
+{
+    struct world *w = *state;
+
+    gich_fake_set_eoimode(world_gich(w, 0), true);
+    world_put(w, 0);
+    world_load(w, 0, true);
+    world_write(w, 0, GICD(0x304), 2);
+    world_write(w, 0, GICR_SGI(0, 0x300), 1u << 20);
+    world_be(w, 0);
+    for (unsigned int i = 0; i < 2; i++) {
+        if (!gich_fake_dir(gich_here, i ? 20 : 33))
+            axvm_vgic_dir(w->vcpu[0], i ? 20 : 33);
+    }
+    assert_int_equal(world_read(w, 0, GICD(0x304)), 0);
+    assert_int_equal(world_read(w, 0, GICR_SGI(0, 0x300)), 0);
+}
+
+static void what_is_active_nowhere_is_no_vcpus(void **state)
+{
+    struct world *w = *state;
+
+    route(w, 33, 0x55);
+    world_write(w, 0, GICD(0x304), 2);
+    assert_int_equal(world_read(w, 0, GICD(0x304)), 2);
+    route(w, 33, 0);
+    inject(w, 0, 33);
+    assert_int_equal(world_ack(w, 0), NONE);
+    world_write(w, 0, GICD(0x384), 2);
+    assert_int_equal(world_ack(w, 0), 33);
+    world_eoi(w, 0, 33);
+    assert_int_equal(world_gich(w, 0)->hcr, ICH_HCR_EN);
+}
+
 /* ---- SGIs: row 50, A11 ---- */
 
 static void an_sgi_reaches_those_in_its_list(void **state)
@@ -575,8 +731,11 @@ static void sgis_to_nobody_are_ignored(void **state)
 
     for (unsigned int i = 0; i < AXVM_ARRAY_LEN(targets); i++) {
         for (uint64_t intid = 0; intid < 16; intid++) {
-            for (unsigned int reg = 0; reg < 3; reg++)
+            for (unsigned int reg = 0; reg < 3; reg++) {
                 send_sgi(w, 0, (enum axvm_sgi_reg)reg, targets[i] | intid << 24);
+                send_sgi(w, 0, (enum axvm_sgi_reg)reg, (targets[i] & ~UINT64_C(0xfffe)) | intid << 24);
+                send_sgi(w, 0, (enum axvm_sgi_reg)reg, (targets[i] & ~UINT64_C(0xfffd)) | intid << 24);
+            }
         }
     }
     assert_int_equal(world_read(w, 0, GICR_SGI(0, 0x200)), 0);
@@ -631,7 +790,7 @@ static void a_vcpu_that_is_switched_on_again_has_kept_what_was_active(void **sta
     axvm_vgic_vcpu_reset(w->vcpu[1]);
     assert_int_equal(world_read(w, 0, GICD(0x304)) | world_read(w, 0, GICR_SGI(1, 0x300)),
                      world_vgic(w, 1)->bank.active ? 1u << 20 : 2);
-    world_load(w, 1, false);
+    world_load(w, 1, true); /* whoever is still in the hardware */
     /* The CPU interface is as after power-on ... */
     assert_int_equal(world_gich(w, 1)->vmcr & 3, 0);
     assert_int_equal(world_gich(w, 1)->ap1r[0], 0);
@@ -678,6 +837,7 @@ static void without_an_interrupt_controller_nothing_happens(void **state)
     assert_int_equal(axvm_vgic_bind(&w->vm, 33, 33, false), AXVM_ERR_NOSUP);
     assert_int_equal(axvm_vgic_forward(&w->vm, 33), AXVM_ERR_NOENT);
     world_load(w, 0, false);
+    assert_int_equal(gich_here->hcr, 7 << 10); /* whatever it does to ICC_* traps */
     axvm_vgic_set_spi(&w->vm, 33, true);
     axvm_vgic_set_ppi(w->vcpu[0], 30, true);
     axvm_vgic_sgi(w->vcpu[0], AXVM_SGI1R, SGI(1, 1));
@@ -700,7 +860,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_spi_at_once_is_taken_in_order_of_priority, one_vcpu, teardown),
         cmocka_unit_test_setup_teardown(a_newcomer_of_higher_priority_goes_first, one_vcpu, teardown),
         cmocka_unit_test_setup_teardown(nested_interrupts_may_be_more_than_list_registers, one_vcpu, teardown),
-        cmocka_unit_test_setup_teardown(nested_interrupts_survive_a_switch, one_vcpu, teardown),
+        cmocka_unit_test_setup_teardown(nested_interrupts_survive_switches, one_vcpu, teardown),
+        cmocka_unit_test_setup_teardown(what_was_ended_before_a_switch_is_over, one_vcpu, teardown),
+        cmocka_unit_test_setup_teardown(a_deactivation_while_eois_deactivate_does_nothing, one_vcpu, teardown),
         cmocka_unit_test_setup_teardown(what_the_guest_has_taken_since_is_not_taken_for_pending, one_vcpu, teardown),
         cmocka_unit_test_setup_teardown(a_confused_guest_loses_no_list_registers, one_vcpu, teardown),
         cmocka_unit_test_setup_teardown(a_disabled_group_does_not_block_the_other, one_vcpu, teardown),
@@ -711,6 +873,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(software_can_make_a_level_interrupt_pending_and_take_it_back, one_vcpu, teardown),
         cmocka_unit_test_setup_teardown(a_disable_is_done_when_rwp_says_so, two_vcpus, teardown),
         cmocka_unit_test_setup_teardown(a_disable_of_a_private_interrupt_is_done_when_rwp_says_so, two_vcpus, teardown),
+        cmocka_unit_test_setup_teardown(the_last_of_contrary_writes_counts, two_vcpus, teardown),
         cmocka_unit_test_setup_teardown(a_vcpu_that_leaves_carries_out_what_was_asked_of_it, two_vcpus, teardown),
         cmocka_unit_test_setup_teardown(a_pending_interrupt_follows_its_route, two_vcpus, teardown),
         cmocka_unit_test_setup_teardown(an_interrupt_for_nobody_waits_for_a_route, two_vcpus, teardown),
@@ -721,6 +884,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_wakes_that_would_not_be_signalled, one_vcpu, teardown),
         cmocka_unit_test_setup_teardown(what_cannot_preempt_does_not_wake, one_vcpu, teardown),
         cmocka_unit_test_setup_teardown(a_timer_knows_whether_its_interrupt_would_be_signalled, one_vcpu, teardown),
+        cmocka_unit_test_setup_teardown(an_sgi_to_self_is_not_taken_back_by_an_earlier_write, two_vcpus, teardown),
+        cmocka_unit_test_setup_teardown(an_sgi_does_not_hide_a_line, two_vcpus, teardown),
+        cmocka_unit_test_setup_teardown(an_edge_does_not_hide_its_line, two_vcpus, teardown),
+        cmocka_unit_test_setup_teardown(an_sgi_to_a_vcpu_that_handles_the_same_and_leaves_is_not_lost, two_vcpus, teardown),
+        cmocka_unit_test_setup_teardown(what_software_makes_active_software_can_deactivate, one_vcpu, teardown),
+        cmocka_unit_test_setup_teardown(what_is_active_nowhere_is_no_vcpus, one_vcpu, teardown),
         cmocka_unit_test_setup_teardown(an_sgi_reaches_those_in_its_list, two_vcpus, teardown),
         cmocka_unit_test_setup_teardown(an_sgi_to_all_leaves_out_the_sender, all_vcpus, teardown),
         cmocka_unit_test_setup_teardown(sgis_use_affinities_of_clusters_of_sixteen, all_vcpus, teardown),

@@ -393,6 +393,25 @@ static void a_timer_that_fires_again_after_a_switch_is_the_same_interrupt(void *
     assert_int_equal(world_ack(w, 0), NONE);
 }
 
+static void a_timer_that_is_both_active_and_pending_fires_again_after_both(void **state)
+{
+    struct world *w = *state;
+
+    timer_fires(w, 0);
+    assert_int_equal(world_ack(w, 0), VTIMER);
+    world_write(w, 0, GICR_SGI(0, 0x200), 1u << VTIMER);
+    world_put(w, 0);
+    world_load(w, 0, true);
+    axvm_vgic_refresh(w->vcpu[0]);
+    timer_fires(w, 0);
+    for (unsigned int i = 0; i < 2; i++) {
+        assert_true(timer_active(w, 0));
+        world_eoi(w, 0, VTIMER);
+        assert_int_equal(world_ack(w, 0), i == 0 ? VTIMER : NONE);
+    }
+    assert_false(timer_active(w, 0));
+}
+
 static void a_disabled_timer_does_not_storm(void **state)
 {
     struct world *w = *state;
@@ -479,6 +498,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_vm_that_goes_away_gives_back_what_it_has_not_finished, by_host, teardown),
         cmocka_unit_test_setup_teardown(the_timer_may_fire_again_after_the_guests_eoi, by_hardware, teardown),
         cmocka_unit_test_setup_teardown(a_timer_that_fires_again_after_a_switch_is_the_same_interrupt, by_hardware, teardown),
+        cmocka_unit_test_setup_teardown(a_timer_that_is_both_active_and_pending_fires_again_after_both, by_hardware, teardown),
         cmocka_unit_test_setup_teardown(a_disabled_timer_does_not_storm, by_hardware, teardown),
         cmocka_unit_test_setup_teardown(a_timer_interrupt_is_ended_on_its_own_cpu, by_hardware, teardown),
         cmocka_unit_test_setup_teardown(a_timer_waits_for_a_list_register_like_any_other, by_hardware, teardown),

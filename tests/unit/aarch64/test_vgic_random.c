@@ -32,6 +32,8 @@ struct run {
     unsigned int vcpus;
     bool eoimode;
     bool set_active;              /* ISACTIVER and ICACTIVER are written */
+    bool calm;                    /* the guest keeps up with its interrupts: list registers are mostly free */
+    bool outstanding[BOUND];      /* fired, and the guest's interrupt has been pending or active ever since */
     bool device[BOUND];           /* the physical line */
     bool timer[REF_CPUS];         /* the vCPU's virtual timer is due */
     unsigned int taken[REF_CPUS]; /* acknowledged and not ended: a stack */
@@ -69,6 +71,7 @@ static void run_devices(struct run *r)
         if (!r->device[i] || r->w->machine.spi_active[bound[i].host] || r->w->masked[bound[i].host])
             continue;
         r->w->machine.spi_active[bound[i].host] = true;
+        r->outstanding[i] = true;
         world_host(r->w);
         assert_int_equal(axvm_vgic_forward(&r->w->vm, bound[i].host), 0);
         ref_irq(&r->ref, 0, bound[i].intid)->latch = true;
@@ -160,6 +163,8 @@ static void compare_physical(struct run *r)
 
         if (!irq->active && !ref_pending(irq))
             assert_false(r->w->machine.spi_active[bound[i].host]);
+        else if (r->outstanding[i])
+            assert_true(r->w->machine.spi_active[bound[i].host]);
     }
     for (unsigned int v = 0; v < r->vcpus; v++) {
         const struct ref_irq *irq = ref_irq(&r->ref, v, VTIMER);
@@ -168,6 +173,15 @@ static void compare_physical(struct run *r)
             assert_false(world_gich(r->w, v)->ppi_active[VTIMER]);
     }
     assert_int_equal(r->w->machine.bad_deactivations, 0);
+}
+
+static void note_idle(struct run *r)
+{
+    for (unsigned int i = 0; i < BOUND; i++) {
+        const struct ref_irq *irq = ref_irq(&r->ref, 0, bound[i].intid);
+
+        r->outstanding[i] &= irq->active || ref_pending(irq);
+    }
 }
 
 /* ---- operations ---- */
@@ -439,13 +453,14 @@ static void guest_eoi(struct run *r, unsigned int v)
 
 static void guest_dir(struct run *r, unsigned int v)
 {
-    /* An SPI may be deactivated by any CPU. */
+    /* An SPI may be deactivated by any CPU. So may be what ISACTIVER has made active. */
     unsigned int of = rnd(r, r->vcpus);
+    bool any = rnd(r, 4) == 0;
 
     for (unsigned int i = 0; i < POOL; i++) {
         uint32_t intid = pool[i];
 
-        if (!r->deactivate[of][intid] || (intid < 32 && of != v) || rnd(r, 2))
+        if ((!any && !r->deactivate[of][intid]) || (intid < 32 && of != v) || rnd(r, 2))
             continue;
         r->deactivate[of][intid] = false;
         ref_dir(&r->ref, v, intid);
@@ -482,10 +497,42 @@ static void op_guest(struct run *r)
     world_settle(r->w, v);
 }
 
+/* Takes all there is, in order. */
+static void op_guest_handles(struct run *r)
+{
+    unsigned int v = rnd(r, r->vcpus);
+
+    if (!world_vgic(r->w, v)->loaded || r->eoimode)
+        return;
+    world_settle_all(r->w);
+    for (unsigned int i = 0; i < 8; i++) {
+        unsigned int before = r->taken[v];
+
+        guest_ack(r, v);
+        if (r->taken[v] == before)
+            break;
+        if (rnd(r, 2))
+            world_settle_all(r->w);
+        guest_eoi(r, v);
+        if (rnd(r, 2))
+            world_settle_all(r->w);
+    }
+    while (r->taken[v] != 0) {
+        guest_eoi(r, v);
+        world_settle_all(r->w);
+    }
+}
+
 static void (*const ops[])(struct run *) = {
     op_bits,          op_bits,   op_bits,  op_group, op_prio,  op_prio,   op_config, op_route,
     op_ctlr,          op_sgi,    op_sgi,   op_line,  op_line,  op_inject, op_inject, op_move,
     op_cpu_interface, op_device, op_guest, op_guest, op_guest, op_guest,  op_guest,
+};
+
+static void (*const calm_ops[])(struct run *) = {
+    op_sgi,           op_sgi,           op_sgi,           op_sgi,           op_line,          op_inject,
+    op_device,        op_device,        op_move,          op_bits,          op_guest,         op_guest,
+    op_guest_handles, op_guest_handles, op_guest_handles, op_guest_handles, op_guest_handles, op_guest_handles,
 };
 
 /* ---- a run ---- */
@@ -515,10 +562,28 @@ static void start(struct run *r, const struct world_config *cfg)
     }
 }
 
+static void enable_pool(struct run *r)
+{
+    world_write(r->w, 0, GICD(0), 3);
+    r->ref.group[0] = r->ref.group[1] = true;
+    for (unsigned int i = 0; i < POOL; i++) {
+        for (unsigned int v = 0; v < (pool[i] < 32 ? r->vcpus : 1); v++) {
+            ref_irq(&r->ref, v, pool[i])->enabled = true;
+            ref_irq(&r->ref, v, pool[i])->prio = 0x80;
+            world_write(r->w, v, pool[i] < 32 ? GICR_SGI(v, 0x100) : GICD(0x100 + pool[i] / 32 * 4), 1u << pool[i] % 32);
+            world_try_write(r->w, v, pool[i] < 32 ? GICR_SGI(v, 0x400 + pool[i]) : GICD(0x400 + pool[i]), 1, 0x80);
+        }
+    }
+}
+
 static void play(struct run *r, unsigned int steps)
 {
     for (unsigned int i = 0; i < steps; i++) {
-        ops[rnd(r, sizeof(ops) / sizeof(ops[0]))](r);
+        if (r->calm)
+            calm_ops[rnd(r, sizeof(calm_ops) / sizeof(calm_ops[0]))](r);
+        else
+            ops[rnd(r, sizeof(ops) / sizeof(ops[0]))](r);
+        note_idle(r);
         /* Sometimes several things happen before other CPUs have noticed. */
         if (rnd(r, 4) == 0)
             continue;
@@ -530,7 +595,13 @@ static void play(struct run *r, unsigned int steps)
     }
 }
 
-static void run_many(const struct world_config *cfg, bool eoimode, bool set_active, uint64_t seed)
+enum kind {
+    SPLIT_EOI = 1,
+    SET_ACTIVE = 2,
+    CALM = 4,
+};
+
+static void run_many(const struct world_config *cfg, unsigned int kind, uint64_t seed)
 {
     const char *more = getenv("VGIC_RANDOM_RUNS");
     unsigned int runs = more ? (unsigned int)atoi(more) : 12;
@@ -540,11 +611,14 @@ static void run_many(const struct world_config *cfg, bool eoimode, bool set_acti
 
         assert_non_null(r);
         r->seed = (seed + i) * UINT64_C(0x9e3779b97f4a7c15) | 1;
-        r->eoimode = eoimode;
-        r->set_active = set_active;
+        r->eoimode = kind & SPLIT_EOI;
+        r->set_active = kind & SET_ACTIVE;
+        r->calm = kind & CALM;
         if (more)
             print_message("run %u\n", i);
         start(r, cfg);
+        if (r->calm)
+            enable_pool(r);
         play(r, 1500);
         world_free(r->w);
         free(r);
@@ -556,7 +630,7 @@ static void one_vcpu_takes_its_interrupts_as_the_architecture_says(void **state)
     const struct world_config cfg = { .vcpus = 1, .lrs = 4, .prebits = 5 };
 
     (void)state;
-    run_many(&cfg, false, false, 1);
+    run_many(&cfg, 0, 1);
 }
 
 static void vcpus_take_their_interrupts_as_the_architecture_says(void **state)
@@ -564,7 +638,7 @@ static void vcpus_take_their_interrupts_as_the_architecture_says(void **state)
     const struct world_config cfg = { .vcpus = 4, .lrs = 4, .prebits = 5 };
 
     (void)state;
-    run_many(&cfg, false, false, 2);
+    run_many(&cfg, 0, 2);
 }
 
 static void one_list_register_is_enough(void **state)
@@ -572,7 +646,7 @@ static void one_list_register_is_enough(void **state)
     const struct world_config cfg = { .vcpus = 2, .lrs = 1, .prebits = 5 };
 
     (void)state;
-    run_many(&cfg, false, false, 3);
+    run_many(&cfg, 0, 3);
 }
 
 static void active_state_can_be_written(void **state)
@@ -580,7 +654,7 @@ static void active_state_can_be_written(void **state)
     const struct world_config cfg = { .vcpus = 2, .lrs = 16, .prebits = 6 };
 
     (void)state;
-    run_many(&cfg, false, true, 4);
+    run_many(&cfg, SET_ACTIVE, 4);
 }
 
 static void split_eoi_deactivates_in_any_order(void **state)
@@ -588,7 +662,7 @@ static void split_eoi_deactivates_in_any_order(void **state)
     const struct world_config cfg = { .vcpus = 3, .lrs = 4, .prebits = 7 };
 
     (void)state;
-    run_many(&cfg, true, true, 5);
+    run_many(&cfg, SPLIT_EOI | SET_ACTIVE, 5);
 }
 
 static void split_eoi_works_with_two_list_registers(void **state)
@@ -596,7 +670,7 @@ static void split_eoi_works_with_two_list_registers(void **state)
     const struct world_config cfg = { .vcpus = 1, .lrs = 2, .prebits = 5, .counts_drops = true };
 
     (void)state;
-    run_many(&cfg, true, true, 6);
+    run_many(&cfg, SPLIT_EOI | SET_ACTIVE, 6);
 }
 
 static void hosts_may_complete_and_mask_physical_interrupts_themselves(void **state)
@@ -604,7 +678,7 @@ static void hosts_may_complete_and_mask_physical_interrupts_themselves(void **st
     const struct world_config cfg = { .vcpus = 3, .lrs = 4, .prebits = 5, .with_complete = true, .with_mask = true };
 
     (void)state;
-    run_many(&cfg, false, false, 7);
+    run_many(&cfg, 0, 7);
 }
 
 static void hosts_may_complete_physical_interrupts_of_a_guest_with_split_eoi(void **state)
@@ -612,7 +686,17 @@ static void hosts_may_complete_physical_interrupts_of_a_guest_with_split_eoi(voi
     const struct world_config cfg = { .vcpus = 2, .lrs = 4, .prebits = 5, .with_complete = true };
 
     (void)state;
-    run_many(&cfg, true, true, 8);
+    run_many(&cfg, SPLIT_EOI | SET_ACTIVE, 8);
+}
+
+static void guests_that_keep_up_go_the_short_ways(void **state)
+{
+    const struct world_config cfg = { .vcpus = 3, .lrs = 4, .prebits = 5 };
+    const struct world_config many = { .vcpus = 2, .lrs = 16, .prebits = 5 };
+
+    (void)state;
+    run_many(&cfg, CALM, 9);
+    run_many(&many, CALM | SET_ACTIVE, 10);
 }
 
 int main(void)
@@ -626,6 +710,7 @@ int main(void)
         cmocka_unit_test(split_eoi_works_with_two_list_registers),
         cmocka_unit_test(hosts_may_complete_and_mask_physical_interrupts_themselves),
         cmocka_unit_test(hosts_may_complete_physical_interrupts_of_a_guest_with_split_eoi),
+        cmocka_unit_test(guests_that_keep_up_go_the_short_ways),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

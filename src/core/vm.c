@@ -354,8 +354,7 @@ int axvm_inject(struct axvm *vm, const struct axvm_vcpu_set *vcpus, uint32_t irq
         if (vcpus->bits[id / 64] >> id % 64 & 1)
             rc = axvm_arch_irq_inject(vm->vcpus[id], irq);
     }
-    if (rc == AXVM_OK)
-        axvm_wake_flush(vm);
+    axvm_wake_flush(vm);
     return rc;
 }
 

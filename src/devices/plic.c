@@ -10,7 +10,6 @@
 #include "bits.h"
 #include "lock.h"
 #include "mem.h"
-#include "vm_priv.h"
 
 #define WORDS (AXVM_PLIC_SOURCES / 32)
 

@@ -48,5 +48,13 @@ foreach(variant "neoverse-n1;on" "cortex-a57;off" "max;off")
       ARGS --arch aarch64 --kernel ${payloads}/${guest}.bin --vcpus 1 --cpu ${cpu} --vhe ${vhe})
   endforeach()
 endforeach()
+# Two that fill their registers and take turns on one CPU see nothing of each other, nor the host of them. Both lines end in "0".
+foreach(variant "neoverse-n1;on" "cortex-a57;off" "max;on" "max;off")
+  list(GET variant 0 cpu)
+  list(GET variant 1 vhe)
+  axvm_system_test(aarch64.leak.${cpu}.vhe-${vhe} EXPECT "done 0"
+    ARGS --arch aarch64 --kernel ${payloads}/leak.bin --vcpus 1 --mem 64M --append leak.a --second ${payloads}/leak.bin
+         --second-mem 64M --second-append leak.b --host-cpus 1 --cpu ${cpu} --vhe ${vhe} --host-arg canary --expect-count 2)
+endforeach()
 axvm_system_test(aarch64.hostile.beside-linux EXPECT "axvm-check: PASS"
   ARGS ${linux} --append "console=ttyAMA0 quiet axvm.batch axvm.cpus=2" --second ${payloads}/hostile.bin --second-vcpus 2)

@@ -78,14 +78,22 @@ static bool find_pages(struct mem_fixture *f, uint64_t count, uint64_t *out)
     return false;
 }
 
+/* No lock is held: those mask interrupts. */
+static void must_be_unlocked(void)
+{
+    unsigned long irqs = axvm_irq_save();
+
+    must(axvm_irqs_enabled(irqs));
+    axvm_irq_restore(irqs);
+}
+
 static bool page_alloc(void *ctx, unsigned int order, axvm_hpa_t *out)
 {
     struct mem_fixture *f = ctx;
     uint64_t page, count = UINT64_C(1) << order;
     bool ok;
 
-    must(!(axvm_irq_save() != 0)); /* no lock is held */
-    axvm_irq_restore(0);
+    must_be_unlocked();
     pthread_mutex_lock(&f->mutex);
     ok = order <= f->max_order && !fails_now(f) && find_pages(f, count, &page);
     if (ok) {
@@ -121,8 +129,7 @@ static void page_free(void *ctx, axvm_hpa_t pa, unsigned int order)
     struct mem_fixture *f = ctx;
     uint64_t page = (pa.v - PHYS_BASE) / PAGE, count = UINT64_C(1) << order;
 
-    must(!(axvm_irq_save() != 0));
-    axvm_irq_restore(0);
+    must_be_unlocked();
     pthread_mutex_lock(&f->mutex);
     must(f->page_state[page] == 1 + order);
     assert_unreachable(f, pa.v, count * PAGE);

@@ -15,16 +15,15 @@
 #define PAR_F AXVM_BIT(0)
 #define PAR_PA AXVM_BITS(51, 12)
 
-/* Stage 1 of the guest for @va, as the CPU would translate it now. False when it faults: another vCPU changed the tables. */
+/*
+ * Stage 1 of the guest for @va, as the CPU would translate it now. False when it faults: another vCPU changed the tables. As EL1
+ * would read it, also for EL0: there may be pages that EL0 can only execute, but EL1 reads all that there are.
+ */
 static bool translate(uint64_t va, uint64_t *gpa)
 {
     uint64_t saved = axvm_sysreg_read(par_el1), par;
-    bool el0 = (axvm_sysreg_read(spsr_el2) & PSR_MODE_MASK) == PSR_MODE_EL0T;
 
-    if (el0)
-        __asm__ volatile("at s1e0r, %0" : : "r"(va) : "memory");
-    else
-        __asm__ volatile("at s1e1r, %0" : : "r"(va) : "memory");
+    __asm__ volatile("at s1e1r, %0" : : "r"(va) : "memory");
     axvm_isb();
     par = axvm_sysreg_read(par_el1);
     axvm_sysreg_write(par_el1, saved);

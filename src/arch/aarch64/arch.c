@@ -19,9 +19,12 @@
 #define CURRENT_EL_2 (2u << 2)
 
 #define ID_AA64PFR0_GIC AXVM_BITS(27, 24)
+#define ID_AA64PFR0_RAS AXVM_BITS(31, 28)
 #define ID_AA64PFR0_DIT AXVM_BITS(51, 48)
 #define ID_AA64PFR1_SSBS AXVM_BITS(7, 4)
 #define ID_AA64PFR1_MTE AXVM_BITS(11, 8)
+#define ID_AA64PFR1_SME AXVM_BITS(27, 24)
+#define ID_AA64MMFR0_FGT AXVM_BITS(59, 56)
 #define ID_AA64MMFR1_PAN AXVM_BITS(23, 20)
 #define ID_AA64MMFR1_HCX AXVM_BITS(43, 40)
 #define ID_AA64MMFR2_UAO AXVM_BITS(7, 4)
@@ -45,6 +48,9 @@ static void probe_features(struct axvm_arch_cpu *h)
                                (axvm_field(pfr1, ID_AA64PFR1_SSBS) >= 2 ? HAS_SSBS : 0) |
                                (axvm_field(pfr1, ID_AA64PFR1_MTE) >= 2 ? HAS_TCO : 0));
     h->has_hcx = axvm_field(mmfr1, ID_AA64MMFR1_HCX) != 0;
+    h->has_fgt = axvm_field(axvm_sysreg_read(id_aa64mmfr0_el1), ID_AA64MMFR0_FGT) != 0;
+    h->has_ras = axvm_field(pfr0, ID_AA64PFR0_RAS) != 0;
+    h->has_sme = axvm_field(pfr1, ID_AA64PFR1_SME) != 0;
     h->mdcr_traps = MDCR_TDA | MDCR_TDOSA | MDCR_TDRA;
     if (pmu != 0 && pmu != PMUVER_IMPDEF)
         h->mdcr_traps |= MDCR_TPM | MDCR_TPMCR;
@@ -52,6 +58,24 @@ static void probe_features(struct axvm_arch_cpu *h)
         h->mdcr_traps |= MDCR_TPMS;
     if (axvm_field(dfr0, ID_AA64DFR0_TRACEFILT) != 0)
         h->mdcr_traps |= MDCR_TTRF;
+}
+
+/*
+ * Fine-grained traps do not concern a host at EL2, nor its EL0 with TGE set. All zero: what a guest might not reach by the
+ * coarser traps, it does; what came after FEAT_FGT (TPIDR2, SMPRI, PIR, POR, GCS, BRBE: bits named n...) is trapped.
+ */
+static void exchange_fgt(const uint64_t *in, uint64_t *out)
+{
+    out[0] = axvm_sysreg_read(HFGRTR_EL2);
+    out[1] = axvm_sysreg_read(HFGWTR_EL2);
+    out[2] = axvm_sysreg_read(HFGITR_EL2);
+    out[3] = axvm_sysreg_read(HDFGRTR_EL2);
+    out[4] = axvm_sysreg_read(HDFGWTR_EL2);
+    axvm_sysreg_write(HFGRTR_EL2, in[0]);
+    axvm_sysreg_write(HFGWTR_EL2, in[1]);
+    axvm_sysreg_write(HFGITR_EL2, in[2]);
+    axvm_sysreg_write(HDFGRTR_EL2, in[3]);
+    axvm_sysreg_write(HDFGWTR_EL2, in[4]);
 }
 
 /* What the host has in the registers that belong to guests from now on. */
@@ -63,6 +87,9 @@ static void save_guest_regs_of_host(struct axvm_arch_cpu *h)
     h->vmpidr = axvm_sysreg_read(vmpidr_el2);
     h->vpidr = axvm_sysreg_read(vpidr_el2);
     h->hstr = axvm_sysreg_read(hstr_el2);
+    h->icc_sre = axvm_sysreg_read(ICC_SRE_EL2);
+    if (h->has_ras)
+        h->vsesr = axvm_sysreg_read(VSESR_EL2);
 }
 
 int axvm_arch_cpu_enable(struct axvm_cpu *cpu, const struct axvm_cpu_config *cfg)
@@ -89,7 +116,11 @@ int axvm_arch_cpu_enable(struct axvm_cpu *cpu, const struct axvm_cpu_config *cfg
     probe_features(h);
     save_guest_regs_of_host(h);
     axvm_sysreg_write(hstr_el2, 0);
-    axvm_sysreg_write(ICC_SRE_EL2, axvm_sysreg_read(ICC_SRE_EL2) | AXVM_BIT(3)); /* Enable: EL1 may see its own SRE */
+    if (h->has_ras)
+        axvm_sysreg_write(VSESR_EL2, 0); /* guests read it as the syndrome of a virtual SError */
+    if (h->has_fgt)
+        exchange_fgt((const uint64_t[5]){ 0 }, h->fgt);
+    axvm_sysreg_write(ICC_SRE_EL2, h->icc_sre | AXVM_BIT(3)); /* Enable: EL1 may see its own SRE */
     return AXVM_OK;
 }
 
@@ -103,6 +134,14 @@ void axvm_arch_cpu_disable(struct axvm_cpu *cpu)
     axvm_sysreg_write(vmpidr_el2, h->vmpidr);
     axvm_sysreg_write(vpidr_el2, h->vpidr);
     axvm_sysreg_write(hstr_el2, h->hstr);
+    axvm_sysreg_write(ICC_SRE_EL2, h->icc_sre);
+    if (h->has_ras)
+        axvm_sysreg_write(VSESR_EL2, h->vsesr);
+    if (h->has_fgt) {
+        uint64_t ours[5];
+
+        exchange_fgt(h->fgt, ours);
+    }
     axvm_isb();
     axvm_fp_cpu_fini(cpu);
 }

@@ -20,12 +20,12 @@
 /* EL1 and EL0 system registers of a guest that is not loaded. In the order in which switch.c walks them. */
 struct axvm_el1_regs {
     uint64_t sctlr, ttbr0, ttbr1, tcr, esr, far, afsr0, afsr1, mair, amair, vbar, contextidr, cpacr, elr, spsr, sp_el1, par,
-        tpidr_el1, cntkctl, csselr, actlr, tcr2;
+        tpidr_el1, cntkctl, csselr, vdisr;
 };
 
 /* Registers of EL0 that a VHE host may use itself. */
 struct axvm_el0_regs {
-    uint64_t sp_el0, tpidr_el0, tpidrro_el0;
+    uint64_t sp_el0, tpidr_el0, tpidrro_el0, tpidr2_el0;
 };
 
 struct axvm_fp_regs {
@@ -111,13 +111,16 @@ struct axvm_arch_cpu {
     void *sve; /* the host's SVE registers; NULL when this CPU has none */
 
     /* the host's, in registers that belong to guests while this CPU is enabled */
-    uint64_t vttbr, vtcr, vmpidr, vpidr, hstr;
+    uint64_t vttbr, vtcr, vmpidr, vpidr, hstr, vsesr, icc_sre;
+    uint64_t fgt[5]; /* HFGRTR, HFGWTR, HFGITR, HDFGRTR, HDFGWTR */
     struct axvm_el1_regs el1;
     bool eager_el1; /* AXVM_CPU_HOST_USES_GUEST_REGS */
 
     /* what this CPU has, and how it is to be used */
     bool vhe; /* HCR_EL2.E2H */
-    bool has_hcx;
+    bool has_hcx, has_fgt;
+    bool has_ras; /* VDISR_EL2 is the guest's DISR_EL1 */
+    bool has_sme; /* TPIDR2_EL0 */
     uint8_t pstate_bits; /* HAS_PAN ... */
     uint8_t lr_count;
     uint32_t vtimer_intid, maint_intid, kick_intid; /* kick_intid: UINT32_MAX when there is none */

@@ -19,8 +19,8 @@
 /* Keeps the registers that a handler needs from being saved by those that share its caller. */
 #define NOINLINE __attribute__((noinline))
 
-#define INTID_SPECIAL 1020u /* 1020..1023: there is no interrupt */
-#define INTID_LPI 8192u
+#define INTID_SPECIAL 1020u /* 1020..1023: there is no interrupt; above are extended PPIs and SPIs, and LPIs */
+#define INTID_SPECIAL_END 1024u
 
 static NOINLINE uint64_t exit_hypercall(struct axvm_vcpu *vcpu, uint64_t esr)
 {
@@ -78,6 +78,7 @@ static NOINLINE uint64_t exit_any_sysreg(struct axvm_vcpu *vcpu, uint64_t esr)
             vcpu->arch.gpr[reg] = val;
         return sysreg_done(vcpu);
     case AXVM_SYSREG_BUS:
+        vcpu->arch.esr = esr; /* says how far to step over it, once it is answered */
         return sysreg_on_bus(vcpu, enc, write, reg, val);
     case AXVM_SYSREG_UNDEF:
         break;
@@ -221,7 +222,7 @@ uint64_t axvm_exit_irq(struct axvm_vcpu *vcpu, uint64_t esr)
         return AXVM_TRAP_HOST_IRQ;
     acked = (uint32_t)axvm_sysreg_read(ICC_IAR1_EL1);
     if (acked != next)
-        return acked >= INTID_SPECIAL && acked < INTID_LPI ? AXVM_TRAP_RESUME : hand_over(vcpu, acked);
+        return acked >= INTID_SPECIAL && acked < INTID_SPECIAL_END ? AXVM_TRAP_RESUME : hand_over(vcpu, acked);
     axvm_stat_inc(vcpu, AXVM_STAT_GUEST_IRQ);
     axvm_sysreg_write(ICC_EOIR1_EL1, acked);
     if (acked == h->vtimer_intid) {

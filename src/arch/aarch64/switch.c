@@ -63,6 +63,8 @@ static void save_host(struct axvm_arch_cpu *h, struct axvm_vcpu *vcpu)
     h->el0.tpidrro_el0 = axvm_sysreg_read(tpidrro_el0);
     if (h->pstate_bits)
         save_pstate(h);
+    if (h->has_sme)
+        h->el0.tpidr2_el0 = axvm_sysreg_read(TPIDR2_EL0);
     if (h->has_hcx)
         h->hcrx = axvm_sysreg_read(HCRX_EL2);
     if (h->eager_el1)
@@ -75,6 +77,8 @@ static void restore_host(struct axvm_arch_cpu *h, const struct axvm_vcpu *vcpu)
         axvm_el1_load(&h->el1, h->vhe);
     if (h->has_hcx)
         axvm_sysreg_write(HCRX_EL2, h->hcrx);
+    if (h->has_sme)
+        axvm_sysreg_write(TPIDR2_EL0, h->el0.tpidr2_el0);
     if (h->pstate_bits)
         restore_pstate(h);
     axvm_sysreg_write(sp_el0, h->el0.sp_el0);
@@ -158,6 +162,8 @@ static void load_guest_only(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
     axvm_sysreg_write(vmpidr_el2, vcpu->arch.mpidr);
     axvm_sysreg_write(vpidr_el2, axvm_sysreg_read(midr_el1));
     axvm_el1_load(&vcpu->arch.el1, cpu->arch.vhe);
+    if (cpu->arch.has_ras)
+        axvm_sysreg_write(VDISR_EL2, vcpu->arch.el1.vdisr);
 }
 
 void axvm_switch_to_guest(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
@@ -176,6 +182,8 @@ void axvm_switch_to_guest(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
     axvm_sysreg_write(sp_el0, v->el0.sp_el0);
     axvm_sysreg_write(tpidr_el0, v->el0.tpidr_el0);
     axvm_sysreg_write(tpidrro_el0, v->el0.tpidrro_el0);
+    if (cpu->arch.has_sme)
+        axvm_sysreg_write(TPIDR2_EL0, v->el0.tpidr2_el0);
     axvm_sysreg_write(elr_el2, v->pc);
     axvm_sysreg_write(spsr_el2, v->pstate);
     if (axvm_debug_wanted(&v->debug))
@@ -202,7 +210,11 @@ void axvm_switch_to_host(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
     v->el0.sp_el0 = axvm_sysreg_read(sp_el0);
     v->el0.tpidr_el0 = axvm_sysreg_read(tpidr_el0);
     v->el0.tpidrro_el0 = axvm_sysreg_read(tpidrro_el0);
+    if (cpu->arch.has_sme)
+        v->el0.tpidr2_el0 = axvm_sysreg_read(TPIDR2_EL0);
     axvm_el1_save(&v->el1, cpu->arch.vhe);
+    if (cpu->arch.has_ras)
+        v->el1.vdisr = axvm_sysreg_read(VDISR_EL2);
     restore_host(&cpu->arch, vcpu);
     if (cpu->arch.eager_el1)
         cpu->resident = NULL;

@@ -56,6 +56,14 @@ static inline void axvm_isb(void)
 
 #define HCRX_EL2 S3_4_C1_C2_2
 #define ZCR_EL2 S3_4_C1_C2_0
+#define HFGRTR_EL2 S3_4_C1_C1_4
+#define HFGWTR_EL2 S3_4_C1_C1_5
+#define HFGITR_EL2 S3_4_C1_C1_6
+#define HDFGRTR_EL2 S3_4_C3_C1_4
+#define HDFGWTR_EL2 S3_4_C3_C1_5
+#define VSESR_EL2 S3_4_C5_C2_3
+#define VDISR_EL2 S3_4_C12_C1_1
+#define TPIDR2_EL0 S3_3_C13_C0_5
 
 /* The physical GIC CPU interface: GIC architecture specification (IHI 0069), "AArch64 System register descriptions". */
 #define ICC_IAR1_EL1 S3_0_C12_C12_0

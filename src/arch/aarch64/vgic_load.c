@@ -85,6 +85,7 @@ void axvm_vgic_put(struct axvm_vcpu *vcpu)
     struct axvm_vgic_cpu *c = &vcpu->arch.vgic;
 
     if (!g->spis) {
+        axvm_vgic_complete_private(vcpu, c->bank.hw);
         axvm_gich_write_hcr(0);
         return;
     }

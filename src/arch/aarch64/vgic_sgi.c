@@ -97,7 +97,9 @@ void axvm_vgic_forward_ppi_slow(struct axvm_vcpu *vcpu, uint32_t intid, uint32_t
     unsigned long flags;
 
     if (!vcpu->vm->arch.vgic.spis) {
-        axvm_gich_write_dir(host_intid);
+        /* Nobody to tell. Active it cannot fire again and again; axvm_vgic_put() ends it. */
+        vcpu->arch.vgic.ppi_host[intid & 15] = (uint16_t)host_intid;
+        b->hw |= axvm_vgic_bit(intid);
         return;
     }
     flags = axvm_vgic_enter(vcpu->vm, vcpu);

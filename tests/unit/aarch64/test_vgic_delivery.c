@@ -845,7 +845,7 @@ static void without_an_interrupt_controller_nothing_happens(void **state)
     axvm_vgic_refresh(w->vcpu[0]);
     gich_here->ppi_active[27] = true;
     axvm_vgic_forward_ppi(w->vcpu[0], 27, 27);
-    assert_false(gich_here->ppi_active[27]);
+    assert_true(gich_here->ppi_active[27]); /* until it leaves, or it would fire for ever */
     assert_false(axvm_vgic_pending(w->vcpu[0]));
     assert_false(axvm_vgic_ppi_signals(w->vcpu[0], 27));
     world_put(w, 0);

@@ -8,8 +8,8 @@
 #include <axvm/err.h>
 
 #include "bits.h"
+#include "lock.h"
 #include "mem.h"
-#include "vm_priv.h"
 
 #define WORDS (AXVM_PLIC_SOURCES / 32)
 
@@ -31,6 +31,7 @@ struct axvm_plic {
     struct axvm_device dev;
     struct axvm_plic_config cfg;
     struct axvm_device_ops ops;
+    struct axvm_lock lock;
     uint8_t priority[AXVM_PLIC_SOURCES];
     uint32_t pending[WORDS], claimed[WORDS];
     uint32_t level[WORDS];  /* of the lines */
@@ -184,7 +185,7 @@ static bool find_context(const struct axvm_plic *plic, uint64_t number, uint32_t
     return true;
 }
 
-static struct reg find(const struct axvm_plic *plic, uint64_t off)
+static inline struct reg find(const struct axvm_plic *plic, uint64_t off)
 {
     struct reg reg = { NOWHERE, 0, 0 };
 
@@ -209,7 +210,7 @@ static struct reg find(const struct axvm_plic *plic, uint64_t off)
     return reg;
 }
 
-static uint32_t read_register(struct axvm_plic *plic, const struct reg *reg)
+static inline uint32_t read_register(struct axvm_plic *plic, const struct reg *reg)
 {
     switch (reg->where) {
     case PRIORITY:
@@ -272,31 +273,37 @@ static bool is_word(const struct axvm_access *acc)
 static int plic_read(struct axvm_device *dev, struct axvm_access *acc)
 {
     struct axvm_plic *plic = (struct axvm_plic *)dev;
+    unsigned long flags;
     struct reg reg;
 
     if (!is_word(acc))
         return AXVM_ERR_GUEST;
     reg = find(plic, acc->off);
+    flags = axvm_lock_irqsave(&plic->lock);
     acc->val = read_register(plic, &reg);
+    axvm_unlock_irqrestore(&plic->lock, flags);
     return AXVM_OK;
 }
 
 static int plic_write(struct axvm_device *dev, struct axvm_access *acc)
 {
     struct axvm_plic *plic = (struct axvm_plic *)dev;
+    unsigned long flags;
     struct reg reg;
 
     if (!is_word(acc))
         return AXVM_ERR_GUEST;
     reg = find(plic, acc->off);
+    flags = axvm_lock_irqsave(&plic->lock);
     write_register(plic, &reg, (uint32_t)acc->val);
+    axvm_unlock_irqrestore(&plic->lock, flags);
     return AXVM_OK;
 }
 
 static void plic_reset(struct axvm_device *dev)
 {
     struct axvm_plic *plic = (struct axvm_plic *)dev;
-    unsigned long flags = axvm_device_lock(dev);
+    unsigned long flags = axvm_lock_irqsave(&plic->lock);
 
     for (uint32_t source = 1; source < AXVM_PLIC_SOURCES; source++) {
         /* What the guest had not dealt with goes back to the host, which would wait for ever. */
@@ -312,7 +319,7 @@ static void plic_reset(struct axvm_device *dev)
         set_output(plic, ctx, false);
         memset(&plic->contexts[ctx], 0, sizeof(plic->contexts[ctx]));
     }
-    axvm_device_unlock(dev, flags);
+    axvm_unlock_irqrestore(&plic->lock, flags);
 }
 
 /* ---- for the owner ---- */
@@ -330,7 +337,7 @@ int axvm_plic_create(struct axvm *vm, const struct axvm_plic_config *cfg, struct
     plic->dev.ops = &plic->ops;
     plic->dev.windows[0] = (struct axvm_window){ AXVM_BUS_MMIO, cfg->base, AXVM_PLIC_SIZE };
     plic->dev.window_count = 1;
-    plic->dev.flags = AXVM_DEVICE_FAST;
+    plic->dev.flags = AXVM_DEVICE_FAST | AXVM_DEVICE_SELF_LOCKED;
     *out = plic;
     return axvm_device_attach(vm, &plic->dev);
 }
@@ -352,7 +359,7 @@ int axvm_plic_bind(struct axvm_plic *plic, uint32_t source, uint32_t host_irq, b
 
     if (source == 0 || source >= AXVM_PLIC_SOURCES)
         return AXVM_ERR_INVAL;
-    flags = axvm_device_lock(&plic->dev);
+    flags = axvm_lock_irqsave(&plic->lock);
     if (get(plic->connected, source)) {
         rc = AXVM_ERR_EXIST;
     } else {
@@ -360,7 +367,7 @@ int axvm_plic_bind(struct axvm_plic *plic, uint32_t source, uint32_t host_irq, b
         put(plic->edge, source, edge);
         plic->host_irq[source] = host_irq;
     }
-    axvm_device_unlock(&plic->dev, flags);
+    axvm_unlock_irqrestore(&plic->lock, flags);
     return rc;
 }
 
@@ -370,9 +377,9 @@ void axvm_plic_set(struct axvm_plic *plic, uint32_t source, bool level)
 
     if (source == 0 || source >= AXVM_PLIC_SOURCES)
         return;
-    flags = axvm_device_lock(&plic->dev);
+    flags = axvm_lock_irqsave(&plic->lock);
     set_level(plic, source, level);
-    axvm_device_unlock(&plic->dev, flags);
+    axvm_unlock_irqrestore(&plic->lock, flags);
 }
 
 int axvm_plic_pulse(struct axvm_plic *plic, uint32_t source)
@@ -381,21 +388,21 @@ int axvm_plic_pulse(struct axvm_plic *plic, uint32_t source)
 
     if (source == 0 || source >= AXVM_PLIC_SOURCES)
         return AXVM_ERR_INVAL;
-    flags = axvm_device_lock(&plic->dev);
+    flags = axvm_lock_irqsave(&plic->lock);
     edge_arrives(plic, source);
-    axvm_device_unlock(&plic->dev, flags);
+    axvm_unlock_irqrestore(&plic->lock, flags);
     return AXVM_OK;
 }
 
 int axvm_plic_forward(struct axvm_plic *plic, uint32_t host_irq)
 {
-    unsigned long flags = axvm_device_lock(&plic->dev);
+    unsigned long flags = axvm_lock_irqsave(&plic->lock);
     uint32_t source = 1;
 
     while (source < AXVM_PLIC_SOURCES && (host_irq == 0 || plic->host_irq[source] != host_irq))
         source++;
     if (source < AXVM_PLIC_SOURCES)
         edge_arrives(plic, source);
-    axvm_device_unlock(&plic->dev, flags);
+    axvm_unlock_irqrestore(&plic->lock, flags);
     return source < AXVM_PLIC_SOURCES ? AXVM_OK : AXVM_ERR_NOENT;
 }

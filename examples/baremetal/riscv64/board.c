@@ -123,11 +123,27 @@ void secondary_main(struct cpu *cpu)
 
 /* ---- firmware ---- */
 
+/* Asleep: where instructions are counted instead of time, one that spins keeps the emulated machine's other CPUs from running. */
+static void wait_until_online(struct cpu *cpu)
+{
+    unsigned long irqs = irq_save();
+
+    while (!atomic_load(&cpu->online)) {
+        board_timer_set(board_time_ns() + 100000);
+        __asm__ volatile("wfi" : : : "memory");
+    }
+    board_timer_set(TIME_NEVER);
+    irq_restore(irqs);
+}
+
 bool board_cpu_start(uint64_t hwid, struct cpu *cpu, void *stack_top)
 {
     *(struct cpu **)((char *)stack_top - 16) = cpu;
     __asm__ volatile("fence rw, rw" : : : "memory");
-    return sbi(SBI_HSM, 0, hwid, (uint64_t)secondary_start, (uint64_t)stack_top) == 0;
+    if (sbi(SBI_HSM, 0, hwid, (uint64_t)secondary_start, (uint64_t)stack_top) != 0)
+        return false;
+    wait_until_online(cpu);
+    return true;
 }
 
 void board_power_off(void)

@@ -36,7 +36,7 @@ static inline void axvm_cpu_relax(void)
 
 static inline unsigned long axvm_irq_save(void)
 {
-    return 1;
+    return 0;
 }
 
 static inline void axvm_irq_restore(unsigned long flags)
@@ -46,7 +46,7 @@ static inline void axvm_irq_restore(unsigned long flags)
 
 static inline bool axvm_irqs_enabled(unsigned long flags)
 {
-    return flags != 0;
+    return flags == 0;
 }
 
 static inline void axvm_cpu_relax(void)

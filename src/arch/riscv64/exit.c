@@ -2,6 +2,7 @@
 /* What brings a guest to HS-mode: dispatch by cause. */
 #include "bits.h"
 #include "hs.h"
+#include "insn.h"
 #include "sbi.h"
 
 /* Interrupts as scause numbers them */
@@ -41,14 +42,28 @@ static uint64_t exit_ecall(struct axvm_vcpu *vcpu)
     return axvm_sbi_call(vcpu, vcpu->arch.exit);
 }
 
+/* A store that a device wants to have in the host tier comes again through the long way, which changes nothing before that either. */
+static uint64_t exit_access(struct axvm_vcpu *vcpu, uint64_t scause)
+{
+    uint64_t va = axvm_csr_read(CSR_STVAL), gpa = axvm_csr_read(CSR_HTVAL) << 2 | (va & 3);
+
+    bool write;
+
+    /* Not of a table walk: the guest's own instruction. */
+    if (!axvm_htinst_is_walk(axvm_csr_read(CSR_HTINST), &write) &&
+        (scause == CAUSE_LOAD_GUEST_PAGE ? axvm_short_load(vcpu, gpa, va) : axvm_short_store(vcpu, gpa, va)))
+        return axvm_wake_trap(vcpu->vm);
+    return axvm_exit_guest_page_fault(vcpu, scause);
+}
+
 uint64_t axvm_exit(struct axvm_vcpu *vcpu, uint64_t scause)
 {
-    switch (scause) {
-    case CAUSE_ECALL_VS:
+    if (scause == CAUSE_LOAD_GUEST_PAGE || scause == CAUSE_STORE_GUEST_PAGE)
+        return exit_access(vcpu, scause);
+    if (scause == CAUSE_ECALL_VS)
         return exit_ecall(vcpu);
+    switch (scause) {
     case CAUSE_FETCH_GUEST_PAGE:
-    case CAUSE_LOAD_GUEST_PAGE:
-    case CAUSE_STORE_GUEST_PAGE:
         return axvm_exit_guest_page_fault(vcpu, scause);
     case CAUSE_VIRTUAL_INSN:
         return axvm_exit_virtual_insn(vcpu, axvm_csr_read(CSR_STVAL));

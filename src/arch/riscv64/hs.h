@@ -53,6 +53,10 @@ uint64_t axvm_exit_guest_page_fault(struct axvm_vcpu *vcpu, uint64_t cause);
 /* The instruction at sepc. False: it cannot be fetched any more; the guest shall try again. Loaded. */
 bool axvm_fetch_insn(uint32_t *insn);
 
+/* ---- abort_short.c: true: the access is done, or the guest shall try again ---- */
+bool axvm_short_load(struct axvm_vcpu *vcpu, uint64_t gpa, uint64_t va);
+bool axvm_short_store(struct axvm_vcpu *vcpu, uint64_t gpa, uint64_t va);
+
 /* ---- raise.c: an exception for the guest, in the fast tier ("live": its registers are in the CPU) or with them in memory ---- */
 void axvm_raise_live(struct axvm_vcpu *vcpu, uint64_t cause, uint64_t tval);
 void axvm_raise(struct axvm_vcpu *vcpu, uint64_t cause, uint64_t tval);

@@ -34,23 +34,6 @@ int axvm_device_attach(struct axvm *vm, struct axvm_device *dev)
     return AXVM_OK;
 }
 
-static unsigned int locked;
-
-unsigned long axvm_device_lock(struct axvm_device *dev)
-{
-    (void)dev;
-    assert_int_equal(locked, 0);
-    locked = 1;
-    return 0;
-}
-
-void axvm_device_unlock(struct axvm_device *dev, unsigned long flags)
-{
-    (void)dev;
-    (void)flags;
-    locked = 0;
-}
-
 static bool outputs[CONTEXTS];
 static uint32_t completed[SOURCES * 2];
 
@@ -123,10 +106,8 @@ static struct axvm_device *dev;
 static int access(uint64_t off, unsigned int size, bool write, uint64_t *val)
 {
     struct axvm_access acc = { .off = off, .size = (uint8_t)size, .val = *val };
-    unsigned long flags = axvm_device_lock(dev);
     int rc = write ? dev->ops->write(dev, &acc) : dev->ops->read(dev, &acc);
 
-    axvm_device_unlock(dev, flags);
     *val = acc.val;
     return rc;
 }

@@ -76,7 +76,7 @@ static void fail(const char *what, uint64_t got, uint64_t expected)
 
 static void fill_vectors(uint64_t pattern)
 {
-    __asm__ volatile(".irp n, " EACH_V "\n\tadd x9, %0, #\\n\n\tdup v\\n\\().2d, x9\n\t.endr" : : "r"(pattern) : "x9");
+    __asm__ volatile(".arch_extension simd\n\t.irp n, " EACH_V "\n\tadd x9, %0, #\\n\n\tdup v\\n\\().2d, x9\n\t.endr" : : "r"(pattern) : "x9");
 }
 
 /* The bits in which one of them differs from @pattern, plus @step times its number. */
@@ -84,7 +84,7 @@ static uint64_t check_vectors(uint64_t pattern, uint64_t step)
 {
     uint64_t diff = 0;
 
-    __asm__ volatile("mov x11, %1\n\t.irp n, " EACH_V "\n\t"
+    __asm__ volatile(".arch_extension simd\n\tmov x11, %1\n\t.irp n, " EACH_V "\n\t"
                      "mov x9, v\\n\\().d[0]\n\tmov x10, v\\n\\().d[1]\n\t"
                      "eor x9, x9, x11\n\teor x10, x10, x11\n\torr %0, %0, x9\n\torr %0, %0, x10\n\tadd x11, x11, %2\n\t.endr"
                      : "+&r"(diff)

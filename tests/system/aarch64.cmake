@@ -32,6 +32,21 @@ set_tests_properties(aarch64.linux.reboots PROPERTIES LABELS system TIMEOUT 300)
 axvm_system_test(aarch64.linux.passthrough-rtc EXPECT "axvm-check: rtc ok"
   ARGS ${linux} --passthrough /pl031@9010000@0a010000 --append "console=ttyAMA0 quiet axvm.rtc")
 
+# The host checks its HAL first, its own CPU state around each run, and at the end that the VM's memory has come back.
+foreach(variant "neoverse-n1;on;" "neoverse-n1;on;guest-regs" "cortex-a57;off;guest-regs" "max;off;")
+  list(GET variant 0 cpu)
+  list(GET variant 1 vhe)
+  list(GET variant 2 word)
+  set(words --host-arg hal-check --host-arg canary)
+  set(name aarch64.host-unharmed.${cpu}.vhe-${vhe})
+  if(word)
+    list(APPEND words --host-arg ${word})
+    string(APPEND name .${word})
+  endif()
+  axvm_system_test(${name} ARGS ${linux} ${words} --cpu ${cpu} --vhe ${vhe}
+    --append "console=ttyAMA0 quiet axvm.batch axvm.cpus=2")
+endforeach()
+
 # U-Boot, executed in place at address 0, to its prompt.
 axvm_system_test(aarch64.u-boot EXPECT "=> "
   ARGS --arch aarch64 --firmware /usr/lib/u-boot/qemu_arm64/u-boot.bin)

@@ -22,11 +22,14 @@
 static bool translate(uint64_t va, uint64_t *gpa)
 {
     uint64_t saved = axvm_sysreg_read(par_el1), par;
+    uint64_t pc = axvm_sysreg_read(elr_el2), pstate = axvm_sysreg_read(spsr_el2);
 
-    __asm__ volatile("at s1e1r, %0" : : "r"(va) : "memory");
-    axvm_isb();
+    axvm_at_s1e1r(va);
     par = axvm_sysreg_read(par_el1);
     axvm_sysreg_write(par_el1, saved);
+    /* Lost when the walk met an external abort. */
+    axvm_sysreg_write(elr_el2, pc);
+    axvm_sysreg_write(spsr_el2, pstate);
     if (par & PAR_F)
         return false;
     *gpa = (par & PAR_PA) | (va & (AXVM_PAGE_SIZE - 1));

@@ -142,6 +142,11 @@ axvm_vectors:
 	from_guest axvm_exit_serror
 
 host_exception:
+	mrs	x0, elr_el2
+	adr	x1, at_insn
+	cmp	x0, x1
+	b.eq	at_failed
+find_frame:
 	mov	x0, sp
 1:	add	x0, x0, #16
 	ldr	x1, [x0, #FRAME_MARK]
@@ -156,5 +161,32 @@ host_exception:
 	dsb	nsh
 	isb
 	.size	axvm_vectors, . - axvm_vectors
+
+/*
+ * void axvm_at_s1e1r(uint64_t va): stage 1 (and 2) of the guest, the result in PAR_EL1. A walk that meets an external abort, as in the
+ * page of a passthrough device, raises it at EL2: that is then a failed translation. ELR_EL2 and SPSR_EL2 may be lost.
+ */
+	.globl	axvm_at_s1e1r
+	.type	axvm_at_s1e1r, %function
+axvm_at_s1e1r:
+at_insn:
+	at	s1e1r, x0
+	isb
+	ret
+
+at_failed:
+	mrs	x0, esr_el2
+	lsr	x0, x0, #26
+	cmp	x0, #0x25		/* data abort without a change of EL */
+	b.ne	find_frame
+	mov	x0, #1			/* PAR_EL1.F */
+	msr	par_el1, x0
+	add	x1, x1, #4
+	msr	elr_el2, x1
+	ldp	x0, x1, [sp], #16
+	eret
+	dsb	nsh
+	isb
+	.size	axvm_at_s1e1r, . - axvm_at_s1e1r
 
 	.section .note.GNU-stack, "", %progbits

@@ -11,6 +11,7 @@ void axvm_switch_to_host(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu);
 /* entry.S */
 uint64_t axvm_guest_enter(struct axvm_vcpu *vcpu);
 extern const char axvm_vectors[];
+void axvm_at_s1e1r(uint64_t va);
 
 /* EL1 registers to and from memory; el1_regs.c. @vhe: reach them by their _EL12 names. */
 void axvm_el1_save(struct axvm_el1_regs *r, bool vhe);

@@ -3,6 +3,7 @@
 
 #include "el2.h"
 #include "sysreg.h"
+#include "ticks.h"
 #include "vgic.h"
 
 /* How a host reaches EL1's virtual timer depends on E2H. */

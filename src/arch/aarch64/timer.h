@@ -26,7 +26,4 @@ void axvm_ptimer_write(struct axvm_vcpu *vcpu, enum axvm_ptimer_reg reg, uint64_
 bool axvm_timer_due(struct axvm_vcpu *vcpu);
 uint64_t axvm_timer_deadline(struct axvm_vcpu *vcpu);
 
-/* Nanoseconds of @ticks at @freq Hz; AXVM_TIME_NEVER when that does not fit. Any frequency, 0 too. */
-uint64_t axvm_ticks_to_ns(uint64_t ticks, uint64_t freq);
-
 #endif

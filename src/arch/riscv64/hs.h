@@ -70,10 +70,6 @@ void axvm_fence_guest_local(void); /* instructions, too */
 void axvm_fence_guest_range(uint64_t va, uint64_t len);
 void axvm_fence_gpa_local(uint64_t gpa);
 
-/* ---- ticks.c ---- */
-/* Nanoseconds of @ticks at @freq Hz; AXVM_TIME_NEVER when that does not fit. Any frequency, 0 too. */
-uint64_t axvm_ticks_to_ns(uint64_t ticks, uint64_t freq);
-
 /* ---- timer.c ---- */
 /* The guest's clock, now. */
 uint64_t axvm_guest_time(const struct axvm *vm);

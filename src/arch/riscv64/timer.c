@@ -5,6 +5,7 @@
  */
 #include "bits.h"
 #include "hs.h"
+#include "ticks.h"
 
 uint64_t axvm_guest_time(const struct axvm *vm)
 {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "timer.h"
+#include "ticks.h"
+
+#include <axvm/types.h>
 
 #define NS_PER_S UINT64_C(1000000000)
 

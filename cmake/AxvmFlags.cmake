@@ -29,6 +29,11 @@ function(axvm_freestanding_flags target)
     # Guests own the FP registers. Hosts are linked anywhere. Small data would need the host's gp.
     target_compile_options(${target} PRIVATE -march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=medany
       $<$<COMPILE_LANGUAGE:C>:-mstrict-align -msmall-data-limit=0>)
+  elseif(AXVM_ARCH STREQUAL "x86_64")
+    # Guests own the FP registers. Interrupts push below the stack pointer. The kernel model's addresses are sign-extended from 32
+    # bits: for hosts in the lowest or the highest 2 GiB. No landing pads: nobody has set up what they are for.
+    target_compile_options(${target} PRIVATE
+      $<$<COMPILE_LANGUAGE:C>:-mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fcf-protection=none>)
   endif()
 endfunction()
 

@@ -5,7 +5,7 @@
 
 # Debian's name of it, and where its kernel comes from: what this metapackage depends on at present.
 ARCH_DEBIAN_ARCH=arm64
-ARCH_KERNEL_SUITE=bookworm
+ARCH_KERNEL_SUITES=(bookworm trixie)
 ARCH_KERNEL_PACKAGE=linux-image-arm64
 ARCH_KERNEL_DOWNLOAD='60 MB'
 ARCH_KERNEL_CONSOLE=ttyAMA0

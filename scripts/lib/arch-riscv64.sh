@@ -4,7 +4,8 @@
 # What the scripts have to know of riscv64; see arch-aarch64.sh.
 
 ARCH_DEBIAN_ARCH=riscv64
-ARCH_KERNEL_SUITE=trixie
+# A later suite only stands in while no mirror has this one.
+ARCH_KERNEL_SUITES=(trixie forky sid)
 ARCH_KERNEL_PACKAGE=linux-image-riscv64
 ARCH_KERNEL_DOWNLOAD='112 MB'
 ARCH_KERNEL_CONSOLE=ttyS0

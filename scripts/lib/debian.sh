@@ -55,8 +55,8 @@ Acquire::Retries "3";
 EOF
 }
 
-# debian_update SUITE ARCH: fetch the package lists, from the first of the machine's mirrors that has them.
-debian_update() {
+# debian_try_update SUITE ARCH: fetch the package lists, from the first of the machine's mirrors that has them. Status 1 if none has.
+debian_try_update() {
     local suite=$1 arch=$2 mirror state=$AXVM_BUILD/apt/$1-$2
     local log=$AXVM_BUILD/logs/apt-$suite-$arch.log
     [[ -r $AXVM_DEBIAN_KEYS ]] || die "$AXVM_DEBIAN_KEYS is missing" "As root: apt-get install debian-archive-keyring"
@@ -70,18 +70,39 @@ debian_update() {
             return 0
         fi
     done < <(debian_mirrors)
+    return 1
+}
+
+# debian_update ARCH SUITE...: the package lists of the first suite that a mirror has whole; its name is in debian_suite. Mirrors
+# are out of step with themselves at times, for one suite and architecture, for hours.
+debian_update() {
+    local arch=$1 log
+    shift
+    for debian_suite in "$@"; do
+        debian_try_update "$debian_suite" "$arch" && return 0
+        log=$AXVM_BUILD/logs/apt-$debian_suite-$arch.log
+        say "no mirror has the package lists of $debian_suite for $arch whole at present"
+    done
     tail -n 20 "$log" >&2
-    die "no mirror of Debian's archive gave the package lists of $suite for $arch" \
+    die "no mirror of Debian's archive gave the package lists of $* for $arch" \
         "The mirrors are those of /etc/apt/sources.list and /etc/apt/sources.list.d: is there one with component main?" \
         "The whole output is in $log"
 }
 
-# debian_resolve SUITE ARCH METAPACKAGE: print the package that a metapackage depends on at present.
-debian_resolve() {
-    local package
-    package=$(debian_apt "$1" "$2" apt-cache depends --important "$3" | awk '$1 == "Depends:" { print $2; exit }')
-    [[ $package ]] || die "$3 of $1 for $2 depends on nothing; has Debian renamed it?"
-    printf '%s\n' "$package"
+# debian_depends SUITE ARCH PACKAGE PREFIX: print the first package it depends on whose name begins so; nothing if there is none.
+debian_depends() {
+    debian_apt "$1" "$2" apt-cache depends --important "$3" |
+        awk -v prefix="$4" '$1 == "Depends:" && index($2, prefix) == 1 { print $2; exit }'
+}
+
+# debian_resolve_kernel SUITE ARCH METAPACKAGE: print the package with the kernel's image that a metapackage leads to at present.
+# Since Debian 14 linux-image-VERSION only depends on it, and it is linux-binary-VERSION.
+debian_resolve_kernel() {
+    local image binary
+    image=$(debian_depends "$1" "$2" "$3" linux-image-)
+    [[ $image ]] || die "$3 of $1 for $2 depends on no kernel; has Debian renamed it?"
+    binary=$(debian_depends "$1" "$2" "$image" linux-binary-)
+    printf '%s\n' "${binary:-$image}"
 }
 
 # debian_download SUITE ARCH DIR PACKAGE...: leave the .deb files in DIR.

@@ -11,24 +11,26 @@
 fetch_kernel_and_busybox() {
     local dir=$AXVM_BUILD/guests/$1 part kernel
     [[ -e $dir/linux && -e $dir/busybox ]] && return 0
-    say "looking up Debian's kernel for $ARCH_DEBIAN_ARCH ($ARCH_KERNEL_SUITE)"
-    debian_update "$ARCH_KERNEL_SUITE" "$ARCH_DEBIAN_ARCH"
-    kernel=$(debian_resolve "$ARCH_KERNEL_SUITE" "$ARCH_DEBIAN_ARCH" "$ARCH_KERNEL_PACKAGE")
+    say "looking up Debian's kernel for $ARCH_DEBIAN_ARCH (${ARCH_KERNEL_SUITES[0]})"
+    debian_update "$ARCH_DEBIAN_ARCH" "${ARCH_KERNEL_SUITES[@]}"
+    kernel=$(debian_resolve_kernel "$debian_suite" "$ARCH_DEBIAN_ARCH" "$ARCH_KERNEL_PACKAGE")
     part=$dir/part
     rm -rf "$part"
     mkdir -p "$part/kernel" "$part/busybox"
     say "downloading $kernel and busybox-static (about $ARCH_KERNEL_DOWNLOAD)"
-    debian_download "$ARCH_KERNEL_SUITE" "$ARCH_DEBIAN_ARCH" "$part" "$kernel" busybox-static
+    debian_download "$debian_suite" "$ARCH_DEBIAN_ARCH" "$part" "$kernel" busybox-static
     # Of the kernel's package only the image: its modules are several hundred megabytes, and no check needs one.
-    dpkg-deb --fsys-tarfile "$part"/linux-image-*.deb |
-        tar -x -C "$part/kernel" --wildcards './boot/vmlinu*'
+    dpkg-deb --fsys-tarfile "$part/${kernel}"_*.deb |
+        tar -x -C "$part/kernel" --wildcards './boot/vmlinu*' './usr/lib/modules/*/vmlinu*' 2>/dev/null || true
     dpkg-deb --fsys-tarfile "$part"/busybox-static_*.deb |
         tar -x -C "$part/busybox" --wildcards '*/bin/busybox'
     find "$part/busybox" -name busybox -type f -exec mv {} "$part/busybox.bin" \;
     printf '%s\n' "$kernel" >"$dir/linux.package"
     mv "$part/busybox.bin" "$dir/busybox"
-    mv "$part"/kernel/boot/vmlinu* "$dir/linux"
-    rm -rf "$part" "${AXVM_BUILD:?}/apt/$ARCH_KERNEL_SUITE-$ARCH_DEBIAN_ARCH"
+    find "$part/kernel" -name 'vmlinu*' -type f -exec mv {} "$part/linux" \;
+    [[ -e $part/linux ]] || die "there is no kernel image in $kernel"
+    mv "$part/linux" "$dir/linux"
+    rm -rf "$part" "${AXVM_BUILD:?}/apt/$debian_suite-$ARCH_DEBIAN_ARCH"
 }
 
 # fetch_guests ARCH: have all three files, with the initramfs made anew when its parts have changed.

@@ -15,7 +15,7 @@ fetch_libfdt_locked() {
     say "fetching libfdt's source (170 kB)"
     arch=$(dpkg --print-architecture)
     state=$AXVM_BUILD/apt/$AXVM_LIBFDT_SUITE-$arch
-    debian_update "$AXVM_LIBFDT_SUITE" "$arch"
+    debian_update "$arch" "$AXVM_LIBFDT_SUITE"
     rm -rf "$part" "$AXVM_BUILD/libfdt"
     mkdir -p "$part/download" "$part/unpacked"
     # apt reports an error for the Debian-specific tarball, which some mirrors lack and we do not need: what counts is

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The first thing that a new host or backend has to run, one step after the other. Command-line words: "cpus=N" starts N - 1
+ * more CPUs, "x2apic" uses that mode, "print" does nothing but print and power off.
+ */
+#include "guest.h"
+
+#define TIMER_VECTOR 0x41u
+#define IPI_VECTOR 0x42u
+
+static volatile bool cpus_wait = true;
+
+void guest_irq(unsigned int vector)
+{
+    (void)vector;
+    apic_eoi();
+}
+
+void guest_secondary_main(unsigned int cpu)
+{
+    apic_enable((rdmsr(MSR_APIC_BASE) & 0x400) != 0);
+    guest_cpus[cpu].apic_id = apic_id();
+    while (cpus_wait)
+        wait_irq();
+}
+
+/* What follows @word in @cmdline; NULL: it is not there. */
+static const char *find(const char *cmdline, const char *word)
+{
+    for (; *cmdline; cmdline++) {
+        unsigned int n = 0;
+
+        while (word[n] && cmdline[n] == word[n])
+            n++;
+        if (!word[n])
+            return cmdline + n;
+    }
+    return NULL;
+}
+
+static void print_cpu(void)
+{
+    struct cpuid r = cpuid(0, 0);
+    uint32_t name[4] = { r.b, r.d, r.c, 0 };
+
+    put_str("hello: ");
+    put_str((const char *)name);
+    r = cpuid(1, 0);
+    put_str(" leaf 1 ");
+    put_hex((uint64_t)r.c << 32 | r.d);
+    put_str(" version ");
+    put_hex(r.a);
+    put_str("\n");
+}
+
+static void test_fault(void)
+{
+    uint64_t v;
+
+    put_str("hello: rdmsr 0xffff: vector ");
+    put_dec(try_rdmsr(0xffff, &v));
+    put_str("\n");
+}
+
+static void test_timer(void)
+{
+    uint64_t start = rdtsc();
+
+    apic_write(APIC_TIMER_DIVIDE, 0xb);
+    apic_write(APIC_LVT_TIMER, TIMER_VECTOR);
+    for (unsigned int i = 1; i <= 3; i++) {
+        apic_write(APIC_TIMER_COUNT, 100000);
+        while (this_cpu()->count[TIMER_VECTOR] < i)
+            wait_irq();
+    }
+    put_str("hello: 3 timer interrupts, tsc ");
+    put_dec(rdtsc() - start);
+    put_str("\n");
+}
+
+static void test_self_ipi(void)
+{
+    apic_send(apic_id(), 0x4000 | IPI_VECTOR);
+    while (this_cpu()->count[IPI_VECTOR] == 0)
+        wait_irq();
+    put_str("hello: interrupt from myself\n");
+}
+
+static void test_cpus(unsigned int cpus)
+{
+    for (unsigned int id = 1; id < cpus; id++) {
+        bool up = start_cpu(id);
+
+        put_str("hello: cpu ");
+        put_dec(id);
+        put_str(up ? " is up\n" : " does not come up\n");
+        if (!up)
+            return;
+        while ((guest_cpus[id].count[IPI_VECTOR]) == 0) {
+            apic_send(id, 0x4000 | IPI_VECTOR);
+            pause_cpu();
+        }
+        put_str("hello: it takes interrupts\n");
+    }
+    cpus_wait = false;
+}
+
+void guest_main(uint32_t magic, const char *cmdline)
+{
+    const char *cpus = find(cmdline, "cpus=");
+
+    put_str(magic == BOOT_PVH ? "hello: by PVH: " : "hello: by multiboot: ");
+    put_str(cmdline);
+    put_str("\n");
+    if (find(cmdline, "print"))
+        return;
+    print_cpu();
+    test_fault();
+    apic_enable(find(cmdline, "x2apic") != NULL);
+    put_str("hello: APIC ");
+    put_hex(apic_read(APIC_VERSION));
+    put_str("\n");
+    test_self_ipi();
+    test_timer();
+    if (cpus)
+        test_cpus((unsigned int)(*cpus - '0'));
+    put_str("hello: done\n");
+}

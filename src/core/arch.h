@@ -20,7 +20,7 @@ struct axvm_machine {
     enum axvm_emu_type uart;
     uint64_t uart_base;
     uint32_t uart_irq;
-    uint16_t elf_machine; /* e_machine */
+    uint16_t elf_machine;     /* e_machine */
     const char *console_path; /* "/pl011@9000000" for /chosen stdout-path */
     uint64_t firmware_size;   /* memory that a firmware image gets at firmware_base, touched as needed */
     /* The boot protocol of Linux. Zero: this CPU has no such image, no such limit. */
@@ -49,12 +49,13 @@ void axvm_arch_s2_flush(struct axvm *vm, uint64_t gpa, uint64_t len);
 void axvm_arch_s2_sync(void);
 /* [va, va + len) was written by the host and will be read by a guest whose caches may be off, or executed. */
 void axvm_arch_cache_sync(void *va, size_t len);
-/* [va, va + len) was zeroed by the host and becomes RAM of a guest: one whose caches are off must not see what was there before. */
+/* [va, va + len) was zeroed by the host and becomes RAM of a guest: one whose caches are off must not see what was there
+ * before. */
 void axvm_arch_ram_publish(void *va, size_t len);
 
 /* ---- a VM ---- */
-int axvm_arch_vm_init(struct axvm *vm);   /* after regions and bus exist; attaches the interrupt controller */
-void axvm_arch_vm_fini(struct axvm *vm);  /* also when init failed half-way: all-zero members are fine */
+int axvm_arch_vm_init(struct axvm *vm);  /* after regions and bus exist; attaches the interrupt controller */
+void axvm_arch_vm_fini(struct axvm *vm); /* also when init failed half-way: all-zero members are fine */
 void axvm_arch_vm_reset(struct axvm *vm);
 void axvm_arch_clock_stop(struct axvm *vm);  /* the guest's time stands still; no vCPU runs */
 void axvm_arch_clock_start(struct axvm *vm); /* and goes on where it stood; at first from zero */
@@ -79,10 +80,17 @@ void axvm_arch_vcpu_reset(struct axvm_vcpu *vcpu, uint64_t entry, uint64_t arg);
 enum axvm_trap_kind axvm_arch_vcpu_run(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, struct axvm_exit *exit);
 /* The vCPU's registers leave this CPU: another vCPU comes, or virtualization goes off. Interrupts off. */
 void axvm_arch_vcpu_evict(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu);
-/* After trap.mmio was answered: put loaded values into registers, do writeback, step over the instruction. Host tier. */
-void axvm_arch_mmio_finish(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio);
-/* trap.mmio was answered by nobody (AXVM_ERR_NOENT) or refused (AXVM_ERR_GUEST): what this CPU does on its bus. Host tier. */
-void axvm_arch_mmio_refuse(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio);
+/*
+ * After trap.mmio was answered: put loaded values into registers, do writeback, step over the instruction. Host tier.
+ * True: the instruction needs one more access, which *mmio is now (read-modify-write, memory to memory, a part of a string). It
+ * is answered in the same way, and may leave to the host as well. One instruction, or as much of a repeated one as is done at a
+ * time, needs no more than AXVM_MMIO_MAX_ACCESSES.
+ */
+bool axvm_arch_mmio_finish(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio);
+/* trap.mmio was answered by nobody (AXVM_ERR_NOENT) or refused (AXVM_ERR_GUEST): what this CPU does on its bus. Host tier.
+ * True: as above; the instruction goes on where a bus has no way to say no. */
+bool axvm_arch_mmio_refuse(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio);
+#define AXVM_MMIO_MAX_ACCESSES 256u
 /* trap.gpa/trap.prot hit no region or one that forbids it: give the guest the exception its CPU would raise. Host tier. */
 void axvm_arch_fault_refuse(struct axvm_vcpu *vcpu);
 /* Finish a hypercall exit with @value, or with "not supported". Host tier. */

@@ -4,6 +4,7 @@
 #include <axvm/vm.h>
 
 #include "arch.h"
+#include "assert.h"
 #include "bits.h"
 
 /* What the loop does next. */
@@ -20,20 +21,70 @@ static void set_exit(struct axvm_exit *exit, enum axvm_exit_reason reason)
     exit->reason = reason;
 }
 
+/* Nobody has answered: the host may. */
+static void exit_for_mmio(struct axvm_vcpu *vcpu, struct axvm_exit *exit)
+{
+    const struct axvm_mmio *mmio = &vcpu->trap.mmio;
+
+    set_exit(exit, mmio->space == AXVM_BUS_MMIO   ? AXVM_EXIT_MMIO
+                   : mmio->space == AXVM_BUS_PORT ? AXVM_EXIT_IO
+                                                  : AXVM_EXIT_SYSREG);
+    exit->u.access.addr = mmio->addr;
+    exit->u.access.data = mmio->write ? mmio->val[0] : 0;
+    exit->u.access.size = mmio->size;
+    exit->u.access.write = mmio->write;
+    exit->u.access.fetch = false;
+    vcpu->pending = AXVM_PENDING_MMIO;
+}
+
+/*
+ * An access that the fast tier could not answer, and those that its instruction needs after it: now the host may be called.
+ * With @more false there is none. A backend that wants more than it may is a bug of ours; its guest gets no further.
+ */
+static enum step answer_mmio(struct axvm_vcpu *vcpu, bool more, struct axvm_exit *exit)
+{
+    struct axvm_mmio *mmio = &vcpu->trap.mmio;
+
+    for (unsigned int n = 0; more && n < AXVM_MMIO_MAX_ACCESSES; n++) {
+        int rc = axvm_core_mmio(vcpu, mmio, true);
+
+        if (rc == AXVM_ERR_NOENT && mmio->count == 1) {
+            exit_for_mmio(vcpu, exit);
+            return STEP_EXIT;
+        }
+        more = rc == AXVM_OK ? axvm_arch_mmio_finish(vcpu, mmio) : axvm_arch_mmio_refuse(vcpu, mmio);
+    }
+    AXVM_ASSERT(!more);
+    return STEP_RUN;
+}
+
+/* The host has answered an access, or has not. */
+static enum step finish_mmio(struct axvm_vcpu *vcpu, struct axvm_exit *exit)
+{
+    struct axvm_mmio *mmio = &vcpu->trap.mmio;
+    bool more;
+
+    if (vcpu->answered) {
+        mmio->val[0] = axvm_extend(vcpu->answer, mmio->size, false);
+        more = axvm_arch_mmio_finish(vcpu, mmio);
+    } else {
+        more = axvm_arch_mmio_refuse(vcpu, mmio);
+    }
+    vcpu->answered = false;
+    return answer_mmio(vcpu, more, exit);
+}
+
 /* Finish what the last exit left open, with the host's answer or the default. */
-static void finish_pending(struct axvm_vcpu *vcpu)
+static enum step finish_pending(struct axvm_vcpu *vcpu, struct axvm_exit *exit)
 {
     enum axvm_pending pending = vcpu->pending;
+    enum step step = STEP_RUN;
 
     vcpu->pending = AXVM_PENDING_NONE;
     switch (pending) {
     case AXVM_PENDING_MMIO:
-        if (vcpu->answered) {
-            vcpu->trap.mmio.val[0] = axvm_extend(vcpu->answer, vcpu->trap.mmio.size, false);
-            axvm_arch_mmio_finish(vcpu, &vcpu->trap.mmio);
-        } else {
-            axvm_arch_mmio_refuse(vcpu, &vcpu->trap.mmio);
-        }
+        step = finish_mmio(vcpu, exit);
+        axvm_wake_flush(vcpu->vm);
         break;
     case AXVM_PENDING_HYPERCALL:
         axvm_arch_hypercall_finish(vcpu, vcpu->answered, vcpu->answer);
@@ -46,6 +97,7 @@ static void finish_pending(struct axvm_vcpu *vcpu)
         break;
     }
     vcpu->answered = false;
+    return step;
 }
 
 /* The vCPU has to stay out of its guest because of the VM's state or its own. */
@@ -123,32 +175,6 @@ static enum step block(struct axvm_vcpu *vcpu, struct axvm_exit *exit)
     return STEP_EXIT;
 }
 
-/* An access that the fast tier could not answer: now the host may be called. */
-static enum step handle_mmio(struct axvm_vcpu *vcpu, struct axvm_exit *exit)
-{
-    struct axvm_mmio *mmio = &vcpu->trap.mmio;
-    int rc = axvm_core_mmio(vcpu, mmio, true);
-
-    if (rc == AXVM_OK) {
-        axvm_arch_mmio_finish(vcpu, mmio);
-        return STEP_RUN;
-    }
-    if (rc != AXVM_ERR_NOENT || mmio->count != 1) {
-        axvm_arch_mmio_refuse(vcpu, mmio);
-        return STEP_RUN;
-    }
-    set_exit(exit, mmio->space == AXVM_BUS_MMIO   ? AXVM_EXIT_MMIO
-                   : mmio->space == AXVM_BUS_PORT ? AXVM_EXIT_IO
-                                                  : AXVM_EXIT_SYSREG);
-    exit->u.access.addr = mmio->addr;
-    exit->u.access.data = mmio->write ? mmio->val[0] : 0;
-    exit->u.access.size = mmio->size;
-    exit->u.access.write = mmio->write;
-    exit->u.access.fetch = false;
-    vcpu->pending = AXVM_PENDING_MMIO;
-    return STEP_EXIT;
-}
-
 /* A stage-2 fault that the vCPU's own pages did not suffice for, or that is the guest's fault. */
 static int handle_fault(struct axvm_vcpu *vcpu)
 {
@@ -179,7 +205,7 @@ static int handle_trap(struct axvm_vcpu *vcpu, enum axvm_trap_kind kind, bool ma
         }
         break;
     case AXVM_TRAP_MMIO:
-        *step = handle_mmio(vcpu, exit);
+        *step = answer_mmio(vcpu, true, exit);
         break;
     case AXVM_TRAP_FAULT:
         return handle_fault(vcpu);
@@ -276,13 +302,9 @@ int axvm_run_vcpu(struct axvm *vm, unsigned int vcpu_id, struct axvm_exit *exit)
     state = atomic_load(&vm->state);
     if (state == AXVM_LOADING || state == AXVM_LOADED) {
         rc = AXVM_ERR_STATE;
-    } else if (state != AXVM_RUNNING || atomic_load(&vcpu->power) != AXVM_POWER_ON) {
-        if (check_state(vcpu, exit) == STEP_RUN)
+    } else if ((state == AXVM_RUNNING && atomic_load(&vcpu->power) == AXVM_POWER_ON) || check_state(vcpu, exit) == STEP_RUN) {
+        if (vcpu->pending == AXVM_PENDING_NONE || finish_pending(vcpu, exit) == STEP_RUN)
             rc = run_loop(vm, vcpu, exit);
-    } else {
-        if (vcpu->pending != AXVM_PENDING_NONE)
-            finish_pending(vcpu);
-        rc = run_loop(vm, vcpu, exit);
     }
     leave(vm, vcpu, exit);
     return rc;

@@ -209,19 +209,34 @@ void axvm_arch_vcpu_evict(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
         cpu->resident = NULL;
 }
 
-void axvm_arch_mmio_finish(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
+static bool next_access(struct axvm_mmio *mmio)
 {
+    if (mmio->arch.more == 0)
+        return false;
+    mmio->arch.more--;
+    mmio->addr += mmio->size;
+    return true;
+}
+
+bool axvm_arch_mmio_finish(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
+{
+    mmio->arch.sum += mmio->val[0];
+    if (next_access(mmio))
+        return true;
     vcpu->arch.mmio_finished++;
     if (!mmio->write) {
         for (unsigned int i = 0; i < mmio->count; i++)
             vcpu->arch.loaded[i] = axvm_extend(mmio->val[i], mmio->size, mmio->arch.sign_extend);
+        if (mmio->count == 1)
+            vcpu->arch.loaded[0] = axvm_extend(mmio->arch.sum, mmio->size, mmio->arch.sign_extend);
     }
+    return false;
 }
 
-void axvm_arch_mmio_refuse(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
+bool axvm_arch_mmio_refuse(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
 {
-    (void)mmio;
     vcpu->arch.mmio_refused++;
+    return next_access(mmio);
 }
 
 void axvm_arch_fault_refuse(struct axvm_vcpu *vcpu)

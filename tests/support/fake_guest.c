@@ -14,11 +14,28 @@ void fake_guest_set(struct axvm *vm, unsigned int id, fake_guest_fn guest, void 
     vm->vcpus[id]->arch.arg = arg;
 }
 
+/* The fast tier, until it cannot go on. */
+static int answer(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
+{
+    bool more = true;
+
+    while (more) {
+        int rc = axvm_core_mmio(vcpu, mmio, false);
+
+        if (rc == AXVM_OK)
+            more = axvm_arch_mmio_finish(vcpu, mmio);
+        else if (rc == AXVM_ERR_GUEST)
+            more = axvm_arch_mmio_refuse(vcpu, mmio);
+        else
+            return AXVM_TRAP_MMIO;
+    }
+    return AXVM_TRAP_RESUME;
+}
+
 int fake_guest_access(struct axvm_vcpu *vcpu, enum axvm_bus_space space, uint64_t addr, unsigned int size, unsigned int count,
                       bool write, const uint64_t *vals)
 {
     struct axvm_mmio *mmio = &vcpu->trap.mmio;
-    int rc;
 
     memset(mmio, 0, sizeof(*mmio));
     mmio->space = space;
@@ -29,14 +46,21 @@ int fake_guest_access(struct axvm_vcpu *vcpu, enum axvm_bus_space space, uint64_
     if (write)
         memcpy(mmio->val, vals, count * sizeof(*vals));
     axvm_stat_inc(vcpu, AXVM_STAT_MMIO);
-    rc = axvm_core_mmio(vcpu, mmio, false);
-    if (rc == AXVM_OK)
-        axvm_arch_mmio_finish(vcpu, mmio);
-    else if (rc == AXVM_ERR_GUEST)
-        axvm_arch_mmio_refuse(vcpu, mmio);
-    else
-        return AXVM_TRAP_MMIO;
-    return AXVM_TRAP_RESUME;
+    return answer(vcpu, mmio);
+}
+
+int fake_guest_read_more(struct axvm_vcpu *vcpu, uint64_t addr, unsigned int size, uint8_t more)
+{
+    struct axvm_mmio *mmio = &vcpu->trap.mmio;
+
+    *mmio = (struct axvm_mmio){
+        .addr = addr,
+        .size = (uint8_t)size,
+        .count = 1,
+        .space = AXVM_BUS_MMIO,
+        .arch = { .more = more },
+    };
+    return answer(vcpu, mmio);
 }
 
 int fake_guest_read(struct axvm_vcpu *vcpu, uint64_t addr, unsigned int size)

@@ -30,6 +30,8 @@ int fake_guest_read(struct axvm_vcpu *vcpu, uint64_t addr, unsigned int size);
 int fake_guest_write(struct axvm_vcpu *vcpu, uint64_t addr, unsigned int size, uint64_t val);
 int fake_guest_access(struct axvm_vcpu *vcpu, enum axvm_bus_space space, uint64_t addr, unsigned int size, unsigned int count,
                       bool write, const uint64_t *vals);
+/* A load by an instruction that needs @more accesses after the first, each behind the one before; it gets their sum. */
+int fake_guest_read_more(struct axvm_vcpu *vcpu, uint64_t addr, unsigned int size, uint8_t more);
 
 /* Touch RAM: a stage-2 fault, unless it is mapped. */
 int fake_guest_touch(struct axvm_vcpu *vcpu, uint64_t gpa, uint32_t prot);

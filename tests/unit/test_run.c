@@ -184,6 +184,112 @@ static void an_unclaimed_access_is_the_hosts_to_answer_or_the_guests_fault(void 
     end(vm);
 }
 
+/* A device in the hole whose registers hold their offset plus one; from 0x10 on it must be able to call the host, from 0x20 on
+ * it refuses. */
+static int hole_read(struct axvm_device *dev, struct axvm_access *acc)
+{
+    (void)dev;
+    if (acc->off >= 0x10 && !acc->may_call_host)
+        return AXVM_ERR_AGAIN;
+    acc->val = acc->off + 1;
+    return acc->off < 0x20 ? AXVM_OK : AXVM_ERR_GUEST;
+}
+
+static int hole_write(struct axvm_device *dev, struct axvm_access *acc)
+{
+    (void)dev;
+    (void)acc;
+    return AXVM_ERR_GUEST;
+}
+
+static struct axvm *vm_with_device(struct fake_hal *hal, struct axvm_device *dev, fake_guest_fn guest, void *arg)
+{
+    static const struct axvm_device_ops ops = { .name = "hole", .read = hole_read, .write = hole_write };
+    struct axvm *vm = fake_vm(hal, 1);
+
+    *dev = (struct axvm_device){ .ops = &ops, .window_count = 1, .flags = AXVM_DEVICE_FAST };
+    dev->windows[0] = (struct axvm_window){ .space = AXVM_BUS_MMIO, .base = HOLE, .len = 0x30 };
+    assert_int_equal(axvm_device_attach(vm, dev), AXVM_OK);
+    fake_guest_set(vm, 0, guest, arg);
+    assert_int_equal(axvm_boot(vm), AXVM_OK);
+    return vm;
+}
+
+struct long_read {
+    unsigned int step;
+    uint64_t addr;
+    uint8_t more;
+};
+
+static int read_long(struct axvm_vcpu *vcpu, struct axvm_exit *exit, void *arg)
+{
+    struct long_read *r = arg;
+
+    (void)exit;
+    return r->step++ == 0 ? fake_guest_read_more(vcpu, r->addr, 4, r->more) : AXVM_TRAP_IDLE;
+}
+
+static void an_instruction_may_need_several_accesses_in_both_tiers(void **state)
+{
+    struct long_read r = { 0, HOLE + 8, 4 };
+    struct axvm_device dev;
+    struct axvm *vm = vm_with_device(*state, &dev, read_long, &r);
+    struct axvm_exit exit;
+
+    assert_int_equal(run(vm, 0, &exit), AXVM_EXIT_IDLE);
+    assert_int_equal(vm->vcpus[0]->arch.loaded[0], 9 + 13 + 17 + 21 + 25);
+    assert_int_equal(vm->vcpus[0]->arch.mmio_finished, 1);
+    end(vm);
+}
+
+static void each_access_of_an_instruction_may_leave_for_the_host(void **state)
+{
+    struct long_read r = { 0, HOLE - 8, 4 };
+    struct axvm_device dev;
+    struct axvm *vm = vm_with_device(*state, &dev, read_long, &r);
+    struct axvm_exit exit;
+
+    assert_int_equal(run(vm, 0, &exit), AXVM_EXIT_MMIO);
+    assert_int_equal(exit.u.access.addr, HOLE - 8);
+    assert_int_equal(axvm_vcpu_answer(vm->vcpus[0], 100), AXVM_OK);
+    assert_int_equal(run(vm, 0, &exit), AXVM_EXIT_MMIO);
+    assert_int_equal(exit.u.access.addr, HOLE - 4);
+    /* An answer is for one access, not for those that follow. */
+    assert_int_equal(run(vm, 0, &exit), AXVM_EXIT_IDLE);
+    assert_int_equal(vm->vcpus[0]->arch.mmio_refused, 1);
+    assert_int_equal(vm->vcpus[0]->arch.loaded[0], 100 + 1 + 5 + 9);
+    end(vm);
+}
+
+static void an_instruction_can_go_on_after_a_refused_access(void **state)
+{
+    struct long_read r = { 0, HOLE + 0x18, 5 };
+    struct axvm_device dev;
+    struct axvm *vm = vm_with_device(*state, &dev, read_long, &r);
+    struct axvm_exit exit;
+
+    assert_int_equal(run(vm, 0, &exit), AXVM_EXIT_IDLE);
+    assert_int_equal(vm->vcpus[0]->arch.mmio_refused, 4);
+    assert_int_equal(vm->vcpus[0]->arch.mmio_finished, 0);
+    end(vm);
+}
+
+static void a_vm_may_be_stopped_between_the_accesses_of_an_instruction(void **state)
+{
+    struct long_read r = { 0, HOLE - 8, 1 };
+    struct axvm_device dev;
+    struct axvm *vm = vm_with_device(*state, &dev, read_long, &r);
+    struct axvm_exit exit;
+
+    assert_int_equal(run(vm, 0, &exit), AXVM_EXIT_MMIO);
+    assert_int_equal(axvm_suspend(vm), AXVM_OK);
+    assert_int_equal(run(vm, 0, &exit), AXVM_EXIT_SUSPENDED);
+    assert_int_equal(axvm_resume(vm), AXVM_OK);
+    assert_int_equal(run(vm, 0, &exit), AXVM_EXIT_MMIO);
+    assert_int_equal(exit.u.access.addr, HOLE - 4);
+    end(vm);
+}
+
 static void a_cpu_that_is_not_enabled_or_not_allowed_is_refused(void **state)
 {
     struct fake_hal *hal = *state;
@@ -352,6 +458,10 @@ int main(void)
         FAKE_TEST(host_interrupts_return_only_to_a_caller_who_masks_them),
         FAKE_TEST(a_guest_for_which_memory_ran_out_can_go_on_later),
         FAKE_TEST(an_unclaimed_access_is_the_hosts_to_answer_or_the_guests_fault),
+        FAKE_TEST(an_instruction_may_need_several_accesses_in_both_tiers),
+        FAKE_TEST(each_access_of_an_instruction_may_leave_for_the_host),
+        FAKE_TEST(an_instruction_can_go_on_after_a_refused_access),
+        FAKE_TEST(a_vm_may_be_stopped_between_the_accesses_of_an_instruction),
         FAKE_TEST(a_cpu_that_is_not_enabled_or_not_allowed_is_refused),
         FAKE_TEST(power_off_and_reset_stop_the_vm_for_all_vcpus),
         FAKE_TEST(a_suspended_vm_keeps_its_vcpus_out_and_wakes_them),

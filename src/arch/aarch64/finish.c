@@ -10,7 +10,7 @@
 #include "raise.h"
 #include "skip.h"
 
-void axvm_arch_mmio_finish(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
+bool axvm_arch_mmio_finish(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
@@ -24,15 +24,17 @@ void axvm_arch_mmio_finish(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
             v->resident_on = NULL;
     }
     axvm_skip(&v->pc, &v->pstate, v->esr);
+    return false;
 }
 
-void axvm_arch_mmio_refuse(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
+bool axvm_arch_mmio_refuse(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
 {
     axvm_stat_inc(vcpu, AXVM_STAT_FAULT_INJECTED);
     if (mmio->space == AXVM_BUS_SYSREG)
         axvm_raise_undef(vcpu);
     else
         axvm_raise_abort(vcpu, vcpu->arch.esr, vcpu->arch.far, FSC_SEA);
+    return false;
 }
 
 void axvm_arch_fault_refuse(struct axvm_vcpu *vcpu)

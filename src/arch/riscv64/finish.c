@@ -17,7 +17,7 @@ static void load_fp(struct axvm_arch_vcpu *v, const struct axvm_mmio *mmio)
     v->resident_on = NULL;
 }
 
-void axvm_arch_mmio_finish(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
+bool axvm_arch_mmio_finish(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
@@ -26,14 +26,16 @@ void axvm_arch_mmio_finish(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
     else if (!mmio->write && mmio->arch.dest == AXVM_DEST_GPR && mmio->arch.reg != 0)
         v->gpr[mmio->arch.reg] = axvm_extend(mmio->val[0], mmio->size, mmio->arch.sign_extend);
     v->pc += mmio->arch.insn_len;
+    return false;
 }
 
-void axvm_arch_mmio_refuse(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
+bool axvm_arch_mmio_refuse(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
 {
     if (mmio->arch.dest == AXVM_DEST_NONE)
         axvm_sbi_reply(vcpu, SBI_ERR_FAILED, 0);
     else
         axvm_raise(vcpu, vcpu->arch.cause, vcpu->arch.tval);
+    return false;
 }
 
 void axvm_arch_fault_refuse(struct axvm_vcpu *vcpu)

@@ -13,11 +13,12 @@ struct axvm_vcpu;
 struct axvm_exit;
 
 /*
- * The guest: called on every entry with interrupts off, returns an enum axvm_trap_kind, for AXVM_TRAP_EXIT with @exit filled in.
+ * The guest: called on every entry with interrupts off, returns an enum axvm_trap_kind, for AXVM_TRAP_EXIT with @exit filled
+ * in.
  */
 typedef int (*fake_guest_fn)(struct axvm_vcpu *vcpu, struct axvm_exit *exit, void *arg);
 
-#define FAKE_IRQS 256u        /* inputs of the interrupt controller, 0..31 are private to each vCPU */
+#define FAKE_IRQS 256u /* inputs of the interrupt controller, 0..31 are private to each vCPU */
 #define FAKE_PRIVATE_IRQS 32u
 #define FAKE_GPRS 8u
 
@@ -25,7 +26,7 @@ struct axvm_arch_vcpu {
     fake_guest_fn guest;
     void *arg;
     uint64_t gpr[FAKE_GPRS];
-    uint64_t entry, boot_arg; /* of the last reset */
+    uint64_t entry, boot_arg;     /* of the last reset */
     _Atomic uint64_t deadline_ns; /* its timer; 0: off */
     _Atomic uint64_t pending[FAKE_IRQS / 64];
     uint64_t loaded[8]; /* what its last load got */
@@ -52,6 +53,9 @@ struct axvm_arch_cpu {
 
 struct axvm_arch_mmio {
     bool sign_extend;
+    uint8_t more; /* further accesses that the instruction needs, each behind the one before; at the end of a load what it got
+                   * is the sum */
+    uint64_t sum;
 };
 
 #endif

@@ -109,6 +109,7 @@ struct axvm_config {
     uint32_t region_count;
 
     enum axvm_irq_mode irq_mode;
+    uint32_t irqchip; /**< Which interrupt controller the guest sees, of those of include/axvm/<cpu>.h; 0: the default one. */
     const struct axvm_passthrough *passthrough;
     uint32_t passthrough_count;
     const struct axvm_emu_device *devices; /**< The first PL011/16550A is the console. None: the default machine's UART. */

@@ -28,6 +28,9 @@ struct axvm_machine {
     uint64_t linux_old_offset; /* text_offset of an Image whose header says image_size 0 */
     uint64_t fdt_window;       /* the device tree ends within so many bytes of the kernel's base */
     uint64_t initrd_window;    /* the initrd ends within so many bytes of the kernel's base rounded down to 1 GiB */
+    /* Names of the interrupt controllers that a VM can have, NULL at the end: axvm_config.irqchip n is irqchips[n - 1], 0 the first.
+     * NULL: there is no choice. */
+    const char *const *irqchips;
 };
 extern const struct axvm_machine axvm_arch_machine;
 
@@ -62,8 +65,8 @@ void axvm_arch_clock_start(struct axvm *vm); /* and goes on where it stood; at f
 /* Add /cpus, the interrupt controller, timer and firmware nodes to a tree open at its root node (libfdt sequential write).
  * Returns a libfdt error code. */
 int axvm_arch_describe(struct axvm *vm, void *fdt);
-/* Cells of an "interrupts" property for input @irq; returns how many of the 3 were filled, host byte order. */
-unsigned int axvm_arch_irq_cells(uint32_t irq, bool edge, uint32_t cells[3]);
+/* Cells of an "interrupts" property for input @irq of the VM's controller; returns how many of the 3 were filled, host byte order. */
+unsigned int axvm_arch_irq_cells(const struct axvm *vm, uint32_t irq, bool edge, uint32_t cells[3]);
 /* The inverse, for the host's own tree: one interrupt specifier of @count cells, host byte order. AXVM_ERR_NOSUP when it is not
  * an interrupt that a guest can be given (private to a CPU, of another controller). */
 int axvm_arch_irq_from_cells(const uint32_t *cells, unsigned int count, uint32_t *irq, bool *edge);

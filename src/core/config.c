@@ -3,6 +3,7 @@
 #include <axvm/config.h>
 #include <axvm/err.h>
 
+#include "arch.h"
 #include "config_check.h"
 
 #define CMDLINE_MAX 65536u
@@ -21,6 +22,15 @@ static int inval(struct axvm_config_error *err, const char *field, const char *w
     return axvm_config_bad(err, AXVM_ERR_INVAL, field, 0, why);
 }
 
+uint32_t axvm_config_irqchip_count(void)
+{
+    uint32_t n = 0;
+
+    while (axvm_arch_machine.irqchips && axvm_arch_machine.irqchips[n])
+        n++;
+    return n;
+}
+
 static int check_scalars(const struct axvm_config *cfg, struct axvm_config_error *err)
 {
     if (cfg->flags & ~KNOWN_FLAGS)
@@ -29,6 +39,8 @@ static int check_scalars(const struct axvm_config *cfg, struct axvm_config_error
         return inval(err, "vcpu_count", "more than AXVM_MAX_VCPUS");
     if ((unsigned int)cfg->irq_mode > AXVM_IRQ_NONE)
         return inval(err, "irq_mode", "not one of enum axvm_irq_mode");
+    if (cfg->irqchip > axvm_config_irqchip_count())
+        return inval(err, "irqchip", "this CPU's guests have no such interrupt controller");
     if (cfg->gpa_bits != 0 && (cfg->gpa_bits < 32 || cfg->gpa_bits > 52))
         return inval(err, "gpa_bits", "neither 0 nor 32..52");
     return AXVM_OK;

@@ -17,6 +17,8 @@ int axvm_config_check_devices(const struct axvm_config *cfg, struct axvm_config_
 /* What each array has been found right in may still lie on what another has. */
 int axvm_config_check_overlaps(const struct axvm_config *cfg, struct axvm_config_error *err);
 
+/* Interrupt controllers that a config can choose from. */
+uint32_t axvm_config_irqchip_count(void);
 /* Addresses of device @dev, or of the default machine's. */
 uint64_t axvm_config_device_base(const struct axvm_emu_device *dev);
 uint32_t axvm_config_device_irq(const struct axvm_emu_device *dev);

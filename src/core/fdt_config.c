@@ -4,7 +4,9 @@
 #include <axvm/fdt.h>
 #include <libfdt.h>
 
+#include "arch.h"
 #include "bits.h"
+#include "config_check.h"
 #include "fdt_priv.h"
 #include "fdt_reader.h"
 #include "str.h"
@@ -48,6 +50,23 @@ static int read_affinity(struct axvm_fdt_reader *r, int node)
     for (uint32_t i = 0; rc == AXVM_OK && i < r->b->cfg.vcpu_count; i++)
         rc = axvm_builder_affinity(r->b, i, axvm_fdt_cells(masks + i * 8, 2));
     return rc;
+}
+
+/* By its name. */
+static int read_irqchip(struct axvm_fdt_reader *r, int node)
+{
+    const char *name = NULL;
+    int rc = axvm_fdt_read_string(r, node, "axvm,irqchip", &name);
+
+    if (rc != AXVM_OK || name == NULL)
+        return rc;
+    for (uint32_t i = 0; i < axvm_config_irqchip_count(); i++) {
+        if (axvm_streq(name, axvm_arch_machine.irqchips[i])) {
+            r->b->cfg.irqchip = i + 1;
+            return AXVM_OK;
+        }
+    }
+    return axvm_fdt_bad(r, "axvm,irqchip", 0, "this CPU's guests have no such interrupt controller");
 }
 
 static void read_flags(struct axvm_fdt_reader *r, int node)
@@ -145,6 +164,8 @@ static int read_domain(struct axvm_fdt_reader *r, int node)
     if (rc == AXVM_OK)
         rc = read_vcpus(r, node, "cpus");
     if (rc == AXVM_OK)
+        rc = read_irqchip(r, node);
+    if (rc == AXVM_OK)
         rc = read_affinity(r, node);
     if (rc == AXVM_OK)
         rc = read_memory(r, node);
@@ -159,6 +180,8 @@ static int read_guest_loader(struct axvm_fdt_reader *r, int chosen)
     int rc = read_vcpus(r, chosen, "axvm,cpus");
 
     read_flags(r, chosen);
+    if (rc == AXVM_OK)
+        rc = read_irqchip(r, chosen);
     return rc == AXVM_OK ? read_modules(r, chosen) : rc;
 }
 

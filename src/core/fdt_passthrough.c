@@ -177,7 +177,7 @@ static void write_interrupt(struct axvm *vm, struct axvm_fdt_writer *w, const st
     uint32_t cells[3];
 
     if (dev->host_irq != 0 && vm->cfg.irq_mode != AXVM_IRQ_NONE)
-        axvm_fw_cells(w, "interrupts", cells, axvm_arch_irq_cells(dev->guest_irq, dev->edge, cells));
+        axvm_fw_cells(w, "interrupts", cells, axvm_arch_irq_cells(vm, dev->guest_irq, dev->edge, cells));
 }
 
 /* Where device @index is in the closure; UINT32_MAX: the config names no host node. */

@@ -55,5 +55,5 @@ void axvm_irq_line_pulse(struct axvm_irq_line *line)
 
 unsigned int axvm_irq_line_cells(const struct axvm_irq_line *line, uint32_t cells[3])
 {
-    return line->vm ? axvm_arch_irq_cells(line->irq, line->edge != 0, cells) : 0;
+    return line->vm ? axvm_arch_irq_cells(line->vm, line->irq, line->edge != 0, cells) : 0;
 }

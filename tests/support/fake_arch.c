@@ -23,6 +23,8 @@ void fake_arch_reset(void)
 }
 
 /* An AArch64-like machine, so that the loaders find images they know. */
+static const char *const irqchips[] = { "simple", "fancy", NULL };
+
 const struct axvm_machine axvm_arch_machine = {
     .ram_base = 0x40000000,
     .firmware_base = 0,
@@ -38,6 +40,7 @@ const struct axvm_machine axvm_arch_machine = {
     .linux_old_offset = 0x80000,
     .fdt_window = 512 * MIB,
     .initrd_window = 32 * 1024 * MIB,
+    .irqchips = irqchips,
 };
 
 /* ---- a physical CPU ---- */

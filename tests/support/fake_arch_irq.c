@@ -7,8 +7,9 @@
 #include "fake_arch.h"
 
 /* An SPI and its trigger, as Arm's device trees say it: the tests of the generated tree then have familiar numbers. */
-unsigned int axvm_arch_irq_cells(uint32_t irq, bool edge, uint32_t cells[3])
+unsigned int axvm_arch_irq_cells(const struct axvm *vm, uint32_t irq, bool edge, uint32_t cells[3])
 {
+    (void)vm;
     cells[0] = irq < FAKE_PRIVATE_IRQS;
     cells[1] = irq < FAKE_PRIVATE_IRQS ? irq - 16 : irq - FAKE_PRIVATE_IRQS;
     cells[2] = edge ? 1 : 4;

@@ -94,9 +94,9 @@ static void interrupt_specifiers_are_those_of_the_binding(void **state)
     uint32_t cells[3];
 
     (void)state;
-    assert_int_equal(axvm_arch_irq_cells(33, false, cells), 3);
+    assert_int_equal(axvm_arch_irq_cells(NULL, 33, false, cells), 3);
     assert_memory_equal(cells, ((const uint32_t[]){ 0, 1, 4 }), sizeof(cells));
-    assert_int_equal(axvm_arch_irq_cells(27, true, cells), 3);
+    assert_int_equal(axvm_arch_irq_cells(NULL, 27, true, cells), 3);
     assert_memory_equal(cells, ((const uint32_t[]){ 1, 11, 1 }), sizeof(cells));
 }
 
@@ -107,7 +107,7 @@ static void every_spi_survives_the_way_there_and_back(void **state)
 
     (void)state;
     for (uint32_t irq = 32; irq < 1020; irq++) {
-        axvm_arch_irq_cells(irq, irq % 2 != 0, cells);
+        axvm_arch_irq_cells(NULL, irq, irq % 2 != 0, cells);
         assert_int_equal(axvm_arch_irq_from_cells(cells, 3, &back, &edge), AXVM_OK);
         assert_int_equal(back, irq);
         assert_int_equal(edge, irq % 2 != 0);

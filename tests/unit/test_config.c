@@ -46,6 +46,8 @@ static void scalars_out_of_range_are_named(void **state)
     refused(&(struct axvm_config){ .vcpu_count = AXVM_MAX_VCPUS + 1 }, AXVM_ERR_INVAL, "vcpu_count", 0);
     refused(&(struct axvm_config){ .irq_mode = (enum axvm_irq_mode)3 }, AXVM_ERR_INVAL, "irq_mode", 0);
     refused(&(struct axvm_config){ .irq_mode = (enum axvm_irq_mode) - 1 }, AXVM_ERR_INVAL, "irq_mode", 0);
+    refused(&(struct axvm_config){ .irqchip = 3 }, AXVM_ERR_INVAL, "irqchip", 0);
+    accepted(&(struct axvm_config){ .irqchip = 2 });
     refused(&(struct axvm_config){ .gpa_bits = 31 }, AXVM_ERR_INVAL, "gpa_bits", 0);
     refused(&(struct axvm_config){ .gpa_bits = 53 }, AXVM_ERR_INVAL, "gpa_bits", 0);
     refused(&(struct axvm_config){ .ram_size = MIB(3) }, AXVM_ERR_INVAL, "ram_size", 0);

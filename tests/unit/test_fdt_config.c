@@ -148,6 +148,7 @@ static void full_domain(struct axvm_fdt_writer *w)
     axvm_fw_empty(w, "axvm,touch");
     axvm_fw_empty(w, "axvm,hypercalls");
     axvm_fw_empty(w, "axvm,yield-on-spin");
+    axvm_fw_string(w, "axvm,irqchip", "fancy");
     axvm_fw_cells(w, "axvm,pcpus", masks, 6);
     axvm_fw_string(w, "bootargs", "console=ttyAMA0");
     add_module(w, "multiboot,ramdisk", HOST_RAM + 0x4000, 0x100);
@@ -168,6 +169,7 @@ static void every_property_of_a_domain_is_honoured(void **state)
     assert_int_equal(cfg->ram_size, 256u << 20);
     assert_int_equal(cfg->ram_kind, AXVM_REGION_TOUCH);
     assert_int_equal(cfg->flags, AXVM_VM_HYPERCALLS | AXVM_VM_YIELD_ON_SPIN);
+    assert_int_equal(cfg->irqchip, 2);
     assert_string_equal(cfg->image.cmdline, "console=ttyAMA0");
     assert_ptr_equal(cfg->image.initrd.data, f->ram + 0x4000);
     assert_int_equal(cfg->image.initrd.size, 0x100);
@@ -377,6 +379,11 @@ static void gpa_for_nobody(struct axvm_fdt_writer *w)
     axvm_fw_u64(w, "axvm,passthrough-gpa", 0);
 }
 
+static void unknown_irqchip(struct axvm_fdt_writer *w)
+{
+    axvm_fw_string(w, "axvm,irqchip", "fanc");
+}
+
 static void malformed_properties_are_refused_by_name(void **state)
 {
     static const struct {
@@ -387,6 +394,7 @@ static void malformed_properties_are_refused_by_name(void **state)
         { many_cpus, "cpus" },
         { odd_cpus, "cpus" },
         { wild_memory, "memory" },
+        { unknown_irqchip, "axvm,irqchip" },
         { short_affinity, "axvm,pcpus" },
         { unterminated_bootargs, "bootargs" },
         { second_kernel, "compatible" },

@@ -201,7 +201,7 @@ static void node_has_the_guests_address_and_interrupt(void **state)
     h.devices[0].guest_irq = 40;
     buf = make_tree(f);
     assert_cells(buf.data, "/pl031@b000000", "reg", reg, 4);
-    assert_cells(buf.data, "/pl031@b000000", "interrupts", cells, axvm_arch_irq_cells(40, false, cells));
+    assert_cells(buf.data, "/pl031@b000000", "interrupts", cells, axvm_arch_irq_cells(NULL, 40, false, cells));
     axvm_fdt_buf_free(&f->vm, &buf);
 }
 

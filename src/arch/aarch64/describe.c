@@ -38,10 +38,11 @@ enum { GIC_EDGE_RISING = 1, GIC_EDGE_FALLING = 2, GIC_LEVEL_HIGH = 4 };
 #define GIC_FIRST_SPI 32u
 #define GIC_SPIS 988u /* INTIDs 32..1019 */
 
-unsigned int axvm_arch_irq_cells(uint32_t irq, bool edge, uint32_t cells[3])
+unsigned int axvm_arch_irq_cells(const struct axvm *vm, uint32_t irq, bool edge, uint32_t cells[3])
 {
     bool spi = irq >= GIC_FIRST_SPI;
 
+    (void)vm;
     cells[0] = spi ? GIC_SPI : GIC_PPI;
     cells[1] = irq - (spi ? GIC_FIRST_SPI : GIC_FIRST_PPI);
     cells[2] = edge ? GIC_EDGE_RISING : GIC_LEVEL_HIGH;

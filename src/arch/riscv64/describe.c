@@ -10,6 +10,8 @@
 
 #define MIB (UINT64_C(1) << 20)
 
+static const char *const irqchips[] = { "plic", NULL };
+
 const struct axvm_machine axvm_arch_machine = {
     .ram_base = AXVM_RISCV64_RAM_BASE,
     .firmware_base = AXVM_RISCV64_FIRMWARE_BASE,
@@ -26,6 +28,7 @@ const struct axvm_machine axvm_arch_machine = {
     /* Linux, Documentation/arch/riscv/boot-image-header.rst and boot.rst. */
     .linux_magic = 0x05435352, /* "RSC\x05" */
     .linux_old_offset = 2 * MIB,
+    .irqchips = irqchips,
 };
 
 /* "riscv,isa-extensions": a list of strings. */

@@ -114,8 +114,9 @@ int axvm_arch_irq_forward(struct axvm *vm, uint32_t host_irq)
 }
 
 /* One cell: the source. Whether it is an edge is the controller's business. */
-unsigned int axvm_arch_irq_cells(uint32_t irq, bool edge, uint32_t cells[3])
+unsigned int axvm_arch_irq_cells(const struct axvm *vm, uint32_t irq, bool edge, uint32_t cells[3])
 {
+    (void)vm;
     (void)edge;
     cells[0] = irq;
     return 1;

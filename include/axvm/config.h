@@ -32,6 +32,12 @@ struct axvm_passthrough {
     uint32_t host_irq; /**< The number in the host's controller; 0: no interrupt. */
     uint32_t guest_irq;
     bool edge; /**< Edge-triggered; otherwise level. */
+    /** x86: I/O ports [port, port + port_count), under the same numbers in guest and host. port_count 0: none. */
+    uint16_t port;
+    uint16_t port_count;
+    /** Guests with ACPI: the device's _HID ("PNP0501", "PNP0103"), with which its driver finds it; up to 8 characters. NULL:
+     *  not described. */
+    const char *acpi_hid;
     /** Raw device-tree properties of the host's node for @c name: a complete device-tree blob of @c fdt_size bytes in which
      *  @c fdt_path names the node. Its "reg" and "interrupts" are rewritten, nodes it refers to by phandle come along. NULL:
      *  nothing but reg and interrupts. Stays the host's until axvm_destroy(). */
@@ -56,23 +62,35 @@ struct axvm_chardev {
 /** A device of the library. */
 struct axvm_emu_device {
     enum axvm_emu_type type;
-    uint64_t base; /**< MMIO address; 0: the default machine's. */
+    uint64_t base; /**< MMIO address, or port; 0: the default machine's, of its space. */
+    bool port;     /**< @c base is an x86 I/O port, a multiple of 8. 16550A only. */
     uint32_t irq;  /**< Input of the interrupt controller; 0: the default machine's. */
     struct axvm_chardev chardev;
 };
 
 enum axvm_image_kind {
-    AXVM_IMAGE_AUTO,  /**< By its header: Linux Image (arm64, RISC-V), ELF; otherwise flat. */
+    AXVM_IMAGE_AUTO, /**< By its header: Linux Image (arm64, RISC-V), bzImage, PVH, multiboot (x86), ELF; otherwise flat. */
     AXVM_IMAGE_LINUX,
     AXVM_IMAGE_ELF,
     AXVM_IMAGE_FLAT,
-    AXVM_IMAGE_FIRMWARE, /**< Copied to its load address in memory of its own and started there. */
+    AXVM_IMAGE_FIRMWARE,  /**< Copied to its load address in memory of its own and started there; x86: it ends at 4 GiB. */
+    AXVM_IMAGE_BZIMAGE,   /**< x86: Linux, entered by the 64-bit boot protocol. */
+    AXVM_IMAGE_PVH,       /**< x86: ELF with XEN_ELFNOTE_PHYS32_ENTRY. */
+    AXVM_IMAGE_MULTIBOOT, /**< x86: multiboot 1. */
 };
+
+#define AXVM_MAX_MODULES 16
 
 /** Bytes in host memory: the host's, unchanged until axvm_destroy(), as a reset loads them again. */
 struct axvm_blob {
     const void *data;
     size_t size;
+};
+
+/** A file beside the kernel, for boot protocols that pass such: multiboot, PVH. */
+struct axvm_module {
+    struct axvm_blob file;
+    const char *cmdline; /**< NULL: none. */
 };
 
 struct axvm_image_config {
@@ -86,6 +104,8 @@ struct axvm_image_config {
     const char *cmdline;   /**< NULL: none. Up to 64 KiB. */
     struct axvm_blob fdt;  /**< Patched (memory, chosen, initrd) and used; empty: one is generated. */
     bool fdt_verbatim;     /**< Use @c fdt as it is. */
+    const struct axvm_module *modules; /**< After the initrd, which counts as the first. Multiboot and PVH only. */
+    uint32_t module_count;             /**< Up to AXVM_MAX_MODULES. */
 };
 
 /** SMCCC vendor hypervisor calls, SBI firmware-specific calls and VMCALL go to the host as AXVM_EXIT_HYPERCALL. */

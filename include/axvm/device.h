@@ -3,6 +3,7 @@
 #ifndef AXVM_DEVICE_H
 #define AXVM_DEVICE_H
 
+#include <axvm/exit.h>
 #include <axvm/types.h>
 
 #ifdef __cplusplus
@@ -60,6 +61,9 @@ struct axvm_device_ops {
     /** Bytes for the guest, of a character device: axvm_console_input(). Returns how many fitted. Any context. NULL: it takes
      *  none. */
     size_t (*receive)(struct axvm_device *dev, const uint8_t *buf, size_t len);
+    /** The time that axvm_device_set_deadline() was told has come, or it was asked early: set the next one. Interrupts are off;
+     *  no lock is held; what a FAST device may not do it may not do either. NULL: a device without a timer. */
+    void (*expire)(struct axvm_device *dev, uint64_t now_ns);
 };
 
 /** A device model embeds this as its first member, zeroes it, and fills in the part above the line. */
@@ -73,6 +77,7 @@ struct axvm_device {
     struct axvm_device *next;
     uint32_t lock[2];
     uint32_t busy; /**< Set while its ops run: refuses DMA that comes back to the device itself. */
+    uint64_t deadline; /**< Of its timer. */
 };
 
 /**
@@ -87,14 +92,34 @@ int axvm_device_attach(struct axvm *vm, struct axvm_device *dev);
 /** First device on the bus, or the one after @p prev; NULL at the end. In order of attachment. */
 struct axvm_device *axvm_device_next(const struct axvm *vm, const struct axvm_device *prev);
 
-/** @p size bytes, zeroed, aligned to 16, that live as long as the VM: for devices that are made with it. Only before axvm_boot(),
- *  from one thread. NULL when the HAL is out of memory. */
+/** @p size bytes, zeroed, aligned to 16, that live as long as the VM: for devices that are made with it. Only before
+ * axvm_boot(), from one thread. NULL when the HAL is out of memory. */
 void *axvm_device_alloc(struct axvm *vm, size_t size);
 
 /** The lock that core holds around the ops of a device that is not AXVM_DEVICE_SELF_LOCKED: for what else touches its state. A
  *  self-locked one may use it as it likes. Interrupts are off in between; not within the ops that core calls with it held. */
 unsigned long axvm_device_lock(struct axvm_device *dev);
 void axvm_device_unlock(struct axvm_device *dev, unsigned long flags);
+
+/**
+ * Have ops->expire() called at @p deadline_ns of hal->time_ns(), soon after, or earlier; AXVM_TIME_NEVER: not at all. One timer
+ * per device, the newest call counts. Any context. On a CPU whose backend polls them (x86_64).
+ */
+void axvm_device_set_deadline(struct axvm_device *dev, uint64_t deadline_ns);
+
+/** hal->time_ns(), for devices. Any context. */
+uint64_t axvm_device_time_ns(const struct axvm_device *dev);
+
+/** Seconds since 1970 by the host's wall clock, or hal->time_ns() counted from 2000-01-01. Any context. */
+uint64_t axvm_device_wall_time_s(const struct axvm_device *dev);
+
+/**
+ * The guest told a device to turn the machine off or to reset it: the VM stops, and the vCPU that did it comes back from
+ * axvm_run_vcpu() with @p reason. For ops->read and write, which return what this returns: AXVM_OK, or AXVM_ERR_AGAIN, and the
+ * access comes again in the host tier.
+ * @param reason AXVM_EXIT_SYSTEM_OFF, _SYSTEM_RESET or _SYSTEM_CRASH
+ */
+int axvm_device_end_vm(struct axvm_access *acc, enum axvm_exit_reason reason);
 
 /** An interrupt line from a device to its VM's interrupt controller. Zeroed: not connected, everything is ignored. */
 struct axvm_irq_line {
@@ -115,8 +140,8 @@ void axvm_irq_line_set(struct axvm_irq_line *line, bool level);
 /** Raise and lower: one edge. */
 void axvm_irq_line_pulse(struct axvm_irq_line *line);
 /** Wake the vCPUs that lines of this VM were set for. Core does it after a device's ops, and axvm_irq_line_set() itself where
- *  interrupts are on; so it is for a host that sets a line in an interrupt handler, or with the device's lock held (call it after
- *  the unlock). Calls wake_vcpu(). */
+ *  interrupts are on; so it is for a host that sets a line in an interrupt handler, or with the device's lock held (call it
+ * after the unlock). Calls wake_vcpu(). */
 void axvm_irq_line_flush(struct axvm_irq_line *line);
 /** Cells of an "interrupts" property for the line, host byte order; returns how many of the 3 were filled. 0: not connected. */
 unsigned int axvm_irq_line_cells(const struct axvm_irq_line *line, uint32_t cells[3]);

@@ -106,6 +106,9 @@ struct axvm_hal {
     void (*log)(void *ctx, enum axvm_log_level level, const char *msg);
     /** Fill @p buf with unpredictable bytes (guest FDT seeds, virtio-rng). False when there are none. Optional. */
     bool (*entropy)(void *ctx, void *buf, size_t len);
+    /** Seconds since 1970-01-01 00:00 UTC, for guests' real-time clocks. Any context. Optional: without it they start in 2000.
+     */
+    uint64_t (*wall_time_s)(void *ctx);
 };
 
 /** Name of the first required member that @p hal lacks, or of the first that is out of range; NULL when it is complete. */

@@ -11,14 +11,20 @@
 
 #include "vm_priv.h"
 
+struct axvm_image;
+struct axvm_load;
+
 /* The machine a VM is when its config does not say otherwise. */
 struct axvm_machine {
     uint64_t ram_base;
+    uint64_t ram_gap, ram_gap_end; /* RAM that would go beyond ram_gap goes on at ram_gap_end; 0: no gap */
     uint64_t firmware_base;
     uint64_t image_align;  /* flat images: load address is a multiple, from ram_base */
     uint64_t image_offset; /* where in RAM a flat or headerless kernel goes */
     enum axvm_emu_type uart;
     uint64_t uart_base;
+    bool uart_port; /* uart_base is an I/O port */
+    bool has_ports; /* there is an I/O port space */
     uint32_t uart_irq;
     uint16_t elf_machine;     /* e_machine */
     const char *console_path; /* "/pl011@9000000" for /chosen stdout-path */
@@ -33,6 +39,23 @@ struct axvm_machine {
     const char *const *irqchips;
 };
 extern const struct axvm_machine axvm_arch_machine;
+
+/*
+ * ---- images, and what a guest is told about its machine ----
+ * A backend whose guests get a device tree takes both of these, with all that makes the tree, from src/core:
+ * axvm_guests_have_device_tree() in its CMakeLists.txt. Only such a one defines axvm_arch_describe().
+ */
+/*
+ * Look at an image whose kind, or whose place, is this CPU's affair. As axvm_image_parse().
+ * @retval AXVM_ERR_NOENT  none of those: core looks for the kinds that every CPU has
+ */
+int axvm_arch_image_parse(const struct axvm_image_config *cfg, uint64_t ram_base, struct axvm_image *img, const char **why);
+/*
+ * Kernel, initrd and modules have their places in @load. Make the data that the boot protocol passes, find places for it, and
+ * list it in load->pieces, which core then writes; set load->arg. What fails is logged. Memory goes into load->buf, which core
+ * frees, also when this fails.
+ */
+int axvm_arch_boot_data(struct axvm *vm, struct axvm_load *load);
 
 /* ---- a physical CPU; called on it, interrupts off ---- */
 int axvm_arch_cpu_enable(struct axvm_cpu *cpu, const struct axvm_cpu_config *cfg);

@@ -60,11 +60,28 @@ static bool is_too_long(const char *s)
     return true;
 }
 
+static int check_modules(const struct axvm_image_config *image, struct axvm_config_error *err)
+{
+    if (image->module_count > AXVM_MAX_MODULES)
+        return inval(err, "image.module_count", "more than AXVM_MAX_MODULES");
+    if (image->module_count != 0 && (!image->modules || image->kernel.size == 0))
+        return inval(err, "image.modules", "NULL, or there is no kernel for them");
+    for (uint32_t i = 0; i < image->module_count; i++) {
+        const struct axvm_module *m = &image->modules[i];
+
+        if (m->file.size == 0 || !m->file.data)
+            return axvm_config_bad(err, AXVM_ERR_INVAL, "image.modules", i, "is empty");
+        if (m->cmdline && is_too_long(m->cmdline))
+            return axvm_config_bad(err, AXVM_ERR_INVAL, "image.modules", i, "cmdline is longer than 64 KiB");
+    }
+    return AXVM_OK;
+}
+
 static int check_image(const struct axvm_image_config *image, struct axvm_config_error *err)
 {
     if (!is_blob(&image->kernel))
         return inval(err, "image.kernel", "has a size and no data");
-    if ((unsigned int)image->kind > AXVM_IMAGE_FIRMWARE)
+    if ((unsigned int)image->kind > AXVM_IMAGE_MULTIBOOT)
         return inval(err, "image.kind", "not one of enum axvm_image_kind");
     if (!is_blob(&image->initrd))
         return inval(err, "image.initrd", "has a size and no data");
@@ -76,7 +93,7 @@ static int check_image(const struct axvm_image_config *image, struct axvm_config
         return inval(err, "image.fdt", "has a size and no data");
     if (image->fdt_verbatim && image->fdt.size == 0)
         return inval(err, "image.fdt_verbatim", "there is no fdt to be used as it is");
-    return AXVM_OK;
+    return check_modules(image, err);
 }
 
 int axvm_config_check(const struct axvm_config *cfg, struct axvm_config_error *err)

@@ -7,6 +7,7 @@
 
 /* MMIO that one emulated device takes, on every CPU. */
 #define AXVM_EMU_DEVICE_SIZE UINT64_C(0x1000)
+#define AXVM_EMU_DEVICE_PORTS 8u
 #define AXVM_DEFAULT_RAM_SIZE (UINT64_C(128) << 20)
 
 int axvm_config_bad(struct axvm_config_error *err, int rc, const char *field, uint32_t index, const char *why);
@@ -19,8 +20,12 @@ int axvm_config_check_overlaps(const struct axvm_config *cfg, struct axvm_config
 
 /* Interrupt controllers that a config can choose from. */
 uint32_t axvm_config_irqchip_count(void);
+/* RAM of a config without regions, in up to two pieces around the gap; returns how many. ram_size is checked. */
+uint32_t axvm_config_default_ram(const struct axvm_config *cfg, struct axvm_region ram[2]);
+
 /* Addresses of device @dev, or of the default machine's. */
 uint64_t axvm_config_device_base(const struct axvm_emu_device *dev);
+bool axvm_config_device_port(const struct axvm_emu_device *dev);
 uint32_t axvm_config_device_irq(const struct axvm_emu_device *dev);
 /* How many emulated devices there will be, the default machine's included, and which. */
 uint32_t axvm_config_device_count(const struct axvm_config *cfg);

@@ -47,7 +47,23 @@ static bool copy_passthrough(struct axvm *vm, const struct axvm_config *cfg)
     vm->cfg.passthrough = array;
     copies = (struct axvm_passthrough *)array;
     for (uint32_t i = 0; i < cfg->passthrough_count; i++) {
-        if (!copy_string(vm, &copies[i].name) || !copy_string(vm, &copies[i].fdt_path))
+        if (!copy_string(vm, &copies[i].name) || !copy_string(vm, &copies[i].fdt_path) || !copy_string(vm, &copies[i].acpi_hid))
+            return false;
+    }
+    return true;
+}
+
+static bool copy_modules(struct axvm *vm, const struct axvm_image_config *image)
+{
+    struct axvm_module *copies;
+    const void *array;
+
+    if (!copy_array(vm, image->modules, image->module_count, sizeof(*copies), &array))
+        return false;
+    vm->cfg.image.modules = array;
+    copies = (struct axvm_module *)array;
+    for (uint32_t i = 0; i < image->module_count; i++) {
+        if (!copy_string(vm, &copies[i].cmdline))
             return false;
     }
     return true;
@@ -68,6 +84,7 @@ static bool copy_devices(struct axvm *vm, const struct axvm_config *cfg)
         return false;
     for (uint32_t i = 0; i < count; i++) {
         copies[i] = axvm_config_device(cfg, i);
+        copies[i].port = axvm_config_device_port(&copies[i]);
         copies[i].base = axvm_config_device_base(&copies[i]);
         copies[i].irq = axvm_config_device_irq(&copies[i]);
     }
@@ -85,7 +102,8 @@ static bool copy_arrays(struct axvm *vm, const struct axvm_config *cfg)
     if (!copy_array(vm, cfg->regions, cfg->region_count, sizeof(*cfg->regions), &array))
         return false;
     vm->cfg.regions = array;
-    return copy_passthrough(vm, cfg) && copy_devices(vm, cfg) && copy_string(vm, &vm->cfg.image.cmdline);
+    return copy_passthrough(vm, cfg) && copy_devices(vm, cfg) && copy_modules(vm, &cfg->image) &&
+           copy_string(vm, &vm->cfg.image.cmdline);
 }
 
 static void copy_name(struct axvm *vm, const char *name)
@@ -126,7 +144,7 @@ static int add_device(struct axvm *vm, const struct axvm_emu_device *cfg)
     if (cfg->type == AXVM_EMU_PL011)
         rc = axvm_pl011_create(vm, cfg->base, irq, &cfg->chardev, &dev);
     else if (cfg->type == AXVM_EMU_NS16550)
-        rc = axvm_ns16550_create(vm, AXVM_BUS_MMIO, cfg->base, irq, &cfg->chardev, &dev);
+        rc = axvm_ns16550_create(vm, cfg->port ? AXVM_BUS_PORT : AXVM_BUS_MMIO, cfg->base, irq, &cfg->chardev, &dev);
     if (rc == AXVM_OK && !vm->console)
         vm->console = dev;
     return rc;

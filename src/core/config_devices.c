@@ -30,6 +30,11 @@ uint64_t axvm_config_device_base(const struct axvm_emu_device *dev)
     return dev->base ? dev->base : axvm_arch_machine.uart_base;
 }
 
+bool axvm_config_device_port(const struct axvm_emu_device *dev)
+{
+    return dev->base ? dev->port : axvm_arch_machine.uart_port;
+}
+
 uint32_t axvm_config_device_irq(const struct axvm_emu_device *dev)
 {
     return dev->irq ? dev->irq : axvm_arch_machine.uart_irq;
@@ -42,16 +47,34 @@ static int bad(struct axvm_config_error *err, const char *field, uint32_t index,
     return axvm_config_bad(err, AXVM_ERR_INVAL, field, index, why);
 }
 
+static int check_port(const struct axvm_emu_device *dev, uint32_t i, struct axvm_config_error *err)
+{
+    if (!axvm_arch_machine.has_ports || dev->type != AXVM_EMU_NS16550)
+        return bad(err, "devices.port", i, "this CPU or device has no I/O ports");
+    if (!axvm_is_aligned(dev->base, AXVM_EMU_DEVICE_PORTS) || dev->base >= 0x10000)
+        return bad(err, "devices.base", i, "not a port that is a multiple of 8");
+    return AXVM_OK;
+}
+
+static int check_address(const struct axvm_emu_device *dev, uint32_t i, struct axvm_config_error *err)
+{
+    if (dev->port)
+        return check_port(dev, i, err);
+    if (!axvm_is_aligned(dev->base, AXVM_EMU_DEVICE_SIZE))
+        return bad(err, "devices.base", i, "not a multiple of 4 KiB");
+    if (dev->base > UINT64_MAX - AXVM_EMU_DEVICE_SIZE)
+        return bad(err, "devices.base", i, "base + size wraps");
+    return AXVM_OK;
+}
+
 static int check_device(const struct axvm_config *cfg, uint32_t i, struct axvm_config_error *err)
 {
     const struct axvm_emu_device *dev = &cfg->devices[i];
 
     if (dev->type != AXVM_EMU_PL011 && dev->type != AXVM_EMU_NS16550)
         return bad(err, "devices.type", i, "not a device that there is");
-    if (!axvm_is_aligned(dev->base, AXVM_EMU_DEVICE_SIZE))
-        return bad(err, "devices.base", i, "not a multiple of 4 KiB");
-    if (dev->base > UINT64_MAX - AXVM_EMU_DEVICE_SIZE)
-        return bad(err, "devices.base", i, "base + size wraps");
+    if (check_address(dev, i, err) != AXVM_OK)
+        return AXVM_ERR_INVAL;
     for (uint32_t j = 0; j < i; j++) {
         if (axvm_config_device_irq(dev) == axvm_config_device_irq(&cfg->devices[j]))
             return axvm_config_bad(err, AXVM_ERR_EXIST, "devices.irq", i, "another device has it");
@@ -74,6 +97,16 @@ int axvm_config_check_devices(const struct axvm_config *cfg, struct axvm_config_
 
 /* ---- passed through ---- */
 
+/* "PNP0501" or "ACPI0007": ACPI, "_HID (Hardware ID)". */
+static bool is_hid(const char *s)
+{
+    size_t n = 0;
+
+    while (n < 8 && ((s[n] >= '0' && s[n] <= '9') || (s[n] >= 'A' && s[n] <= 'Z')))
+        n++;
+    return s[n] == '\0' && (n == 7 || n == 8);
+}
+
 static int check_registers(const struct axvm_passthrough *p, uint32_t i, struct axvm_config_error *err)
 {
     if (!axvm_is_aligned(p->base_gpa.v, AXVM_PAGE_SIZE))
@@ -84,6 +117,17 @@ static int check_registers(const struct axvm_passthrough *p, uint32_t i, struct 
         return bad(err, "passthrough.len", i, "not a multiple of 4 KiB");
     if (p->len != 0 && (p->len - 1 > UINT64_MAX - p->base_gpa.v || p->len - 1 > UINT64_MAX - p->base_hpa.v))
         return bad(err, "passthrough.len", i, "base + len wraps");
+    return AXVM_OK;
+}
+
+static int check_ports(const struct axvm_passthrough *p, uint32_t i, struct axvm_config_error *err)
+{
+    if (p->port_count != 0 && !axvm_arch_machine.has_ports)
+        return bad(err, "passthrough.port_count", i, "this CPU has no I/O ports");
+    if (p->port_count > 0x10000u - p->port)
+        return bad(err, "passthrough.port_count", i, "reaches beyond port 0xffff");
+    if (p->acpi_hid && !is_hid(p->acpi_hid))
+        return bad(err, "passthrough.acpi_hid", i, "not 7 or 8 capital letters and digits");
     return AXVM_OK;
 }
 
@@ -132,6 +176,8 @@ int axvm_config_check_passthrough(const struct axvm_config *cfg, struct axvm_con
         return bad(err, "passthrough", 0, "NULL, but passthrough_count is not 0");
     for (uint32_t i = 0; rc == AXVM_OK && i < cfg->passthrough_count; i++) {
         rc = check_registers(&cfg->passthrough[i], i, err);
+        if (rc == AXVM_OK)
+            rc = check_ports(&cfg->passthrough[i], i, err);
         if (rc == AXVM_OK)
             rc = check_host_node(&cfg->passthrough[i], i, err);
         if (rc == AXVM_OK)

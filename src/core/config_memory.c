@@ -57,13 +57,25 @@ static int check_region(const struct axvm_config *cfg, uint32_t i, struct axvm_c
     return check_hpa(r, i, err);
 }
 
+uint32_t axvm_config_default_ram(const struct axvm_config *cfg, struct axvm_region ram[2])
+{
+    const struct axvm_machine *m = &axvm_arch_machine;
+    uint64_t size = cfg->ram_size ? cfg->ram_size : AXVM_DEFAULT_RAM_SIZE;
+    uint64_t low = m->ram_gap != 0 ? axvm_min(size, m->ram_gap - m->ram_base) : size;
+
+    ram[0] = (struct axvm_region){ .gpa = axvm_gpa(m->ram_base), .len = low, .kind = cfg->ram_kind };
+    ram[1] = (struct axvm_region){ .gpa = axvm_gpa(m->ram_gap_end), .len = size - low, .kind = cfg->ram_kind };
+    return low == size ? 1 : 2;
+}
+
 static int check_default_ram(const struct axvm_config *cfg, struct axvm_config_error *err)
 {
-    uint64_t base = axvm_arch_machine.ram_base;
+    struct axvm_region ram[2], *last;
 
     if (!axvm_is_aligned(cfg->ram_size, RAM_ALIGN))
         return bad_region(err, "ram_size", 0, "not a multiple of 2 MiB");
-    if (base >= gpa_end(cfg) || cfg->ram_size > gpa_end(cfg) - base)
+    last = &ram[axvm_config_default_ram(cfg, ram) - 1];
+    if (last->gpa.v >= gpa_end(cfg) || last->len > gpa_end(cfg) - last->gpa.v)
         return bad_region(err, "ram_size", 0, "reaches beyond the guest-physical address space");
     if (cfg->ram_kind != AXVM_REGION_ALLOC && cfg->ram_kind != AXVM_REGION_TOUCH)
         return bad_region(err, "ram_kind", 0, "neither ALLOC nor TOUCH");
@@ -89,45 +101,67 @@ int axvm_config_check_memory(const struct axvm_config *cfg, struct axvm_config_e
 
 /* ---- overlaps ---- */
 
-/* All that takes guest-physical addresses, in one row: regions (or the default RAM), passthrough registers, devices. */
+/* All that takes guest-physical addresses or ports, in one row: regions (or the default RAM), passthrough registers and ports,
+ * devices. */
 struct claim {
     const char *field;
     uint32_t index;
     uint64_t base, len;
+    bool port; /* in the space of I/O ports */
 };
 
 static uint32_t region_claims(const struct axvm_config *cfg)
 {
-    return cfg->region_count != 0 ? cfg->region_count : 1;
+    struct axvm_region ram[2];
+
+    return cfg->region_count != 0 ? cfg->region_count : axvm_config_default_ram(cfg, ram);
 }
 
 static uint32_t count_claims(const struct axvm_config *cfg)
 {
-    return region_claims(cfg) + cfg->passthrough_count + axvm_config_device_count(cfg);
+    return region_claims(cfg) + 2 * cfg->passthrough_count + axvm_config_device_count(cfg);
 }
 
 static struct claim region_claim(const struct axvm_config *cfg, uint32_t i)
 {
     if (cfg->region_count == 0) {
-        uint64_t size = cfg->ram_size ? cfg->ram_size : AXVM_DEFAULT_RAM_SIZE;
+        struct axvm_region ram[2];
 
-        return (struct claim){ "ram_size", 0, axvm_arch_machine.ram_base, size };
+        axvm_config_default_ram(cfg, ram);
+        return (struct claim){ .field = "ram_size", .base = ram[i].gpa.v, .len = ram[i].len };
     }
-    return (struct claim){ "regions", i, cfg->regions[i].gpa.v, cfg->regions[i].len };
+    return (struct claim){ .field = "regions", .index = i, .base = cfg->regions[i].gpa.v, .len = cfg->regions[i].len };
+}
+
+static struct claim passthrough_claim(const struct axvm_config *cfg, uint32_t i, bool port)
+{
+    const struct axvm_passthrough *p = &cfg->passthrough[i];
+
+    if (port)
+        return (struct claim){ .field = "passthrough.port", .index = i, .base = p->port, .len = p->port_count, .port = true };
+    return (struct claim){ .field = "passthrough.base_gpa", .index = i, .base = p->base_gpa.v, .len = p->len };
+}
+
+static struct claim device_claim(const struct axvm_config *cfg, uint32_t i)
+{
+    struct axvm_emu_device dev = axvm_config_device(cfg, i);
+    bool port = axvm_config_device_port(&dev);
+
+    return (struct claim){ .field = "devices.base",
+                           .index = i,
+                           .base = axvm_config_device_base(&dev),
+                           .len = port ? AXVM_EMU_DEVICE_PORTS : AXVM_EMU_DEVICE_SIZE,
+                           .port = port };
 }
 
 static struct claim get_claim(const struct axvm_config *cfg, uint32_t n)
 {
-    struct axvm_emu_device dev;
-
     if (n < region_claims(cfg))
         return region_claim(cfg, n);
     n -= region_claims(cfg);
-    if (n < cfg->passthrough_count)
-        return (struct claim){ "passthrough.base_gpa", n, cfg->passthrough[n].base_gpa.v, cfg->passthrough[n].len };
-    n -= cfg->passthrough_count;
-    dev = axvm_config_device(cfg, n);
-    return (struct claim){ "devices.base", n, axvm_config_device_base(&dev), AXVM_EMU_DEVICE_SIZE };
+    if (n < 2 * cfg->passthrough_count)
+        return passthrough_claim(cfg, n / 2, n % 2 != 0);
+    return device_claim(cfg, n - 2 * cfg->passthrough_count);
 }
 
 int axvm_config_check_overlaps(const struct axvm_config *cfg, struct axvm_config_error *err)
@@ -138,7 +172,7 @@ int axvm_config_check_overlaps(const struct axvm_config *cfg, struct axvm_config
         for (uint32_t j = 0; j < i; j++) {
             struct claim b = get_claim(cfg, j);
 
-            if (axvm_overlap(a.base, a.len, b.base, b.len))
+            if (a.port == b.port && axvm_overlap(a.base, a.len, b.base, b.len))
                 return axvm_config_bad(err, AXVM_ERR_EXIST, a.field, a.index, "overlaps something before it");
         }
     }

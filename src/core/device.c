@@ -106,6 +106,7 @@ static void insert(struct axvm *vm, struct axvm_device *dev)
     /* The vCPUs' shortcuts may now name another slot of the same array: they are hints, checked at each use. */
     dev->vm = vm;
     dev->next = NULL;
+    dev->deadline = AXVM_TIME_NEVER;
     if (vm->last_device)
         vm->last_device->next = dev;
     else
@@ -128,6 +129,18 @@ int axvm_device_attach(struct axvm *vm, struct axvm_device *dev)
         insert(vm, dev);
     axvm_unlock_irqrestore(&vm->lock, flags);
     return rc;
+}
+
+int axvm_device_end_vm(struct axvm_access *acc, enum axvm_exit_reason reason)
+{
+    struct axvm_vcpu *vcpu = acc->vcpu;
+
+    if (!acc->may_call_host)
+        return AXVM_ERR_AGAIN;
+    vcpu->end_reason = reason;
+    /* Of the vCPU itself, in the host tier: run.c looks at its requests before it enters again. */
+    atomic_fetch_or(&vcpu->requests, AXVM_REQ_END);
+    return AXVM_OK;
 }
 
 struct axvm_device *axvm_device_next(const struct axvm *vm, const struct axvm_device *prev)

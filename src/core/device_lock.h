@@ -15,6 +15,12 @@ static inline struct axvm_lock *axvm_device_lock_of(struct axvm_device *dev)
     return (struct axvm_lock *)dev->lock;
 }
 
+_Static_assert(_Alignof(_Atomic uint64_t) <= _Alignof(uint64_t), "struct axvm_device has another deadline");
+static inline _Atomic uint64_t *axvm_device_deadline(struct axvm_device *dev)
+{
+    return (_Atomic uint64_t *)&dev->deadline;
+}
+
 /* Who is in its ops: id + 1 of the vCPU. */
 static inline _Atomic uint32_t *axvm_device_busy(struct axvm_device *dev)
 {

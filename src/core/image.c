@@ -50,11 +50,16 @@ int axvm_image_parse(const struct axvm_image_config *cfg, uint64_t ram_base, str
 {
     const struct axvm_machine *m = &axvm_arch_machine;
     uint64_t base = m->image_align != 0 ? axvm_align_up(ram_base, m->image_align) : ram_base;
+    int rc;
 
     if (cfg->kernel.size == 0 || cfg->kernel.data == NULL)
         return axvm_image_bad(why, AXVM_ERR_INVAL, "load: the kernel is empty");
-    img->kind = cfg->kind == AXVM_IMAGE_AUTO ? recognise(&cfg->kernel) : cfg->kind;
     img->zero_tail = false;
+    img->below = 0;
+    rc = axvm_arch_image_parse(cfg, ram_base, img, why);
+    if (rc != AXVM_ERR_NOENT)
+        return rc;
+    img->kind = cfg->kind == AXVM_IMAGE_AUTO ? recognise(&cfg->kernel) : cfg->kind;
     if (cfg->kind == AXVM_IMAGE_AUTO && compressed(&cfg->kernel) != NULL)
         return axvm_image_bad(why, AXVM_ERR_FORMAT, compressed(&cfg->kernel));
 
@@ -68,6 +73,6 @@ int axvm_image_parse(const struct axvm_image_config *cfg, uint64_t ram_base, str
     case AXVM_IMAGE_FIRMWARE:
         return parse_raw(cfg, m->firmware_base, img, why);
     default:
-        return axvm_image_bad(why, AXVM_ERR_INVAL, "load: image.kind is none of enum axvm_image_kind");
+        return axvm_image_bad(why, AXVM_ERR_INVAL, "load: image.kind is none that this CPU has");
     }
 }

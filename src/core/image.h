@@ -20,6 +20,8 @@ struct axvm_image {
     bool zero_tail;            /* [data_len, len) of each segment has to be zero */
     uint32_t count;
     uint64_t entry;
+    uint64_t below;    /* initrd, modules and boot data end at or below this; 0: no limit */
+    uint64_t notes[6]; /* what the backend's parser wants to know again when it makes the boot data */
     struct axvm_segment segments[AXVM_IMAGE_MAX_SEGMENTS]; /* in file order; none overlap */
 };
 

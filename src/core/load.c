@@ -1,33 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Where kernel, initrd and device tree go in a guest's memory. They are all placed before the first byte is written. */
+/* Where kernel, initrd and boot data go in a guest's memory. They are all placed before the first byte is written. */
 #include "load.h"
 
 #include <axvm/err.h>
 
 #include "arch.h"
+#include "assert.h"
 #include "bits.h"
-#include "fdt_priv.h"
-#include "image.h"
 #include "load_write.h"
 
 #define LOAD_GIB (UINT64_C(1) << 30)
 
-struct load_range {
-    uint64_t start, len;
-};
-
-/* In a page of the HAL, as it is too big for a stack. */
-struct load {
-    struct axvm_image image;
-    struct axvm_fdt_buf fdt;
-    uint64_t ram_base, ram_end; /* of the guest's first RAM, all in one piece */
-    uint64_t initrd, fdt_gpa;
-    uint32_t taken_count;
-    struct load_range taken[AXVM_IMAGE_MAX_SEGMENTS + 2];
-};
-_Static_assert(sizeof(struct load) <= AXVM_PAGE_SIZE, "struct load has to fit one page");
-
-static int fail(struct axvm *vm, int err, const char *why)
+int axvm_load_fail(struct axvm *vm, int err, const char *why)
 {
     axvm_log(&vm->hal, AXVM_LOG_ERROR, why);
     return err;
@@ -75,7 +59,7 @@ bool axvm_next_ram(struct axvm *vm, uint64_t *from, uint64_t *gpa, uint64_t *len
 }
 
 /* RAM around the default machine's address, else the lowest there is; as far as it goes on without a gap. */
-static int find_ram(struct axvm *vm, struct load *load)
+static int find_ram(struct axvm *vm, struct axvm_load *load)
 {
     uint64_t from = axvm_arch_machine.ram_base, gpa, len;
     bool found = axvm_next_ram(vm, &from, &gpa, &len);
@@ -85,7 +69,7 @@ static int find_ram(struct axvm *vm, struct load *load)
         found = axvm_next_ram(vm, &from, &gpa, &len);
     }
     if (!found)
-        return fail(vm, AXVM_ERR_RANGE, "load: the VM has no RAM to load into");
+        return axvm_load_fail(vm, AXVM_ERR_RANGE, "load: the VM has no RAM to load into");
     load->ram_base = gpa;
     do
         load->ram_end = gpa + len;
@@ -93,22 +77,19 @@ static int find_ram(struct axvm *vm, struct load *load)
     return AXVM_OK;
 }
 
-static void take(struct load *load, uint64_t start, uint64_t len)
+static void take(struct axvm_load *load, uint64_t start, uint64_t len)
 {
-    load->taken[load->taken_count++] = (struct load_range){ start, len };
+    load->taken[load->taken_count++] = (struct axvm_load_range){ start, len };
 }
 
-/*
- * The highest free place for @len bytes (not 0), aligned to @align, that ends at or below @limit. Each step goes below a range
- * that is in the way, so there are at most as many as there are ranges.
- */
-static bool find_place(const struct load *load, uint64_t len, uint64_t align, uint64_t limit, uint64_t *out)
+/* Each step goes below a range that is in the way, so there are at most as many as there are ranges. */
+bool axvm_load_find(const struct axvm_load *load, uint64_t len, uint64_t align, uint64_t limit, uint64_t *out)
 {
     uint64_t end = axvm_min(limit, load->ram_end);
     uint32_t i = 0;
 
     while (i < load->taken_count) {
-        const struct load_range *t = &load->taken[i++];
+        const struct axvm_load_range *t = &load->taken[i++];
 
         if (end <= load->ram_base || len > end - load->ram_base)
             return false;
@@ -123,46 +104,53 @@ static bool find_place(const struct load *load, uint64_t len, uint64_t align, ui
     return true;
 }
 
-static bool is_free(const struct load *load, uint64_t start, uint64_t len)
+bool axvm_load_is_free(const struct axvm_load *load, uint64_t start, uint64_t len)
 {
     for (uint32_t i = 0; i < load->taken_count; i++) {
         if (axvm_overlap(start, len, load->taken[i].start, load->taken[i].len))
             return false;
     }
-    return len <= load->ram_end - start;
+    return start >= load->ram_base && start < load->ram_end && len <= load->ram_end - start;
 }
 
-/* @window bytes from @base, 0: no limit. */
-static uint64_t window_end(uint64_t base, uint64_t window)
+void *axvm_load_alloc(struct axvm *vm, struct axvm_load *load, unsigned int order)
 {
-    return window == 0 || window > UINT64_MAX - base ? UINT64_MAX : base + window;
+    AXVM_ASSERT(!load->buf.owned);
+    if (!vm->hal.page_alloc(vm->hal.ctx, order, &load->buf.hpa))
+        return NULL;
+    load->buf.order = order;
+    load->buf.owned = true;
+    return vm->hal.phys_to_virt(vm->hal.ctx, load->buf.hpa);
 }
 
-/* Where the windows of the boot protocol are counted from: the kernel. */
-static uint64_t kernel_base(const struct load *load)
+void axvm_load_add(struct axvm_load *load, uint64_t gpa, const void *data, uint64_t len)
 {
-    return load->image.count != 0 ? load->image.segments[0].gpa : load->ram_base;
+    AXVM_ASSERT(load->piece_count < AXVM_LOAD_MAX_PIECES);
+    load->pieces[load->piece_count++] = (struct axvm_load_piece){ .gpa = gpa, .data = data, .len = len };
+    take(load, gpa, len);
 }
 
 /* Memory of its own for a firmware image, unless the host has put RAM there. It stays over resets. */
 static int map_firmware(struct axvm *vm, const struct axvm_segment *seg)
 {
     const struct axvm_machine *m = &axvm_arch_machine;
-    uint64_t len = axvm_max(axvm_align_up(seg->len, AXVM_PAGE_SIZE), seg->gpa == m->firmware_base ? m->firmware_size : 0);
-    struct axvm_region region = { .gpa = axvm_gpa(seg->gpa), .len = len, .kind = AXVM_REGION_TOUCH };
+    uint64_t base = axvm_align_down(seg->gpa, AXVM_PAGE_SIZE);
+    uint64_t len = axvm_align_up(seg->gpa - base + seg->len, AXVM_PAGE_SIZE);
+    struct axvm_region region = { .gpa = axvm_gpa(base), .kind = AXVM_REGION_TOUCH };
     int rc;
 
     if (axvm_aspace_is_ram(vm, seg->gpa, seg->len))
         return AXVM_OK;
+    region.len = axvm_max(len, base == m->firmware_base ? m->firmware_size : 0);
     rc = axvm_map(vm, &region);
     if (rc != AXVM_OK)
-        return fail(vm, rc, "load: no memory can be mapped for the firmware where it goes");
-    vm->firmware_gpa = seg->gpa;
-    vm->firmware_len = len;
+        return axvm_load_fail(vm, rc, "load: no memory can be mapped for the firmware where it goes");
+    vm->firmware_gpa = base;
+    vm->firmware_len = region.len;
     return AXVM_OK;
 }
 
-static int place_kernel(struct axvm *vm, struct load *load)
+static int place_kernel(struct axvm *vm, struct axvm_load *load)
 {
     const struct axvm_image_config *cfg = &vm->cfg.image;
     const char *why = NULL;
@@ -174,54 +162,57 @@ static int place_kernel(struct axvm *vm, struct load *load)
     }
     rc = axvm_image_parse(cfg, load->ram_base, &load->image, &why);
     if (rc != AXVM_OK)
-        return fail(vm, rc, why);
+        return axvm_load_fail(vm, rc, why);
     if (load->image.kind == AXVM_IMAGE_FIRMWARE)
         rc = map_firmware(vm, &load->image.segments[0]);
     for (uint32_t i = 0; rc == AXVM_OK && i < load->image.count; i++) {
         const struct axvm_segment *seg = &load->image.segments[i];
 
         if (!axvm_aspace_is_ram(vm, seg->gpa, seg->len))
-            rc = fail(vm, AXVM_ERR_RANGE, "load: the kernel, with the memory its header asks for, does not fit in RAM");
+            rc = axvm_load_fail(vm, AXVM_ERR_RANGE,
+                                "load: the kernel, with the memory its header asks for, does not fit in RAM");
         take(load, seg->gpa, seg->len);
     }
     return rc;
 }
 
-static int place_initrd(struct axvm *vm, struct load *load)
+/* Where initrd and modules have to end. */
+static uint64_t file_limit(const struct axvm_load *load)
+{
+    uint64_t limit = axvm_load_window(axvm_align_down(axvm_load_kernel_base(load), LOAD_GIB), axvm_arch_machine.initrd_window);
+
+    return load->image.below != 0 ? axvm_min(limit, load->image.below) : limit;
+}
+
+static int place_initrd(struct axvm *vm, struct axvm_load *load)
 {
     uint64_t len = vm->cfg.image.initrd.size;
-    uint64_t limit = window_end(axvm_align_down(kernel_base(load), LOAD_GIB), axvm_arch_machine.initrd_window);
 
     if (len == 0)
         return AXVM_OK;
-    if (!find_place(load, len, AXVM_PAGE_SIZE, limit, &load->initrd))
-        return fail(vm, AXVM_ERR_RANGE, "load: the initrd does not fit in RAM beside the kernel");
+    if (!axvm_load_find(load, len, AXVM_PAGE_SIZE, file_limit(load), &load->initrd))
+        return axvm_load_fail(vm, AXVM_ERR_RANGE, "load: the initrd does not fit in RAM beside the kernel");
     take(load, load->initrd, len);
     return AXVM_OK;
 }
 
-/* Firmware looks for the tree at the start of RAM, as on QEMU's "virt". Otherwise: aligned to its size rounded up to a power of
- * two, so that it never crosses a 2 MiB boundary (which Linux before 4.2 asked for). */
-static int place_fdt(struct axvm *vm, struct load *load)
+static int place_modules(struct axvm *vm, struct axvm_load *load)
 {
-    uint64_t limit = window_end(kernel_base(load), axvm_arch_machine.fdt_window);
-    uint64_t align = AXVM_PAGE_SIZE;
+    const struct axvm_image_config *cfg = &vm->cfg.image;
 
-    if (load->image.kind == AXVM_IMAGE_FIRMWARE) {
-        load->fdt_gpa = load->ram_base;
-        if (!is_free(load, load->fdt_gpa, load->fdt.size))
-            return fail(vm, AXVM_ERR_RANGE, "load: the device tree does not fit at the start of RAM");
-        return AXVM_OK;
+    if (cfg->module_count != 0 && load->image.kind != AXVM_IMAGE_MULTIBOOT && load->image.kind != AXVM_IMAGE_PVH)
+        return axvm_load_fail(vm, AXVM_ERR_INVAL, "load: the kernel's boot protocol has no modules but the initrd");
+    for (uint32_t i = 0; i < cfg->module_count; i++) {
+        uint64_t len = cfg->modules[i].file.size;
+
+        if (!axvm_load_find(load, len, AXVM_PAGE_SIZE, file_limit(load), &load->modules[i]))
+            return axvm_load_fail(vm, AXVM_ERR_RANGE, "load: the modules do not fit in RAM beside the kernel");
+        take(load, load->modules[i], len);
     }
-    while (align < load->fdt.size)
-        align *= 2;
-    if (!find_place(load, load->fdt.size, align, limit, &load->fdt_gpa))
-        return fail(vm, AXVM_ERR_RANGE, "load: the device tree does not fit in RAM beside kernel and initrd");
-    take(load, load->fdt_gpa, load->fdt.size);
     return AXVM_OK;
 }
 
-static int write_all(struct axvm *vm, const struct load *load)
+static int write_all(struct axvm *vm, const struct axvm_load *load)
 {
     const struct axvm_blob *initrd = &vm->cfg.image.initrd;
     int rc = AXVM_OK;
@@ -235,12 +226,14 @@ static int write_all(struct axvm *vm, const struct load *load)
     }
     if (rc == AXVM_OK)
         rc = axvm_load_write(vm, load->initrd, initrd->data, initrd->size);
-    if (rc == AXVM_OK)
-        rc = axvm_load_write(vm, load->fdt_gpa, load->fdt.data, load->fdt.size);
-    return rc == AXVM_OK ? rc : fail(vm, rc, "load: the images could not be written to guest memory");
+    for (uint32_t i = 0; rc == AXVM_OK && i < vm->cfg.image.module_count; i++)
+        rc = axvm_load_write(vm, load->modules[i], vm->cfg.image.modules[i].file.data, vm->cfg.image.modules[i].file.size);
+    for (uint32_t i = 0; rc == AXVM_OK && i < load->piece_count; i++)
+        rc = axvm_load_write(vm, load->pieces[i].gpa, load->pieces[i].data, load->pieces[i].len);
+    return rc == AXVM_OK ? rc : axvm_load_fail(vm, rc, "load: the images could not be written to guest memory");
 }
 
-static int place_and_write(struct axvm *vm, struct load *load)
+static int place_and_write(struct axvm *vm, struct axvm_load *load)
 {
     int rc = find_ram(vm, load);
 
@@ -249,30 +242,30 @@ static int place_and_write(struct axvm *vm, struct load *load)
     if (rc == AXVM_OK)
         rc = place_initrd(vm, load);
     if (rc == AXVM_OK)
-        rc = axvm_fdt_make(vm, load->initrd, &load->fdt);
-    if (rc != AXVM_OK)
-        return rc;
-    rc = place_fdt(vm, load);
+        rc = place_modules(vm, load);
+    if (rc == AXVM_OK)
+        rc = axvm_arch_boot_data(vm, load);
     if (rc == AXVM_OK)
         rc = write_all(vm, load);
-    axvm_fdt_buf_free(vm, &load->fdt);
+    if (load->buf.owned)
+        vm->hal.page_free(vm->hal.ctx, load->buf.hpa, load->buf.order);
     return rc;
 }
 
 int axvm_load_images(struct axvm *vm, uint64_t *entry, uint64_t *arg)
 {
     const struct axvm_image_config *cfg = &vm->cfg.image;
-    struct load *load;
+    struct axvm_load *load;
     axvm_hpa_t hpa;
     int rc;
 
     if (!vm->hal.page_alloc(vm->hal.ctx, 0, &hpa))
-        return fail(vm, AXVM_ERR_NOMEM, "load: no memory to work in");
+        return axvm_load_fail(vm, AXVM_ERR_NOMEM, "load: no memory to work in");
     load = vm->hal.phys_to_virt(vm->hal.ctx, hpa); /* zeroed */
     rc = place_and_write(vm, load);
     if (rc == AXVM_OK) {
         *entry = cfg->entry_set || cfg->entry.v != 0 ? cfg->entry.v : load->image.entry;
-        *arg = load->fdt_gpa;
+        *arg = load->arg;
     }
     vm->hal.page_free(vm->hal.ctx, hpa, 0);
     return rc;

@@ -132,6 +132,14 @@ static enum step handle_requests(struct axvm_vcpu *vcpu, struct axvm_exit *exit)
     /* AXVM_REQ_IRQ needs nothing here: entering looks at all that is pending. */
     uint32_t requests = atomic_exchange(&vcpu->requests, 0);
 
+    if (requests & AXVM_REQ_END) {
+        set_exit(exit, vcpu->end_reason);
+        exit->u.system.type = 0;
+        exit->u.system.code = 0;
+        atomic_fetch_or(&vcpu->requests, requests & ~AXVM_REQ_END);
+        axvm_vm_stop(vcpu->vm);
+        return STEP_EXIT;
+    }
     if (requests & AXVM_REQ_KICK) {
         set_exit(exit, AXVM_EXIT_KICKED);
         /* What else was asked for is still to be done. */

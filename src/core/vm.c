@@ -5,6 +5,7 @@
 
 #include "arch.h"
 #include "bits.h"
+#include "config_check.h"
 #include "config_priv.h"
 #include "hal_priv.h"
 #include "load.h"
@@ -77,13 +78,17 @@ static int create_vcpus(struct axvm *vm)
 static int map_regions(struct axvm *vm)
 {
     const struct axvm_config *cfg = &vm->cfg;
-    struct axvm_region ram = { .gpa = axvm_gpa(axvm_arch_machine.ram_base), .len = cfg->ram_size, .kind = cfg->ram_kind };
+    const struct axvm_region *regions = cfg->regions;
+    uint32_t count = cfg->region_count;
+    struct axvm_region ram[2];
     int rc = AXVM_OK;
 
-    if (cfg->region_count == 0)
-        return axvm_map(vm, &ram);
-    for (uint32_t i = 0; rc == AXVM_OK && i < cfg->region_count; i++)
-        rc = axvm_map(vm, &cfg->regions[i]);
+    if (count == 0) {
+        count = axvm_config_default_ram(cfg, ram);
+        regions = ram;
+    }
+    for (uint32_t i = 0; rc == AXVM_OK && i < count; i++)
+        rc = axvm_map(vm, &regions[i]);
     return rc;
 }
 
@@ -94,7 +99,10 @@ static int add_passthrough(struct axvm *vm)
     for (uint32_t i = 0; rc == AXVM_OK && i < vm->cfg.passthrough_count; i++) {
         const struct axvm_passthrough *p = &vm->cfg.passthrough[i];
         struct axvm_region regs = {
-            .gpa = p->base_gpa, .hpa = p->base_hpa, .len = p->len, .kind = AXVM_REGION_DEVICE,
+            .gpa = p->base_gpa,
+            .hpa = p->base_hpa,
+            .len = p->len,
+            .kind = AXVM_REGION_DEVICE,
         };
 
         if (p->len != 0)
@@ -170,6 +178,7 @@ int axvm_new(const struct axvm_hal *hal, const struct axvm_config *cfg, struct a
         return AXVM_ERR_NOMEM;
     vm = copy.phys_to_virt(copy.ctx, pa);
     vm->hal = copy;
+    atomic_store(&vm->next_deadline, AXVM_TIME_NEVER);
     rc = build(vm, cfg);
     if (rc != AXVM_OK) {
         take_down(vm);

@@ -64,6 +64,7 @@ struct axvm_trap {
 #define AXVM_REQ_KICK (1u << 0)    /* come back to the host */
 #define AXVM_REQ_IRQ (1u << 1)     /* look at pending interrupts */
 #define AXVM_REQ_STOP (1u << 2)    /* the VM's state has changed */
+#define AXVM_REQ_END (1u << 3)  /* stop the VM and leave with the reason vcpu->end_reason; the vCPU asks itself */
 
 /* axvm_vcpu.power */
 enum axvm_power {
@@ -96,6 +97,7 @@ struct axvm_vcpu {
     enum axvm_pending pending;
     bool answered;
     uint64_t answer;
+    enum axvm_exit_reason end_reason; /* of AXVM_REQ_END */
     _Atomic uint64_t stats[AXVM_STATS];
 };
 
@@ -114,6 +116,7 @@ struct axvm {
     struct axvm_aspace as;
     struct axvm_bus bus[AXVM_BUS_SPACES];
     struct axvm_device *devices, *last_device;
+    _Atomic uint64_t next_deadline; /* no device's timer is due before: device_timer.c */
     struct axvm_arena arena;
     struct axvm_config cfg; /* arrays and strings copied into the arena */
     struct axvm_device *console;
@@ -154,6 +157,22 @@ void axvm_wake_flush(struct axvm *vm);
 int axvm_vcpu_power_on(struct axvm_vcpu *vcpu, uint64_t entry, uint64_t arg);
 /* The calling vCPU turns itself off; it leaves the guest with AXVM_EXIT_CPU_OFF. */
 void axvm_vcpu_power_off(struct axvm_vcpu *vcpu);
+
+/*
+ * Timers of devices, see axvm_device_set_deadline(). A backend that has such devices lets one vCPU, number 0, come out of its
+ * guest when axvm_timers_deadline() has come, and call axvm_timers_poll() then; when a device sets an earlier one it is sent
+ * AXVM_REQ_IRQ. Any context, with interrupts off.
+ */
+static inline uint64_t axvm_timers_deadline(struct axvm *vm)
+{
+    return atomic_load_explicit(&vm->next_deadline, memory_order_relaxed);
+}
+void axvm_timers_expire(struct axvm *vm, uint64_t now_ns);
+static inline void axvm_timers_poll(struct axvm *vm, uint64_t now_ns)
+{
+    if (now_ns >= axvm_timers_deadline(vm))
+        axvm_timers_expire(vm, now_ns);
+}
 
 /* The last vCPU has left a VM that is STOPPING. */
 void axvm_vm_stopped(struct axvm *vm);

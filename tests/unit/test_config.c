@@ -217,7 +217,7 @@ static void images_are_checked(void **state)
     cfg.image.kernel.size = 0;
     refused(&cfg, AXVM_ERR_INVAL, "image.initrd", 0);
     cfg.image.kernel.size = 1;
-    cfg.image.kind = (enum axvm_image_kind)5;
+    cfg.image.kind = (enum axvm_image_kind)8;
     refused(&cfg, AXVM_ERR_INVAL, "image.kind", 0);
     cfg.image.kind = AXVM_IMAGE_FLAT;
     cfg.image.fdt_verbatim = true;

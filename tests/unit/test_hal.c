@@ -83,7 +83,7 @@ static void a_struct_that_is_too_short_is_refused_without_reading_past_it(void *
     struct fake_hal *fake = *state;
     struct axvm_hal copy;
 
-    for (uint32_t size = 0; size < sizeof(struct axvm_hal); size += 8) {
+    for (uint32_t size = 0; size <= offsetof(struct axvm_hal, entropy); size += 8) {
         struct axvm_hal hal = fake->ops;
 
         hal.size = size;

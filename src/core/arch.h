@@ -26,7 +26,7 @@ struct axvm_machine {
     bool uart_port; /* uart_base is an I/O port */
     bool has_ports; /* there is an I/O port space */
     uint32_t uart_irq;
-    uint16_t elf_machine;     /* e_machine */
+    uint16_t elf_machine; /* e_machine */
     const char *console_path; /* "/pl011@9000000" for /chosen stdout-path */
     uint64_t firmware_size;   /* memory that a firmware image gets at firmware_base, touched as needed */
     /* The boot protocol of Linux. Zero: this CPU has no such image, no such limit. */
@@ -75,13 +75,12 @@ void axvm_arch_s2_flush(struct axvm *vm, uint64_t gpa, uint64_t len);
 void axvm_arch_s2_sync(void);
 /* [va, va + len) was written by the host and will be read by a guest whose caches may be off, or executed. */
 void axvm_arch_cache_sync(void *va, size_t len);
-/* [va, va + len) was zeroed by the host and becomes RAM of a guest: one whose caches are off must not see what was there
- * before. */
+/* [va, va + len) was zeroed by the host and becomes RAM of a guest: one whose caches are off must not see what was there before. */
 void axvm_arch_ram_publish(void *va, size_t len);
 
 /* ---- a VM ---- */
-int axvm_arch_vm_init(struct axvm *vm);  /* after regions and bus exist; attaches the interrupt controller */
-void axvm_arch_vm_fini(struct axvm *vm); /* also when init failed half-way: all-zero members are fine */
+int axvm_arch_vm_init(struct axvm *vm);   /* after regions and bus exist; attaches the interrupt controller */
+void axvm_arch_vm_fini(struct axvm *vm);  /* also when init failed half-way: all-zero members are fine */
 void axvm_arch_vm_reset(struct axvm *vm);
 void axvm_arch_clock_stop(struct axvm *vm);  /* the guest's time stands still; no vCPU runs */
 void axvm_arch_clock_start(struct axvm *vm); /* and goes on where it stood; at first from zero */

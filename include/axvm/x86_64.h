@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/** @file What is special about x86-64 hosts and guests. Host requirements: long mode at CPL 0; SVM with nested paging, or VMX
+ * with EPT and unrestricted guest. */
+#ifndef AXVM_X86_64_H
+#define AXVM_X86_64_H
+
+#include <axvm/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** The TSC runs at one rate in all power states, and is the same on all CPUs: guests are told so. */
+#define AXVM_X86_INVARIANT_TSC (1u << 0)
+/** Do without what a CPU may lack: for tests. */
+#define AXVM_X86_NO_NRIPS (1u << 1)
+#define AXVM_X86_NO_FLUSH_BY_ASID (1u << 2)
+#define AXVM_X86_NO_CLEAN_BITS (1u << 3)
+#define AXVM_X86_NO_VNMI (1u << 4)
+
+/** How to use a CPU. */
+struct axvm_x86_cpu_config {
+    uint64_t tsc_hz; /**< Of the time stamp counter; the same on all CPUs, whose counters agree. Required. */
+    uint32_t flags;  /**< AXVM_X86_*. */
+};
+
+/** A hypercall of a guest (VMCALL or VMMCALL at CPL 0) that goes to the host: number in RAX, arguments in RBX, RCX, RDX, RSI,
+ * RDI, R8; the result is RAX, ~0 where there is none. */
+
+/** The default machine: a PC without PCI. */
+#define AXVM_X86_RAM_BASE 0u
+#define AXVM_X86_HOLE_BASE 0xa0000u      /**< to 1 MiB: not RAM */
+#define AXVM_X86_RAM_LOW_END 0xc0000000u /**< RAM beyond continues at 4 GiB */
+#define AXVM_X86_UART_PORT 0x3f8u
+#define AXVM_X86_UART_IRQ 4u
+#define AXVM_X86_IOAPIC_BASE 0xfec00000u
+#define AXVM_X86_LAPIC_BASE 0xfee00000u
+#define AXVM_X86_PM_BASE 0x600u /**< ports: event block, control +4, timer +8 */
+#define AXVM_X86_SCI_IRQ 9u
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The x86-64 part of struct axvm, axvm_vcpu and axvm_cpu. The head of struct axvm_arch_vcpu is shared with the entry code. */
+#ifndef AXVM_X86_64_ARCH_TYPES_H
+#define AXVM_X86_64_ARCH_TYPES_H
+
+/* Offsets into struct axvm_arch_vcpu, which is the first member of struct axvm_vcpu. */
+#define VCPU_GPR 0 /* rax rcx rdx rbx rsp rbp rsi rdi r8..r15 */
+#define VCPU_RIP 128
+#define VCPU_RFLAGS 136
+#define VCPU_CR2 144
+#define VCPU_VMCB 152
+#define VCPU_VMCB_PA 160
+#define VCPU_HOST_PA 168
+#define VCPU_HOST_SP 176
+
+#ifndef __ASSEMBLER__
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cpuid.h"
+#include "msr.h"
+#include "seg.h"
+
+/* HAL: pcpu_id() is below this. */
+#define AXVM_MAX_PCPUS 1024
+
+struct axvm_cpu;
+struct axvm_exit;
+struct axvm_vmcb;
+
+enum axvm_x86_gpr {
+    AXVM_RAX,
+    AXVM_RCX,
+    AXVM_RDX,
+    AXVM_RBX,
+    AXVM_RSP,
+    AXVM_RBP,
+    AXVM_RSI,
+    AXVM_RDI,
+    AXVM_R8,
+    AXVM_R9,
+    AXVM_R10,
+    AXVM_R11,
+    AXVM_R12,
+    AXVM_R13,
+    AXVM_R14,
+    AXVM_R15
+};
+
+enum axvm_x86_vendor { AXVM_X86_NONE, AXVM_X86_SVM, AXVM_X86_VMX };
+
+/*
+ * The rest of a vCPU's registers while they are in no VMCB or VMCS that could be reached: written by a reset, fetched for a
+ * dump. With sys_dirty in struct axvm_arch_vcpu they are carried into it by the next load.
+ */
+struct axvm_x86_sys {
+    struct axvm_x86_seg seg[AXVM_X86_SEGS];
+    struct axvm_x86_seg gdtr, idtr; /* base and limit only */
+    uint64_t cr0, cr3, cr4, efer;
+    uint64_t dr6, dr7;
+    uint64_t pat;
+    uint64_t star, lstar, cstar, sfmask, kernel_gs_base;
+    uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
+};
+
+/*
+ * What has to be looked at before the guest goes on: bits of axvm_arch_vcpu.work. Its own thread's, no other's: others set
+ * AXVM_REQ_IRQ and what that leads to.
+ */
+#define AXVM_WORK_EVENT (1u << 0)  /* .event waits to be delivered */
+#define AXVM_WORK_IRQ (1u << 1)    /* look at the local APIC: something it depends on may have changed */
+#define AXVM_WORK_NMI (1u << 2)    /* .nmi may be set, or NMIs may have been unblocked */
+#define AXVM_WORK_TIMER (1u << 3)  /* the local APIC's timer may be due, or its deadline have changed */
+#define AXVM_WORK_WINDOW (1u << 4) /* an interrupt or NMI window is open at the moment: close it when there is nothing left */
+#define AXVM_WORK_STEP (1u << 5)   /* RFLAGS.TF is ours: see nmi.c */
+
+/*
+ * An event on its way into the guest, in the format of SVM's EVENTINJ and EXITINTINFO (APM vol. 2, "Event Injection"), which
+ * VMX's is but for the error code.
+ */
+#define EVENT_VECTOR AXVM_BITS(7, 0)
+#define EVENT_TYPE AXVM_BITS(10, 8)
+#define EVENT_HAS_ERROR AXVM_BIT(11)
+#define EVENT_VALID AXVM_BIT(31)
+#define EVENT_ERROR AXVM_BITS(63, 32)
+enum axvm_event_type {
+    EVENT_INTR = 0,
+    EVENT_NMI = 2,
+    EVENT_EXCEPTION = 3,
+    EVENT_SOFT_INT = 4,       /* INT n. Never injected: the instruction is run again */
+    EVENT_PRIV_SOFT = 5,      /* VMX: INT1 */
+    EVENT_SOFT_EXCEPTION = 6, /* VMX: INT3, INTO */
+};
+
+/* x87, SSE and beyond: an XSAVE area in pages of the HAL, large enough for all that this CPU has. */
+struct axvm_x86_fpu {
+    void *area;
+    uint8_t order;
+};
+
+/* NMIs towards the guest, where the CPU does not keep count. */
+enum axvm_nmi_state {
+    AXVM_NMI_OPEN,
+    AXVM_NMI_BLOCKED, /* one is being handled: until IRET */
+    AXVM_NMI_AT_IRET, /* about to execute that IRET */
+};
+
+/* Lengths of instructions that exit, where the CPU does not tell them: insn_len.c. */
+#define AXVM_INSN_SITES 16u
+struct axvm_insn_site {
+    uint64_t rip, cr3;
+    uint32_t code; /* exit code */
+    uint32_t len;
+};
+
+/* An instruction in the middle of being emulated: emul.h. */
+struct axvm_emul;
+/* The local APIC: vlapic.h. */
+struct axvm_vlapic;
+/* I/O APIC, PIC and the lines into them: virq.c. */
+struct axvm_virq;
+
+struct axvm_arch_vcpu {
+    uint64_t gpr[16];
+    uint64_t rip, rflags;
+    uint64_t cr2; /* VMX. SVM has it in the VMCB: axvm_x86_get_cr2() */
+    struct axvm_vmcb *vmcb;
+    uint64_t vmcb_pa;
+    uint64_t host_pa; /* of the page that VMSAVE put this CPU's registers in */
+    uint64_t host_sp;
+
+    uint32_t work;     /* AXVM_WORK_* */
+    uint32_t insn_len; /* of the instruction that exited, as far as known */
+    uint64_t event;
+    struct axvm_cpu *cpu;   /* where it is loaded, NULL: nowhere */
+    struct axvm_exit *exit; /* of the run that is going on */
+    /* Odd while the guest may be executing, counted up on each way in and out: s2_hw.c. */
+    _Atomic uint64_t mode;
+    uint64_t tlb_seen; /* vm->arch.tlb_gen that its CPU has been flushed for */
+    struct axvm_vlapic *lapic;
+    uint8_t vendor; /* enum axvm_x86_vendor */
+    bool fp_loaded, dr_loaded;
+    bool fp_used; /* since the last reset: the area holds something */
+
+    struct axvm_x86_sys sys;
+    bool sys_dirty;
+    bool host_has_xcr0; /* XCR0 of this CPU is the host's and not the guest's: put */
+    uint8_t nmi_state;  /* enum axvm_nmi_state */
+    uint64_t nmi_iret_rip;
+    uint64_t nmi_flags; /* RFLAGS.TF as the guest has it, while AXVM_WORK_STEP */
+    uint64_t cr0;       /* as the guest sees it: TS differs in the VMCB or VMCS while !fp_loaded */
+    uint64_t xcr0, tsc_aux;
+    uint64_t dr[4];
+    uint64_t host_dr[4], host_dr6, host_dr7;
+    struct axvm_x86_fpu fpu;
+    struct axvm_msrs msrs;
+    struct axvm_emul *emul;
+    struct axvm_insn_site sites[AXVM_INSN_SITES];
+
+    struct axvm_cpu *last_cpu; /* where its translations may be cached, and under which VMID */
+    uint64_t last_vmid;
+
+    _Atomic uint32_t nmi;  /* one is pending */
+    _Atomic uint32_t init; /* INIT has come and is not taken yet */
+    _Atomic uint32_t sipi; /* AXVM_SIPI_VALID | vector: came meanwhile */
+    void *vmx;             /* the VMX part's own state, in pages of the HAL */
+};
+#define AXVM_SIPI_VALID 0x100u
+/* The argument of axvm_arch_vcpu_reset() that means: entered by a SIPI. Otherwise it is the image's: boot.c. */
+#define AXVM_X86_START_SIPI UINT64_MAX
+
+/* How vCPU 0 begins. Filled in when images are loaded. */
+enum axvm_x86_boot_mode {
+    AXVM_X86_BOOT_RESET,       /* as the CPU comes out of reset: firmware at 0xfffffff0 */
+    AXVM_X86_BOOT_PVH32,       /* 32-bit protected mode, no paging, flat; EBX = arg */
+    AXVM_X86_BOOT_MULTIBOOT32, /* the same with EAX = 0x2badb002 */
+    AXVM_X86_BOOT_FLAT32,      /* the same with nothing but EBX = arg */
+    AXVM_X86_BOOT_LINUX64,     /* 64-bit mode, flat, CS 0x10, DS 0x18, CR3 = .cr3; RSI = arg */
+    AXVM_X86_BOOT_ELF64,       /* the same; RDI = arg */
+};
+struct axvm_x86_boot {
+    uint32_t mode; /* enum axvm_x86_boot_mode */
+    uint32_t gdt_limit;
+    uint64_t gdt; /* gpa; selectors 0x10 (code) and 0x18 (data) */
+    uint64_t cr3;
+};
+
+struct axvm_arch_vm {
+    struct axvm_virq *virq;
+    struct axvm_x86_boot boot;
+    struct axvm_cpuid *cpuid;
+    uint64_t tsc_offset; /* one for the VM: guest's TSC = host's + it */
+    uint64_t paused_at;  /* the guest's TSC while it stands */
+    uint64_t tsc_hz;
+    _Atomic uint64_t tlb_gen; /* s2_hw.c */
+    uint8_t vendor;
+    uint8_t last_vcpu[AXVM_MAX_PCPUS]; /* id + 1 of who ran last on each CPU */
+    /* SVM: permission maps; all ones but for what is passed through. VMX: its bitmaps. */
+    uint8_t *iopm, *msrpm;
+    uint64_t iopm_pa, msrpm_pa;
+    void *vmx;
+};
+
+struct axvm_arch_cpu {
+    uint8_t vendor; /* enum axvm_x86_vendor */
+    bool flush_all; /* before the next entry */
+    bool has_xsave; /* CR4.OSXSAVE of the host is set: it may be used */
+    bool has_rdtscp;
+    uint64_t tsc_hz;
+    uint64_t host_xcr0;
+    uint32_t fpu_size;
+    struct axvm_x86_fpu host_fpu;
+    uint64_t timer_ns; /* what hal->timer_set() was last called with here; 0: unknown */
+    uint64_t host_tsc_aux;
+    uint64_t host_cr0_ts;
+
+    /* SVM */
+    void *hsave, *host_vmcb; /* for VM_HSAVE_PA; for VMSAVE */
+    uint64_t hsave_pa, host_vmcb_pa;
+    uint64_t old_hsave;
+    bool old_svme;
+    uint32_t svm_features; /* CPUID 0x8000000a EDX */
+    /* VMX */
+    void *vmx;
+};
+
+/* How the answer to an access gets into the guest. */
+enum axvm_x86_mmio_kind { AXVM_X86_MMIO_PORT, AXVM_X86_MMIO_EMUL, AXVM_X86_MMIO_MSR };
+struct axvm_arch_mmio {
+    uint8_t kind;     /* enum axvm_x86_mmio_kind */
+    uint8_t insn_len; /* PORT, MSR */
+};
+
+#define VCPU_AT(member, offset) _Static_assert(offsetof(struct axvm_arch_vcpu, member) == (offset), "entry code: " #member)
+VCPU_AT(gpr, VCPU_GPR);
+VCPU_AT(rip, VCPU_RIP);
+VCPU_AT(rflags, VCPU_RFLAGS);
+VCPU_AT(cr2, VCPU_CR2);
+VCPU_AT(vmcb, VCPU_VMCB);
+VCPU_AT(vmcb_pa, VCPU_VMCB_PA);
+VCPU_AT(host_pa, VCPU_HOST_PA);
+VCPU_AT(host_sp, VCPU_HOST_SP);
+
+#endif /* __ASSEMBLER__ */
+#endif

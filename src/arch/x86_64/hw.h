@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What SVM and VMX each provide, and the branch between them. All of it on the CPU where the vCPU is loaded, interrupts off,
+ * unless said otherwise. regs.h has the register accessors.
+ */
+#ifndef AXVM_X86_64_HW_H
+#define AXVM_X86_64_HW_H
+
+#include "arch.h"
+#include "cr.h"
+
+struct axvm_x86_cpu_config;
+
+/* Every vendor function V is axvm_svm_V and axvm_vmx_V. */
+#define AXVM_X86_VENDOR_API(v)                                                                                                 \
+    /* ---- a physical CPU ---- */                                                                                             \
+    /* Has it SVM (VMX), with all that this library needs of it, and has nobody else switched it on? CPUID and MSRs only. */   \
+    bool axvm_##v##_present(void);                                                                                             \
+    unsigned int axvm_##v##_vmid_bits(void);                                                                                   \
+    void axvm_##v##_geometry(struct axvm_s2_geometry *geo); /* format, hpa_bits, max_block_level */                            \
+    int axvm_##v##_cpu_enable(struct axvm_cpu *cpu, const struct axvm_x86_cpu_config *cfg);                                    \
+    void axvm_##v##_cpu_disable(struct axvm_cpu *cpu);                                                                         \
+    /* ---- a VM, a vCPU; host context ---- */                                                                                 \
+    int axvm_##v##_vm_init(struct axvm *vm);                                                                                   \
+    void axvm_##v##_vm_fini(struct axvm *vm);                                                                                  \
+    int axvm_##v##_vcpu_init(struct axvm_vcpu *vcpu);                                                                          \
+    void axvm_##v##_vcpu_fini(struct axvm_vcpu *vcpu);                                                                         \
+    /* The VM's guests may use the ports [port, port + count) of the host. Before boot. */                                     \
+    void axvm_##v##_open_ports(struct axvm *vm, uint16_t port, unsigned int count);                                            \
+    /* ---- the world switch: from the host tier and back. @vmid is this CPU's number for the VM; @fresh: something else ran   \
+     * here, or it elsewhere, since it was last loaded: nothing that the CPU has cached of it is good ---- */                  \
+    void axvm_##v##_load(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, uint64_t vmid, bool fresh);                             \
+    void axvm_##v##_put(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu);                                                         \
+    /* Enter, handle what the fast tier can, until it cannot: the guest's RIP etc. are in struct axvm_arch_vcpu. */            \
+    enum axvm_trap_kind axvm_##v##_run(struct axvm_vcpu *vcpu);                                                                \
+    /* The registers of a vCPU that is not loaded, into .sys: for dumps. Host context; for VMX as of when it came out with     \
+     * AXVM_TRAP_EXIT. */                                                                                                      \
+    void axvm_##v##_fetch_sys(struct axvm_vcpu *vcpu);                                                                         \
+    /* ---- events; loaded ---- */                                                                                             \
+    /* Deliver @event with the next entry. RIP is where the guest shall continue, or the faulting instruction. */              \
+    void axvm_##v##_inject(struct axvm_vcpu *vcpu, uint64_t event);                                                            \
+    /* Is there a shadow of STI or MOV SS in which no interrupt is taken? And away with it: an instruction was stepped over.   \
+     */                                                                                                                        \
+    bool axvm_##v##_int_shadow(struct axvm_vcpu *vcpu);                                                                        \
+    void axvm_##v##_clear_int_shadow(struct axvm_vcpu *vcpu);                                                                  \
+    /* Exit as soon as the guest could take a maskable interrupt: RFLAGS.IF and no shadow. */                                  \
+    void axvm_##v##_irq_window(struct axvm_vcpu *vcpu, bool on);                                                               \
+    /* NMIs: may one be injected now? If not, exit as soon as it may. */                                                       \
+    bool axvm_##v##_nmi_allowed(struct axvm_vcpu *vcpu);                                                                       \
+    void axvm_##v##_nmi_window(struct axvm_vcpu *vcpu, bool on);                                                               \
+    /* CR8 as the guest sees it without an exit, and exits when it falls below @threshold (0: none). */                        \
+    uint8_t axvm_##v##_get_cr8(struct axvm_vcpu *vcpu);                                                                        \
+    void axvm_##v##_set_cr8(struct axvm_vcpu *vcpu, uint8_t cr8, uint8_t threshold);                                           \
+    /* ---- interception; loaded ---- */                                                                                       \
+    /* The guest's FP registers are (not) in the CPU: without them CR0.TS is set in hardware and #NM exits. */                 \
+    void axvm_##v##_fp_access(struct axvm_vcpu *vcpu, bool on);                                                                \
+    /* The same for debug registers. */                                                                                        \
+    void axvm_##v##_dr_access(struct axvm_vcpu *vcpu, bool on);                                                                \
+    void axvm_##v##_step(struct axvm_vcpu *vcpu, bool on); /* exit on #DB */                                                   \
+    void axvm_##v##_set_tsc_offset(struct axvm_vcpu *vcpu, uint64_t offset);                                                   \
+    /* All that this CPU has cached of the guest's translations, linear or guest-physical, goes before it is entered again. */ \
+    void axvm_##v##_flush(struct axvm_vcpu *vcpu)
+
+AXVM_X86_VENDOR_API(svm);
+AXVM_X86_VENDOR_API(vmx);
+
+static inline bool axvm_x86_is_svm(const struct axvm_vcpu *vcpu)
+{
+    return vcpu->arch.vendor == AXVM_X86_SVM;
+}
+
+/* axvm_x86_hw(vcpu, inject, event) */
+#define axvm_x86_hw0(vcpu, f) (axvm_x86_is_svm(vcpu) ? axvm_svm_##f(vcpu) : axvm_vmx_##f(vcpu))
+#define axvm_x86_hw(vcpu, f, ...) (axvm_x86_is_svm(vcpu) ? axvm_svm_##f(vcpu, __VA_ARGS__) : axvm_vmx_##f(vcpu, __VA_ARGS__))
+
+#endif

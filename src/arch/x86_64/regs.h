@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A guest's registers beyond the general ones. Only while the vCPU is loaded (in the fast tier): for SVM they are in memory,
+ * for VMX in the current VMCS. axvm_arch_vcpu.gpr, rip and rflags are valid at all times.
+ */
+#ifndef AXVM_X86_64_REGS_H
+#define AXVM_X86_64_REGS_H
+
+#include "hw.h"
+#include "vmcb.h"
+
+#define RFLAGS_CF AXVM_BIT(0)
+#define RFLAGS_FIXED1 AXVM_BIT(1)
+#define RFLAGS_TF AXVM_BIT(8)
+#define RFLAGS_IF AXVM_BIT(9)
+#define RFLAGS_DF AXVM_BIT(10)
+#define RFLAGS_NT AXVM_BIT(14)
+#define RFLAGS_RF AXVM_BIT(16)
+#define RFLAGS_VM AXVM_BIT(17)
+#define RFLAGS_AC AXVM_BIT(18)
+
+/* VMX's part: vmx_regs.c */
+enum axvm_vmx_reg { AXVM_VMX_CR3, AXVM_VMX_CR4, AXVM_VMX_EFER, AXVM_VMX_DR7, AXVM_VMX_PAT, AXVM_VMX_CPL };
+uint64_t axvm_vmx_get_reg(struct axvm_vcpu *vcpu, enum axvm_vmx_reg reg);
+void axvm_vmx_set_reg(struct axvm_vcpu *vcpu, enum axvm_vmx_reg reg, uint64_t val);
+void axvm_vmx_set_cr0(struct axvm_vcpu *vcpu, uint64_t val);
+struct axvm_x86_seg axvm_vmx_get_seg(struct axvm_vcpu *vcpu, enum axvm_x86_segreg reg);
+void axvm_vmx_set_seg(struct axvm_vcpu *vcpu, enum axvm_x86_segreg reg, struct axvm_x86_seg seg);
+/* Base and limit only. */
+struct axvm_x86_seg axvm_vmx_get_table(struct axvm_vcpu *vcpu, bool idt);
+void axvm_vmx_set_table(struct axvm_vcpu *vcpu, bool idt, struct axvm_x86_seg seg);
+
+static inline struct axvm_x86_seg *axvm_svm_seg(struct axvm_vmcb *b, enum axvm_x86_segreg reg)
+{
+    struct axvm_x86_seg *const seg[AXVM_X86_SEGS] = { &b->es, &b->cs, &b->ss, &b->ds, &b->fs, &b->gs, &b->ldtr, &b->tr };
+
+    return seg[reg];
+}
+
+static inline struct axvm_x86_seg axvm_x86_get_seg(struct axvm_vcpu *vcpu, enum axvm_x86_segreg reg)
+{
+    return axvm_x86_is_svm(vcpu) ? *axvm_svm_seg(vcpu->arch.vmcb, reg) : axvm_vmx_get_seg(vcpu, reg);
+}
+
+static inline void axvm_x86_set_seg(struct axvm_vcpu *vcpu, enum axvm_x86_segreg reg, struct axvm_x86_seg seg)
+{
+    struct axvm_vmcb *b = vcpu->arch.vmcb;
+
+    if (!axvm_x86_is_svm(vcpu)) {
+        axvm_vmx_set_seg(vcpu, reg, seg);
+        return;
+    }
+    *axvm_svm_seg(b, reg) = seg;
+    b->clean &= ~CLEAN_SEG;
+}
+
+static inline struct axvm_x86_seg axvm_x86_get_gdtr(struct axvm_vcpu *vcpu)
+{
+    return axvm_x86_is_svm(vcpu) ? vcpu->arch.vmcb->gdtr : axvm_vmx_get_table(vcpu, false);
+}
+
+static inline struct axvm_x86_seg axvm_x86_get_idtr(struct axvm_vcpu *vcpu)
+{
+    return axvm_x86_is_svm(vcpu) ? vcpu->arch.vmcb->idtr : axvm_vmx_get_table(vcpu, true);
+}
+
+/* As the guest sees it. */
+static inline uint64_t axvm_x86_get_cr0(struct axvm_vcpu *vcpu)
+{
+    uint64_t cr0;
+
+    if (!axvm_x86_is_svm(vcpu) || !vcpu->arch.fp_loaded)
+        return vcpu->arch.cr0;
+    cr0 = vcpu->arch.vmcb->cr0;
+    return cr0;
+}
+
+static inline void axvm_x86_set_cr0(struct axvm_vcpu *vcpu, uint64_t val)
+{
+    vcpu->arch.cr0 = val;
+    if (!axvm_x86_is_svm(vcpu)) {
+        axvm_vmx_set_cr0(vcpu, val);
+        return;
+    }
+    vcpu->arch.vmcb->cr0 = vcpu->arch.fp_loaded ? val : val | CR0_TS;
+    vcpu->arch.vmcb->clean &= ~CLEAN_CR;
+}
+
+#define AXVM_X86_REG(name, member, clean_bit, vmx)                                                                             \
+    static inline uint64_t axvm_x86_get_##name(struct axvm_vcpu *vcpu)                                                         \
+    {                                                                                                                          \
+        return axvm_x86_is_svm(vcpu) ? vcpu->arch.vmcb->member : axvm_vmx_get_reg(vcpu, vmx);                                  \
+    }                                                                                                                          \
+    static inline void axvm_x86_set_##name(struct axvm_vcpu *vcpu, uint64_t val)                                               \
+    {                                                                                                                          \
+        if (!axvm_x86_is_svm(vcpu)) {                                                                                          \
+            axvm_vmx_set_reg(vcpu, vmx, val);                                                                                  \
+            return;                                                                                                            \
+        }                                                                                                                      \
+        vcpu->arch.vmcb->member = val;                                                                                         \
+        vcpu->arch.vmcb->clean &= ~(clean_bit);                                                                                \
+    }
+AXVM_X86_REG(cr3, cr3, CLEAN_CR, AXVM_VMX_CR3)
+AXVM_X86_REG(cr4, cr4, CLEAN_CR, AXVM_VMX_CR4)
+AXVM_X86_REG(dr7, dr7, CLEAN_DR, AXVM_VMX_DR7)
+AXVM_X86_REG(pat, g_pat, CLEAN_NP, AXVM_VMX_PAT)
+
+/* As the guest sees it: SVM wants SVME set in the VMCB. */
+static inline uint64_t axvm_x86_get_efer(struct axvm_vcpu *vcpu)
+{
+    return axvm_x86_is_svm(vcpu) ? vcpu->arch.vmcb->efer & ~EFER_SVME : axvm_vmx_get_reg(vcpu, AXVM_VMX_EFER);
+}
+
+static inline void axvm_x86_set_efer(struct axvm_vcpu *vcpu, uint64_t val)
+{
+    if (!axvm_x86_is_svm(vcpu)) {
+        axvm_vmx_set_reg(vcpu, AXVM_VMX_EFER, val);
+        return;
+    }
+    vcpu->arch.vmcb->efer = val | EFER_SVME;
+    vcpu->arch.vmcb->clean &= ~CLEAN_CR;
+}
+
+static inline unsigned int axvm_x86_get_cpl(struct axvm_vcpu *vcpu)
+{
+    return axvm_x86_is_svm(vcpu) ? vcpu->arch.vmcb->cpl : (unsigned int)axvm_vmx_get_reg(vcpu, AXVM_VMX_CPL);
+}
+
+static inline uint64_t axvm_x86_get_cr2(struct axvm_vcpu *vcpu)
+{
+    return axvm_x86_is_svm(vcpu) ? vcpu->arch.vmcb->cr2 : vcpu->arch.cr2;
+}
+
+static inline void axvm_x86_set_cr2(struct axvm_vcpu *vcpu, uint64_t val)
+{
+    if (!axvm_x86_is_svm(vcpu)) {
+        vcpu->arch.cr2 = val;
+        return;
+    }
+    vcpu->arch.vmcb->cr2 = val;
+    vcpu->arch.vmcb->clean &= ~CLEAN_CR2;
+}
+
+/* In 64-bit mode? CS.L means it only with EFER.LMA. */
+static inline bool axvm_x86_is_64bit(struct axvm_vcpu *vcpu)
+{
+    return (axvm_x86_get_efer(vcpu) & EFER_LMA) != 0 && (axvm_x86_get_seg(vcpu, AXVM_X86_CS).attr & SEG_L) != 0;
+}
+
+#endif

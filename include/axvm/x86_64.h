@@ -33,10 +33,6 @@ struct axvm_x86_cpu_config {
 #define AXVM_X86_RAM_LOW_END 0xc0000000u /**< RAM beyond continues at 4 GiB */
 #define AXVM_X86_UART_PORT 0x3f8u
 #define AXVM_X86_UART_IRQ 4u
-#define AXVM_X86_IOAPIC_BASE 0xfec00000u
-#define AXVM_X86_LAPIC_BASE 0xfee00000u
-#define AXVM_X86_PM_BASE 0x600u /**< ports: event block, control +4, timer +8 */
-#define AXVM_X86_SCI_IRQ 9u
 
 #ifdef __cplusplus
 }

@@ -20,7 +20,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../../devices/lapic.h"
+#include "boot.h"
 #include "cpuid.h"
+#include "emul.h"
 #include "msr.h"
 #include "seg.h"
 
@@ -116,12 +119,8 @@ struct axvm_insn_site {
     uint32_t len;
 };
 
-/* An instruction in the middle of being emulated: emul.h. */
-struct axvm_emul;
-/* The local APIC: vlapic.h. */
-struct axvm_vlapic;
-/* I/O APIC, PIC and the lines into them: virq.c. */
-struct axvm_virq;
+/* I/O APIC, PIC and the lines into them: vlapic.h. */
+struct axvm_vintc;
 
 struct axvm_arch_vcpu {
     uint64_t gpr[16];
@@ -140,7 +139,6 @@ struct axvm_arch_vcpu {
     /* Odd while the guest may be executing, counted up on each way in and out: s2_hw.c. */
     _Atomic uint64_t mode;
     uint64_t tlb_seen; /* vm->arch.tlb_gen that its CPU has been flushed for */
-    struct axvm_vlapic *lapic;
     uint8_t vendor; /* enum axvm_x86_vendor */
     bool fp_loaded, dr_loaded;
     bool fp_used; /* since the last reset: the area holds something */
@@ -153,11 +151,11 @@ struct axvm_arch_vcpu {
     uint64_t nmi_flags; /* RFLAGS.TF as the guest has it, while AXVM_WORK_STEP */
     uint64_t cr0;       /* as the guest sees it: TS differs in the VMCB or VMCS while !fp_loaded */
     uint64_t xcr0, tsc_aux;
+    uint64_t tsc_moved; /* the guest has moved this vCPU's TSC by so much */
     uint64_t dr[4];
     uint64_t host_dr[4], host_dr6, host_dr7;
     struct axvm_x86_fpu fpu;
     struct axvm_msrs msrs;
-    struct axvm_emul *emul;
     struct axvm_insn_site sites[AXVM_INSN_SITES];
 
     struct axvm_cpu *last_cpu; /* where its translations may be cached, and under which VMID */
@@ -167,29 +165,16 @@ struct axvm_arch_vcpu {
     _Atomic uint32_t init; /* INIT has come and is not taken yet */
     _Atomic uint32_t sipi; /* AXVM_SIPI_VALID | vector: came meanwhile */
     void *vmx;             /* the VMX part's own state, in pages of the HAL */
+
+    struct axvm_lapic lapic;
+    struct axvm_emul emul; /* an instruction in the middle of being emulated */
 };
 #define AXVM_SIPI_VALID 0x100u
 /* The argument of axvm_arch_vcpu_reset() that means: entered by a SIPI. Otherwise it is the image's: boot.c. */
 #define AXVM_X86_START_SIPI UINT64_MAX
 
-/* How vCPU 0 begins. Filled in when images are loaded. */
-enum axvm_x86_boot_mode {
-    AXVM_X86_BOOT_RESET,       /* as the CPU comes out of reset: firmware at 0xfffffff0 */
-    AXVM_X86_BOOT_PVH32,       /* 32-bit protected mode, no paging, flat; EBX = arg */
-    AXVM_X86_BOOT_MULTIBOOT32, /* the same with EAX = 0x2badb002 */
-    AXVM_X86_BOOT_FLAT32,      /* the same with nothing but EBX = arg */
-    AXVM_X86_BOOT_LINUX64,     /* 64-bit mode, flat, CS 0x10, DS 0x18, CR3 = .cr3; RSI = arg */
-    AXVM_X86_BOOT_ELF64,       /* the same; RDI = arg */
-};
-struct axvm_x86_boot {
-    uint32_t mode; /* enum axvm_x86_boot_mode */
-    uint32_t gdt_limit;
-    uint64_t gdt; /* gpa; selectors 0x10 (code) and 0x18 (data) */
-    uint64_t cr3;
-};
-
 struct axvm_arch_vm {
-    struct axvm_virq *virq;
+    struct axvm_vintc *vintc;
     struct axvm_x86_boot boot;
     struct axvm_cpuid *cpuid;
     uint64_t tsc_offset; /* one for the VM: guest's TSC = host's + it */

@@ -6,36 +6,14 @@
 #ifndef AXVM_X86_64_EXIT_H
 #define AXVM_X86_64_EXIT_H
 
+#include "fault.h"
 #include "regs.h"
-
-/* Exceptions */
-enum axvm_x86_vector {
-    AXVM_DE = 0,
-    AXVM_DB = 1,
-    AXVM_NMI = 2,
-    AXVM_BP = 3,
-    AXVM_OF = 4,
-    AXVM_BR = 5,
-    AXVM_UD = 6,
-    AXVM_NM = 7,
-    AXVM_DF = 8,
-    AXVM_TS = 10,
-    AXVM_NP = 11,
-    AXVM_SS = 12,
-    AXVM_GP = 13,
-    AXVM_PF = 14,
-    AXVM_MF = 16,
-    AXVM_AC = 17,
-    AXVM_MC = 18,
-    AXVM_XM = 19,
-    AXVM_CP = 21,
-};
 
 /* ---- exceptions for the guest: event.c. Any tier, the vCPU's own thread; nothing is lost when one already waits to be
  * delivered: they become a double fault as the manuals say ("Interrupt 8—Double Fault Exception"), and that a shutdown: the
  * work then ends with it ---- */
-void axvm_x86_raise(struct axvm_vcpu *vcpu, enum axvm_x86_vector vector); /* those without an error code */
-void axvm_x86_raise_error(struct axvm_vcpu *vcpu, enum axvm_x86_vector vector, uint32_t error); /* those with one */
+void axvm_x86_raise(struct axvm_vcpu *vcpu, unsigned int vector); /* those without an error code */
+void axvm_x86_raise_error(struct axvm_vcpu *vcpu, unsigned int vector, uint32_t error); /* those with one */
 void axvm_x86_raise_pf(struct axvm_vcpu *vcpu, uint64_t cr2, uint32_t error);                   /* host tier, too */
 
 /* ---- the instruction that exited is done: RIP goes beyond it. Loaded ---- */
@@ -95,8 +73,7 @@ void axvm_x86_redeliver(struct axvm_vcpu *vcpu, uint64_t info);
 void axvm_x86_signal(struct axvm_vcpu *vcpu);
 void axvm_x86_nmi(struct axvm_vcpu *vcpu);
 void axvm_x86_init(struct axvm_vcpu *vcpu);
-/* True: it has been started (whoever caused it may leave with AXVM_EXIT_CPU_UP). */
-bool axvm_x86_sipi(struct axvm_vcpu *vcpu, uint8_t vector);
+void axvm_x86_sipi(struct axvm_vcpu *vcpu, uint8_t vector);
 
 /* ---- time: clock.c ---- */
 uint64_t axvm_x86_rdtsc(void);

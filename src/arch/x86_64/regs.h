@@ -7,23 +7,16 @@
 #define AXVM_X86_64_REGS_H
 
 #include "hw.h"
+#include "rflags.h"
 #include "vmcb.h"
-
-#define RFLAGS_CF AXVM_BIT(0)
-#define RFLAGS_FIXED1 AXVM_BIT(1)
-#define RFLAGS_TF AXVM_BIT(8)
-#define RFLAGS_IF AXVM_BIT(9)
-#define RFLAGS_DF AXVM_BIT(10)
-#define RFLAGS_NT AXVM_BIT(14)
-#define RFLAGS_RF AXVM_BIT(16)
-#define RFLAGS_VM AXVM_BIT(17)
-#define RFLAGS_AC AXVM_BIT(18)
 
 /* VMX's part: vmx_regs.c */
 enum axvm_vmx_reg { AXVM_VMX_CR3, AXVM_VMX_CR4, AXVM_VMX_EFER, AXVM_VMX_DR7, AXVM_VMX_PAT, AXVM_VMX_CPL };
 uint64_t axvm_vmx_get_reg(struct axvm_vcpu *vcpu, enum axvm_vmx_reg reg);
 void axvm_vmx_set_reg(struct axvm_vcpu *vcpu, enum axvm_vmx_reg reg, uint64_t val);
 void axvm_vmx_set_cr0(struct axvm_vcpu *vcpu, uint64_t val);
+/* SVM's: .cr0 has changed */
+void axvm_svm_set_cr0(struct axvm_vcpu *vcpu);
 struct axvm_x86_seg axvm_vmx_get_seg(struct axvm_vcpu *vcpu, enum axvm_x86_segreg reg);
 void axvm_vmx_set_seg(struct axvm_vcpu *vcpu, enum axvm_x86_segreg reg, struct axvm_x86_seg seg);
 /* Base and limit only. */
@@ -64,26 +57,28 @@ static inline struct axvm_x86_seg axvm_x86_get_idtr(struct axvm_vcpu *vcpu)
     return axvm_x86_is_svm(vcpu) ? vcpu->arch.vmcb->idtr : axvm_vmx_get_table(vcpu, true);
 }
 
+/* Bits of CR0 that change without an exit while the guest's FP registers are loaded. SVM: "CR0 Write Intercept", selective. */
+#define CR0_LAZY (CR0_TS | CR0_MP)
+/* And those that stay clear in hardware whatever the guest thinks: an uncached guest is slow, and of no use to it. */
+#define CR0_HIDDEN (CR0_CD | CR0_NW)
+
 /* As the guest sees it. */
 static inline uint64_t axvm_x86_get_cr0(struct axvm_vcpu *vcpu)
 {
-    uint64_t cr0;
+    const struct axvm_arch_vcpu *v = &vcpu->arch;
 
-    if (!axvm_x86_is_svm(vcpu) || !vcpu->arch.fp_loaded)
-        return vcpu->arch.cr0;
-    cr0 = vcpu->arch.vmcb->cr0;
-    return cr0;
+    if (!axvm_x86_is_svm(vcpu) || !v->fp_loaded)
+        return v->cr0;
+    return (v->cr0 & ~CR0_LAZY) | (v->vmcb->cr0 & CR0_LAZY);
 }
 
 static inline void axvm_x86_set_cr0(struct axvm_vcpu *vcpu, uint64_t val)
 {
     vcpu->arch.cr0 = val;
-    if (!axvm_x86_is_svm(vcpu)) {
+    if (axvm_x86_is_svm(vcpu))
+        axvm_svm_set_cr0(vcpu);
+    else
         axvm_vmx_set_cr0(vcpu, val);
-        return;
-    }
-    vcpu->arch.vmcb->cr0 = vcpu->arch.fp_loaded ? val : val | CR0_TS;
-    vcpu->arch.vmcb->clean &= ~CLEAN_CR;
 }
 
 #define AXVM_X86_REG(name, member, clean_bit, vmx)                                                                             \

@@ -25,7 +25,9 @@
 
 #define VMCB_INT_SHADOW AXVM_BIT(0) /* int_state */
 
+#ifndef __ASSEMBLER__
 enum vmcb_tlb_control { TLB_KEEP = 0, TLB_FLUSH_ALL = 1, TLB_FLUSH_ASID = 3 };
+#endif
 
 /* exceptions, and numbers of intercepts beyond: misc1 is 0x60.., misc2 0x80.., misc3 0xa0.. of the exit codes */
 #define VMCB_I1_INTR AXVM_BIT(0)
@@ -65,6 +67,7 @@ enum vmcb_tlb_control { TLB_KEEP = 0, TLB_FLUSH_ALL = 1, TLB_FLUSH_ASID = 3 };
 #define VMCB_I3_MCOMMIT AXVM_BIT(3)
 #define VMCB_I3_TLBSYNC AXVM_BIT(4)
 
+#ifndef __ASSEMBLER__
 enum svm_exit_code {
     SVM_CR_READ = 0x00,   /* + n */
     SVM_CR_WRITE = 0x10,  /* + n */
@@ -109,6 +112,7 @@ enum svm_exit_code {
     SVM_TLBSYNC = 0xa4,
     SVM_NPF = 0x400,
 };
+#endif
 #define SVM_INVALID UINT64_MAX /* the CPU refused to enter */
 
 /* exitinfo1 of SVM_IOIO: "IN/OUT Intercept Information". exitinfo2 is the next instruction's rIP. */

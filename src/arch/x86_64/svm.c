@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* SVM on and off, and what a VM and a vCPU need of it. APM vol. 2, "Secure Virtual Machine". */
+#include "svm.h"
+
+#include <axvm/err.h>
+#include <axvm/x86_64.h>
+
+#include "cpu.h"
+#include "mem.h"
+#include "s2_format.h"
+
+#define MSR_VM_HSAVE_PA 0xc0010117u
+#define VM_CR_SVMDIS AXVM_BIT(4)
+
+/* All of these files' order arguments: pages of 4 KiB. */
+#define MSRPM_ORDER 1
+#define IOPM_ORDER 2 /* 12 KiB and the byte beyond port 0xffff */
+
+static uint32_t max_extended(void)
+{
+    return axvm_cpuid(0x80000000u, 0).eax;
+}
+
+static uint32_t features(void)
+{
+    return axvm_cpuid(0x8000000au, 0).edx;
+}
+
+bool axvm_svm_present(void)
+{
+    if (max_extended() < 0x8000000au || (axvm_cpuid(0x80000001u, 0).ecx & AXVM_BIT(2)) == 0)
+        return false;
+    return (features() & SVM_FEATURE_NP) != 0 && (axvm_rdmsr(MSR_AMD_VM_CR) & VM_CR_SVMDIS) == 0;
+}
+
+unsigned int axvm_svm_vmid_bits(void)
+{
+    uint32_t asids = axvm_cpuid(0x8000000au, 0).ebx;
+    unsigned int bits = 0;
+
+    while (bits < 16 && (2u << bits) <= asids)
+        bits++;
+    return bits;
+}
+
+void axvm_svm_geometry(struct axvm_s2_geometry *geo)
+{
+    bool page1g = (axvm_cpuid(0x80000001u, 0).edx & AXVM_BIT(26)) != 0;
+
+    geo->format = AXVM_S2F_NPT;
+    geo->max_block_level = page1g ? 1 : 2;
+}
+
+/* ---- a CPU ---- */
+
+static void *alloc_pages(const struct axvm_hal *hal, unsigned int order, uint64_t *pa)
+{
+    axvm_hpa_t hpa;
+
+    if (!hal->page_alloc(hal->ctx, order, &hpa))
+        return NULL;
+    *pa = hpa.v;
+    return hal->phys_to_virt(hal->ctx, hpa);
+}
+
+static void free_pages(const struct axvm_hal *hal, void *va, uint64_t pa, unsigned int order)
+{
+    if (va)
+        hal->page_free(hal->ctx, axvm_hpa(pa), order);
+}
+
+static uint32_t usable_features(const struct axvm_x86_cpu_config *cfg)
+{
+    uint32_t f = features();
+
+    if (cfg->flags & AXVM_X86_NO_NRIPS)
+        f &= ~SVM_FEATURE_NRIPS;
+    if (cfg->flags & AXVM_X86_NO_FLUSH_BY_ASID)
+        f &= ~SVM_FEATURE_FLUSH_BY_ASID;
+    if (cfg->flags & AXVM_X86_NO_CLEAN_BITS)
+        f &= ~SVM_FEATURE_CLEAN;
+    if (cfg->flags & AXVM_X86_NO_VNMI)
+        f &= ~SVM_FEATURE_VNMI;
+    return f;
+}
+
+int axvm_svm_cpu_enable(struct axvm_cpu *cpu, const struct axvm_x86_cpu_config *cfg)
+{
+    struct axvm_arch_cpu *h = &cpu->arch;
+    uint64_t efer = axvm_rdmsr(MSR_EFER);
+
+    h->hsave = alloc_pages(&cpu->hal, 0, &h->hsave_pa);
+    h->host_vmcb = alloc_pages(&cpu->hal, 0, &h->host_vmcb_pa);
+    if (!h->hsave || !h->host_vmcb) {
+        free_pages(&cpu->hal, h->hsave, h->hsave_pa, 0);
+        free_pages(&cpu->hal, h->host_vmcb, h->host_vmcb_pa, 0);
+        return AXVM_ERR_NOMEM;
+    }
+    h->svm_features = usable_features(cfg);
+    h->old_svme = (efer & EFER_SVME) != 0;
+    axvm_wrmsr(MSR_EFER, efer | EFER_SVME);
+    h->old_hsave = axvm_rdmsr(MSR_VM_HSAVE_PA);
+    axvm_wrmsr(MSR_VM_HSAVE_PA, h->hsave_pa);
+    return AXVM_OK;
+}
+
+void axvm_svm_cpu_disable(struct axvm_cpu *cpu)
+{
+    struct axvm_arch_cpu *h = &cpu->arch;
+
+    axvm_wrmsr(MSR_VM_HSAVE_PA, h->old_hsave);
+    if (!h->old_svme)
+        axvm_wrmsr(MSR_EFER, axvm_rdmsr(MSR_EFER) & ~EFER_SVME);
+    free_pages(&cpu->hal, h->hsave, h->hsave_pa, 0);
+    free_pages(&cpu->hal, h->host_vmcb, h->host_vmcb_pa, 0);
+}
+
+/* ---- a VM ---- */
+
+static void open_msr(struct axvm *vm, uint32_t msr)
+{
+    int bit = axvm_svm_msrpm_bit(msr);
+
+    vm->arch.msrpm[bit / 8] &= (uint8_t)~(3u << bit % 8);
+}
+
+/* What VMSAVE and VMLOAD carry is each guest's own, and the CPU checks what is written to it. */
+static void open_guest_msrs(struct axvm *vm)
+{
+    static const uint32_t msrs[] = {
+        MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK,
+        MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
+    };
+
+    for (size_t i = 0; i < AXVM_ARRAY_LEN(msrs); i++)
+        open_msr(vm, msrs[i]);
+}
+
+int axvm_svm_vm_init(struct axvm *vm)
+{
+    struct axvm_arch_vm *a = &vm->arch;
+
+    a->msrpm = alloc_pages(&vm->hal, MSRPM_ORDER, &a->msrpm_pa);
+    a->iopm = alloc_pages(&vm->hal, IOPM_ORDER, &a->iopm_pa);
+    if (!a->msrpm || !a->iopm)
+        return AXVM_ERR_NOMEM;
+    memset(a->msrpm, 0xff, AXVM_PAGE_SIZE << MSRPM_ORDER);
+    memset(a->iopm, 0xff, AXVM_PAGE_SIZE << IOPM_ORDER);
+    open_guest_msrs(vm);
+    return AXVM_OK;
+}
+
+void axvm_svm_vm_fini(struct axvm *vm)
+{
+    struct axvm_arch_vm *a = &vm->arch;
+
+    free_pages(&vm->hal, a->msrpm, a->msrpm_pa, MSRPM_ORDER);
+    free_pages(&vm->hal, a->iopm, a->iopm_pa, IOPM_ORDER);
+    a->msrpm = NULL;
+    a->iopm = NULL;
+}
+
+void axvm_svm_open_ports(struct axvm *vm, uint16_t port, unsigned int count)
+{
+    for (unsigned int p = port; p < 0x10000u && p - port < count; p++)
+        vm->arch.iopm[p / 8] &= (uint8_t)~(1u << p % 8);
+}
+
+/* ---- a vCPU ---- */
+
+int axvm_svm_vcpu_init(struct axvm_vcpu *vcpu)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+
+    v->vmcb = alloc_pages(&vcpu->vm->hal, 0, &v->vmcb_pa);
+    return v->vmcb ? AXVM_OK : AXVM_ERR_NOMEM;
+}
+
+void axvm_svm_vcpu_fini(struct axvm_vcpu *vcpu)
+{
+    free_pages(&vcpu->vm->hal, vcpu->arch.vmcb, vcpu->arch.vmcb_pa, 0);
+    vcpu->arch.vmcb = NULL;
+}
+
+void axvm_svm_fetch_sys(struct axvm_vcpu *vcpu)
+{
+    if (vcpu->arch.sys_dirty)
+        return;
+    axvm_svm_vmcb_get_sys(vcpu->arch.vmcb, &vcpu->arch.sys);
+    vcpu->arch.sys.cr0 = vcpu->arch.cr0;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The world switch of SVM. APM vol. 2, "VMRUN Instruction", "#VMEXIT", "Global Interrupt Flag, STGI and CLGI Instructions".
+ *
+ * enum axvm_trap_kind axvm_svm_enter(struct axvm_vcpu *vcpu): enter and handle exits until axvm_svm_exit() wants out. Interrupts are off
+ * (RFLAGS.IF) before and after. While registers that VMSAVE and VMLOAD carry (GS base among them) are the guest's, GIF is 0, so that no
+ * NMI of the host comes in between. RFLAGS.IF is set for VMRUN, as V_INTR_MASKING takes it as the mask of the host's interrupts while
+ * the guest runs; GIF keeps them from being taken here.
+ *
+ * On the stack: [rsp] = vcpu, above it the host's callee-saved registers.
+ */
+#include "arch_types.h"
+#include "vmcb.h"
+
+	.section .text.axvm_svm_enter, "ax"
+	.balign	16
+	.globl	axvm_svm_enter
+	.type	axvm_svm_enter, @function
+axvm_svm_enter:
+	push	%rbp
+	push	%rbx
+	push	%r12
+	push	%r13
+	push	%r14
+	push	%r15
+	push	%rdi
+
+/* rdi = vcpu */
+enter_guest:
+	mov	VCPU_VMCB(%rdi), %rax
+	mov	VCPU_RIP(%rdi), %rcx
+	mov	%rcx, VMCB_RIP(%rax)
+	mov	VCPU_RFLAGS(%rdi), %rcx
+	mov	%rcx, VMCB_RFLAGS(%rax)
+	mov	(VCPU_GPR + 8 * 4)(%rdi), %rcx
+	mov	%rcx, VMCB_RSP(%rax)
+	mov	VCPU_GPR(%rdi), %rcx
+	mov	%rcx, VMCB_RAX(%rax)
+	mov	VCPU_VMCB_PA(%rdi), %rax
+	mov	(VCPU_GPR + 8 * 1)(%rdi), %rcx
+	mov	(VCPU_GPR + 8 * 2)(%rdi), %rdx
+	mov	(VCPU_GPR + 8 * 3)(%rdi), %rbx
+	mov	(VCPU_GPR + 8 * 5)(%rdi), %rbp
+	mov	(VCPU_GPR + 8 * 6)(%rdi), %rsi
+	mov	(VCPU_GPR + 8 * 8)(%rdi), %r8
+	mov	(VCPU_GPR + 8 * 9)(%rdi), %r9
+	mov	(VCPU_GPR + 8 * 10)(%rdi), %r10
+	mov	(VCPU_GPR + 8 * 11)(%rdi), %r11
+	mov	(VCPU_GPR + 8 * 12)(%rdi), %r12
+	mov	(VCPU_GPR + 8 * 13)(%rdi), %r13
+	mov	(VCPU_GPR + 8 * 14)(%rdi), %r14
+	mov	(VCPU_GPR + 8 * 15)(%rdi), %r15
+	mov	(VCPU_GPR + 8 * 7)(%rdi), %rdi
+	clgi
+	sti
+	vmload	%rax
+	vmrun	%rax
+	vmsave	%rax
+	/* rax, rsp and the host's segments, tables, control registers and flags are back; the rest is the guest's. */
+	push	%rdi
+	mov	8(%rsp), %rdi
+	mov	VCPU_HOST_PA(%rdi), %rax
+	vmload	%rax
+	cli
+	stgi
+	mov	%rcx, (VCPU_GPR + 8 * 1)(%rdi)
+	mov	%rdx, (VCPU_GPR + 8 * 2)(%rdi)
+	mov	%rbx, (VCPU_GPR + 8 * 3)(%rdi)
+	mov	%rbp, (VCPU_GPR + 8 * 5)(%rdi)
+	mov	%rsi, (VCPU_GPR + 8 * 6)(%rdi)
+	popq	(VCPU_GPR + 8 * 7)(%rdi)
+	mov	%r8, (VCPU_GPR + 8 * 8)(%rdi)
+	mov	%r9, (VCPU_GPR + 8 * 9)(%rdi)
+	mov	%r10, (VCPU_GPR + 8 * 10)(%rdi)
+	mov	%r11, (VCPU_GPR + 8 * 11)(%rdi)
+	mov	%r12, (VCPU_GPR + 8 * 12)(%rdi)
+	mov	%r13, (VCPU_GPR + 8 * 13)(%rdi)
+	mov	%r14, (VCPU_GPR + 8 * 14)(%rdi)
+	mov	%r15, (VCPU_GPR + 8 * 15)(%rdi)
+	mov	VCPU_VMCB(%rdi), %rax
+	mov	VMCB_RIP(%rax), %rcx
+	mov	%rcx, VCPU_RIP(%rdi)
+	mov	VMCB_RFLAGS(%rax), %rcx
+	mov	%rcx, VCPU_RFLAGS(%rdi)
+	mov	VMCB_RSP(%rax), %rcx
+	mov	%rcx, (VCPU_GPR + 8 * 4)(%rdi)
+	mov	VMCB_RAX(%rax), %rcx
+	mov	%rcx, VCPU_GPR(%rdi)
+	/* What the guest has left in registers that C keeps across calls is not to be speculated on. rcx and rax are ours by now. */
+	xor	%ebx, %ebx
+	xor	%ebp, %ebp
+	xor	%r12d, %r12d
+	xor	%r13d, %r13d
+	xor	%r14d, %r14d
+	xor	%r15d, %r15d
+	call	axvm_svm_exit
+	mov	(%rsp), %rdi
+	test	%eax, %eax
+	jz	enter_guest
+
+	pop	%rdi
+	pop	%r15
+	pop	%r14
+	pop	%r13
+	pop	%r12
+	pop	%rbx
+	pop	%rbp
+	ret
+	.size	axvm_svm_enter, . - axvm_svm_enter
+
+	.section .note.GNU-stack, "", @progbits

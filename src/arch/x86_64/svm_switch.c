@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A vCPU's VMCB comes to a CPU and goes; interception of what is exchanged lazily; events. */
+#include "cpu.h"
+#include "s2_hw.h"
+#include "svm.h"
+
+/* From the page whose address is rax. */
+static void vmsave(uint64_t pa)
+{
+    __asm__ volatile("vmsave %%rax" : : "a"(pa) : "memory");
+}
+
+static void init_vmcb(struct axvm_vcpu *vcpu)
+{
+    struct axvm_vmcb *b = vcpu->arch.vmcb;
+
+    axvm_svm_vmcb_init(b, vcpu->arch.cpu->arch.svm_features, (vcpu->vm->flags & AXVM_VM_YIELD_ON_SPIN) != 0);
+    b->iopm = vcpu->vm->arch.iopm_pa;
+    b->msrpm = vcpu->vm->arch.msrpm_pa;
+    b->ncr3 = vcpu->vm->as.root_hpa.v;
+    if (!vcpu->vm->arch.cpuid->limits.tsc_aux)
+        b->misc2 |= VMCB_I2_RDTSCP;
+}
+
+void axvm_svm_load(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, uint64_t vmid, bool fresh)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+    struct axvm_vmcb *b = v->vmcb;
+
+    if (b->np_enable == 0)
+        init_vmcb(vcpu);
+    if (v->sys_dirty) {
+        axvm_svm_vmcb_set_sys(b, &v->sys);
+        axvm_svm_set_cr0(vcpu);
+        v->sys_dirty = false;
+    }
+    if (fresh) {
+        b->clean = 0;
+        axvm_svm_flush(vcpu);
+    }
+    if (b->asid != vmid) {
+        b->asid = (uint32_t)vmid;
+        b->clean &= ~CLEAN_ASID;
+    }
+    if (b->tsc_offset != vcpu->vm->arch.tsc_offset + v->tsc_moved)
+        axvm_svm_set_tsc_offset(vcpu, vcpu->vm->arch.tsc_offset + v->tsc_moved);
+    v->host_pa = cpu->arch.host_vmcb_pa;
+    vmsave(v->host_pa);
+}
+
+/* All but what VMSAVE took is in memory already. */
+void axvm_svm_put(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
+{
+    (void)cpu;
+    (void)vcpu;
+}
+
+/* Between "in guest" and out of it: see s2_hw.c. */
+static enum axvm_trap_kind enter(struct axvm_vcpu *vcpu)
+{
+    enum axvm_trap_kind kind = axvm_x86_prepare(vcpu);
+
+    if (kind != AXVM_TRAP_RESUME)
+        return kind;
+    axvm_x86_mode_in(vcpu);
+    return axvm_svm_enter(vcpu);
+}
+
+enum axvm_trap_kind axvm_svm_run(struct axvm_vcpu *vcpu)
+{
+    return enter(vcpu);
+}
+
+/* "TLB Control". Flushing by ASID spares the host's and other guests' entries. */
+void axvm_svm_flush(struct axvm_vcpu *vcpu)
+{
+    vcpu->arch.vmcb->tlb_control = axvm_svm_has(vcpu, SVM_FEATURE_FLUSH_BY_ASID) ? TLB_FLUSH_ASID : TLB_FLUSH_ALL;
+}
+
+void axvm_svm_set_tsc_offset(struct axvm_vcpu *vcpu, uint64_t offset)
+{
+    vcpu->arch.vmcb->tsc_offset = offset;
+    vcpu->arch.vmcb->clean &= ~CLEAN_INTERCEPTS;
+}
+
+/* ---- FP, debug registers ---- */
+
+/* While the guest's FP registers are loaded it may set and clear CR0.TS by itself. */
+void axvm_svm_set_cr0(struct axvm_vcpu *vcpu)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+    struct axvm_vmcb *b = v->vmcb;
+    bool own = v->fp_loaded && (v->cr0 & CR0_HIDDEN) == 0;
+
+    b->cr0 = (v->cr0 & ~CR0_HIDDEN) | (v->fp_loaded ? 0 : CR0_TS);
+    b->cr_read = (uint16_t)((b->cr_read & ~1u) | !own);
+    b->cr_write = (uint16_t)((b->cr_write & ~1u) | !own);
+    b->exceptions = (b->exceptions & ~(1u << X86_NM)) | (v->fp_loaded ? 0 : 1u << X86_NM);
+    b->clean &= ~(CLEAN_CR | CLEAN_INTERCEPTS);
+}
+
+/* axvm_x86_fp_load() and _put() have changed fp_loaded; .cr0 is as the guest sees it. */
+void axvm_svm_fp_access(struct axvm_vcpu *vcpu, bool on)
+{
+    (void)on;
+    axvm_svm_set_cr0(vcpu);
+}
+
+void axvm_svm_dr_access(struct axvm_vcpu *vcpu, bool on)
+{
+    struct axvm_vmcb *b = vcpu->arch.vmcb;
+
+    b->dr_read = on ? 0 : 0xffff;
+    b->dr_write = on ? 0 : 0xffff;
+    b->clean &= ~CLEAN_INTERCEPTS;
+}
+
+/* ---- events ---- */
+
+void axvm_svm_inject(struct axvm_vcpu *vcpu, uint64_t event)
+{
+    vcpu->arch.vmcb->eventinj = event;
+    vcpu->arch.vmcb->int_state = 0;
+}
+
+bool axvm_svm_int_shadow(struct axvm_vcpu *vcpu)
+{
+    return (vcpu->arch.vmcb->int_state & VMCB_INT_SHADOW) != 0;
+}
+
+void axvm_svm_clear_int_shadow(struct axvm_vcpu *vcpu)
+{
+    vcpu->arch.vmcb->int_state = 0;
+}
+
+/* A virtual interrupt of the highest priority: never delivered, as VINTR is intercepted, but noticed. "Virtual Interrupt Intercept". */
+void axvm_svm_irq_window(struct axvm_vcpu *vcpu, bool on)
+{
+    struct axvm_vmcb *b = vcpu->arch.vmcb;
+    uint32_t misc1 = on ? b->misc1 | VMCB_I1_VINTR : b->misc1 & ~VMCB_I1_VINTR;
+
+    if (misc1 == b->misc1)
+        return;
+    b->misc1 = misc1;
+    b->int_ctl &= ~(VMCB_V_IRQ | VMCB_V_IGN_TPR | VMCB_V_INTR_PRIO);
+    if (on)
+        b->int_ctl |= VMCB_V_IRQ | VMCB_V_IGN_TPR | VMCB_V_INTR_PRIO;
+    b->clean &= ~(CLEAN_INTERCEPTS | CLEAN_TPR);
+}
+
+uint8_t axvm_svm_get_cr8(struct axvm_vcpu *vcpu)
+{
+    return (uint8_t)(vcpu->arch.vmcb->int_ctl & 15);
+}
+
+/* A guest that keeps interrupts from coming by CR8 exits when it writes it. */
+void axvm_svm_set_cr8(struct axvm_vcpu *vcpu, uint8_t cr8, uint8_t threshold)
+{
+    struct axvm_vmcb *b = vcpu->arch.vmcb;
+    uint16_t cr_write = (uint16_t)((b->cr_write & ~(1u << 8)) | (threshold != 0 ? 1u << 8 : 0));
+
+    if (cr_write != b->cr_write) {
+        b->cr_write = cr_write;
+        b->clean &= ~CLEAN_INTERCEPTS;
+    }
+    if ((b->int_ctl & VMCB_V_TPR) != cr8) {
+        b->int_ctl = (b->int_ctl & ~VMCB_V_TPR) | cr8;
+        b->clean &= ~CLEAN_TPR;
+    }
+}

@@ -4,6 +4,7 @@
 
 #include <axvm/config.h>
 #include <axvm/vcpu.h>
+#include <axvm/x86_64.h>
 
 #include "apic.h"
 #include "canary.h"
@@ -203,8 +204,10 @@ bool board_entropy(void *buf, size_t len)
 
 const struct axvm_cpu_config *board_cpu_config(bool host_uses_guest_regs)
 {
-    static const struct axvm_cpu_config plain = { .flags = 0 };
-    static const struct axvm_cpu_config careful = { .flags = AXVM_CPU_HOST_USES_GUEST_REGS };
+    static struct axvm_x86_cpu_config x86;
+    static const struct axvm_cpu_config plain = { .x86_64 = &x86 };
+    static const struct axvm_cpu_config careful = { .flags = AXVM_CPU_HOST_USES_GUEST_REGS, .x86_64 = &x86 };
 
+    x86 = (struct axvm_x86_cpu_config){ .tsc_hz = clock_tsc_hz(), .flags = AXVM_X86_INVARIANT_TSC };
     return host_uses_guest_regs ? &careful : &plain;
 }

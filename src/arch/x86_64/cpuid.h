@@ -39,12 +39,11 @@ struct axvm_cpuid_entry {
     uint32_t dynamic; /* enum axvm_cpuid_dynamic */
 };
 
-/* Where the entries of a leaf are. A leaf that ignores ECX has one entry. */
+/* Where the entries of a leaf are, in entry[]; 0 is the entry of zeros. */
 struct axvm_cpuid_index {
-    uint8_t first;     /* into entry[] */
-    uint8_t count;     /* 0: the leaf is zero; subleaves 0 .. count - 1 are there */
-    uint8_t subleaves; /* ECX matters */
-    uint8_t tail;      /* with subleaves: how many of the last entry's kind answer every higher subleaf too: 0 or 1 */
+    uint8_t first;
+    uint8_t subleaves; /* entries from first on, if ECX matters; otherwise 0 */
+    uint8_t beyond;    /* answers all higher subleaves */
 };
 
 #define AXVM_XSAVE_COMPONENTS 8 /* x87, SSE, AVX, (MPX: 3, 4), AVX-512: 5..7 */
@@ -76,7 +75,7 @@ struct axvm_cpuid {
     struct axvm_xsave_component xsave[AXVM_XSAVE_COMPONENTS];
     struct axvm_x86_limits limits;
     uint32_t count;
-    uint32_t max_basic;
+    struct axvm_cpuid_index out_of_range; /* answers leaves beyond the last: on Intel's CPUs as the last basic one */
 };
 
 /* The host's leaves, as its CPUID gives them: those that axvm_cpuid_host_read() finds worth keeping. */

@@ -82,7 +82,7 @@ struct axvm_cr_state {
 /* What a write comes to. */
 struct axvm_cr_next {
     uint64_t cr0, cr3, cr4, efer;
-    bool flush;  /* all of the guest's non-global... in fact all of its cached linear translations go */
+    bool flush;  /* all that is cached of this vCPU's linear translations goes, global or not */
     bool pdptes; /* PAE paging is on afterwards and this write reloads the four PDPTEs: axvm_pdptes_valid() first */
 };
 

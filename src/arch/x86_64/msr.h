@@ -33,8 +33,6 @@
 #define MSR_IA32_MTRR_DEF_TYPE 0x2ffu
 #define MSR_IA32_TSC_DEADLINE 0x6e0u
 #define MSR_X2APIC 0x800u /* .. 0x8ff */
-#define MSR_KVM_WALL_CLOCK 0x11u
-#define MSR_KVM_SYSTEM_TIME 0x12u
 #define MSR_KVM_WALL_CLOCK_NEW 0x4b564d00u
 #define MSR_KVM_SYSTEM_TIME_NEW 0x4b564d01u
 #define MSR_KVM_STEAL_TIME 0x4b564d03u
@@ -67,7 +65,7 @@
 #define AXVM_MTRR_VARIABLE 8u /* pairs */
 #define AXVM_MTRR_FIXED 11u
 
-/* MSRs of a vCPU that nothing but these functions looks at, apart from pat and tsc_aux: see AXVM_MSR_HW. */
+/* MSRs of a vCPU that neither VMCB nor VMCS hold. */
 struct axvm_msrs {
     uint64_t tsc_adjust;
     uint64_t misc_enable;
@@ -75,7 +73,7 @@ struct axvm_msrs {
     uint64_t mtrr_def_type;
     uint64_t mtrr_fixed[AXVM_MTRR_FIXED];           /* 64K, 16K, 16K, 4K x 8 */
     uint64_t mtrr_variable[2 * AXVM_MTRR_VARIABLE]; /* base, mask, base, ... */
-    uint64_t hwcr, de_cfg;
+    uint64_t hwcr;
     uint64_t wall_clock, system_time, steal_time; /* kvmclock ABI */
 };
 
@@ -89,12 +87,12 @@ enum axvm_msr_result {
      * and kernel GS base, SYSENTER_*, PAT, TSC_AUX. The value is one that the register can hold. */
     AXVM_MSR_HW,
     AXVM_MSR_TSC,        /* the counter itself. A write also changes TSC_ADJUST: axvm_msr_tsc_moved() */
-    AXVM_MSR_TSC_ADJUST, /* write only: m->tsc_adjust is set, the counter has to move by *moved */
+    AXVM_MSR_TSC_ADJUST, /* write only: m->tsc_adjust is set, the counter has to move by *val */
     AXVM_MSR_PV,         /* write only: stored; pvclock.c has to look at it */
 };
 
+/* After a reset; INIT leaves them alone. */
 void axvm_msrs_reset(struct axvm_msrs *m, const struct axvm_x86_limits *lim);
-/* INIT leaves most of them alone. */
 enum axvm_msr_result axvm_msr_read(const struct axvm_msrs *m, const struct axvm_x86_limits *lim, uint32_t msr, uint64_t *val);
 /* *val: the value; bits that the register ignores are dropped. For AXVM_MSR_TSC_ADJUST it becomes by how much the TSC moves. */
 enum axvm_msr_result axvm_msr_write(struct axvm_msrs *m, const struct axvm_x86_limits *lim, uint32_t msr, uint64_t *val);

@@ -28,8 +28,15 @@ struct axvm_riscv64_cpu_config {
     uint32_t flags; /**< AXVM_RISCV64_*. */
 };
 
+/** axvm_config.irqchip: the interrupt controller that a guest sees. In device trees: "plic", "aplic", "imsic". */
+#define AXVM_RISCV64_IRQCHIP_PLIC 1u  /**< The default. */
+#define AXVM_RISCV64_IRQCHIP_APLIC 2u /**< APLIC, delivering interrupts directly. Needs nothing of the host's CPU. */
+#define AXVM_RISCV64_IRQCHIP_IMSIC 3u /**< An IMSIC for each vCPU, and an APLIC that sends MSIs to them. */
+
 /** The default machine: the map of QEMU's "virt". */
 #define AXVM_RISCV64_PLIC_BASE 0x0c000000u
+#define AXVM_RISCV64_APLIC_BASE 0x0d000000u
+#define AXVM_RISCV64_IMSIC_BASE 0x28000000u
 #define AXVM_RISCV64_UART_BASE 0x10000000u
 #define AXVM_RISCV64_UART_IRQ 10u
 #define AXVM_RISCV64_RAM_BASE 0x80000000u

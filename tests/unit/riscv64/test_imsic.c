@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Interrupt files against a model with one record per identity. hostile-guest.md rows 70, 87. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <axvm/err.h>
+
+#include "imsic.h"
+
+#define HARTS 3u
+#define IDS AXVM_IMSIC_IDS
+
+/* ---- what the IMSIC calls ---- */
+
+static void *imsic_memory;
+
+void *axvm_device_alloc(struct axvm *vm, size_t size)
+{
+    (void)vm;
+    imsic_memory = calloc(1, size);
+    return imsic_memory;
+}
+
+int axvm_device_attach(struct axvm *vm, struct axvm_device *dev)
+{
+    (void)vm;
+    (void)dev;
+    return AXVM_OK;
+}
+
+static atomic_bool outputs[HARTS];
+
+static void on_output(void *arg, uint32_t hart, bool level)
+{
+    (void)arg;
+    assert_true(hart < HARTS);
+    assert_int_not_equal(outputs[hart], level);
+    outputs[hart] = level;
+}
+
+/* ---- the model ---- */
+
+static struct {
+    bool pending[64 * 32], enabled[64 * 32];
+    uint32_t delivery, threshold;
+} ref[HARTS];
+
+static uint32_t ref_top(uint32_t h)
+{
+    for (uint32_t id = 1; id <= IDS; id++) {
+        if (ref[h].pending[id] && ref[h].enabled[id])
+            return ref[h].threshold == 0 || id < ref[h].threshold ? id : 0;
+    }
+    return 0;
+}
+
+static uint64_t ref_word(const bool *bits, uint32_t reg)
+{
+    uint64_t word = 0;
+
+    for (uint32_t b = 0; b < 64; b++)
+        word |= (uint64_t)bits[(reg & 0x3f) * 32 + b] << b;
+    return word;
+}
+
+static void ref_set_word(bool *bits, uint32_t reg, uint64_t word)
+{
+    for (uint32_t b = 0; b < 64; b++) {
+        uint32_t id = (reg & 0x3f) * 32 + b;
+
+        bits[id] = id != 0 && id <= IDS && (word >> b & 1);
+    }
+}
+
+/* ---- accesses ---- */
+
+static struct axvm_imsic *imsic;
+static struct axvm_device *dev;
+
+static int setup(void **state)
+{
+    const struct axvm_imsic_config cfg = { .harts = HARTS, .output = on_output };
+
+    (void)state;
+    memset(ref, 0, sizeof(ref));
+    memset((void *)outputs, 0, sizeof(outputs));
+    assert_int_equal(axvm_imsic_create(NULL, &cfg, &imsic), AXVM_OK);
+    dev = axvm_imsic_device(imsic);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    free(imsic_memory);
+    return 0;
+}
+
+static int access(uint64_t off, unsigned int size, bool write, uint64_t *val)
+{
+    struct axvm_access acc = { .off = off, .size = (uint8_t)size, .val = *val };
+    int rc = write ? dev->ops->write(dev, &acc) : dev->ops->read(dev, &acc);
+
+    *val = acc.val;
+    return rc;
+}
+
+static void write32(uint64_t off, uint32_t v)
+{
+    uint64_t val = v;
+
+    assert_int_equal(access(off, 4, true, &val), AXVM_OK);
+}
+
+static uint32_t read32(uint64_t off)
+{
+    uint64_t val = 1;
+
+    assert_int_equal(access(off, 4, false, &val), AXVM_OK);
+    return (uint32_t)val;
+}
+
+static uint64_t change(uint32_t h, uint32_t reg, uint64_t clear, uint64_t set)
+{
+    uint64_t old = 0x55;
+
+    assert_true(axvm_imsic_register(imsic, h, reg, clear, set, &old));
+    return old;
+}
+
+/* ---- tests ---- */
+
+static void check(void)
+{
+    for (uint32_t h = 0; h < HARTS; h++)
+        assert_int_equal(outputs[h], ref[h].delivery == 1 && ref_top(h) != 0);
+}
+
+static uint32_t any(uint32_t n)
+{
+    return (uint32_t)rand() % n;
+}
+
+static uint64_t any64(void)
+{
+    return (uint64_t)rand() << 42 ^ (uint64_t)rand() << 21 ^ (uint64_t)rand();
+}
+
+/* Few identities, so that they meet. */
+static uint32_t any_id(void)
+{
+    static const uint32_t some[] = { 0, 1, 2, 63, 64, 65, 128, 200, 254, 255, 256, 1023, 2047, 65535, UINT32_MAX };
+
+    return some[any(15)];
+}
+
+static void send(uint32_t h, uint32_t id)
+{
+    if (any(2))
+        write32(0x1000 * h, id);
+    else
+        write32(0x1000 * h + 4, __builtin_bswap32(id));
+    if (id != 0 && id <= IDS)
+        ref[h].pending[id] = true;
+}
+
+static void change_array(uint32_t h, uint32_t reg, bool *bits)
+{
+    uint64_t clear = any(3) == 0 ? UINT64_MAX : any64(), set = any(3) == 0 ? 0 : any64(), was = ref_word(bits, reg);
+
+    assert_true(change(h, reg, clear, set) == was);
+    ref_set_word(bits, reg, (was & ~clear) | set);
+}
+
+static void step(void)
+{
+    uint32_t h = any(HARTS), id = any_id(), top, v = any(3) == 0 ? (uint32_t)any64() : any(2);
+
+    switch (any(8)) {
+    case 0:
+    case 1:
+    case 2:
+        send(h, id);
+        break;
+    case 3:
+        change_array(h, 0x80 + 2 * any(32), ref[h].pending);
+        break;
+    case 4:
+        change_array(h, 0xc0 + 2 * any(32), ref[h].enabled);
+        break;
+    case 5:
+        assert_int_equal(change(h, 0x70, UINT64_MAX, v), ref[h].delivery);
+        ref[h].delivery = v & 1;
+        break;
+    case 6:
+        v = any(2) ? 0 : any_id();
+        assert_int_equal(change(h, 0x72, UINT64_MAX, v), ref[h].threshold);
+        ref[h].threshold = v & 0xff;
+        break;
+    case 7:
+        top = ref_top(h);
+        assert_int_equal(axvm_imsic_topei(imsic, h, false), top << 16 | top);
+        assert_int_equal(axvm_imsic_topei(imsic, h, true), top << 16 | top);
+        ref[h].pending[top] = false;
+        break;
+    }
+}
+
+static void behaves_as_the_specification_says_whatever_is_done(void **state)
+{
+    (void)state;
+    srand(1);
+    for (unsigned int i = 0; i < 500000; i++) {
+        step();
+        check();
+    }
+}
+
+/* Row 70: other widths; what is not a register; a page is one hart's only. */
+static void only_two_registers_are_in_memory(void **state)
+{
+    static const unsigned int sizes[] = { 1, 2, 8 };
+    uint64_t val = 5;
+
+    (void)state;
+    for (unsigned int i = 0; i < 3; i++) {
+        for (uint64_t off = 0; off < 0x1000; off += sizes[i]) {
+            assert_int_equal(access(off, sizes[i], true, &val), AXVM_ERR_GUEST);
+            assert_int_equal(access(off, sizes[i], false, &val), AXVM_ERR_GUEST);
+        }
+    }
+    for (uint64_t off = 0; off < 0x1000 * HARTS; off += 4) {
+        if (off % 0x1000 >= 8)
+            write32(off, 5);
+        assert_int_equal(read32(off), 0);
+    }
+    for (uint32_t h = 0; h < HARTS; h++)
+        assert_true(change(h, 0x80, 0, 0) == 0);
+    write32(0x1000, 5);
+    assert_true(change(0, 0x80, 0, 0) == 0);
+    assert_true(change(1, 0x80, 0, 0) == 1u << 5);
+    assert_true(change(2, 0x80, 0, 0) == 0);
+}
+
+static void odd_registers_of_the_arrays_are_not_there(void **state)
+{
+    uint64_t old;
+
+    (void)state;
+    for (uint32_t reg = 0; reg < 0x300; reg++) {
+        bool there = reg >= 0x70 && reg < 0x100 && (reg < 0x80 || reg % 2 == 0);
+
+        assert_int_equal(axvm_imsic_register(imsic, 0, reg, UINT64_MAX, UINT64_MAX, &old), there);
+    }
+    assert_false(axvm_imsic_register(imsic, 0, UINT32_MAX, 0, 0, &old));
+    assert_true(change(0, 0x71, 0, 0) == 0);
+    assert_true(change(0, 0x7f, 0, 0) == 0);
+    assert_true(change(0, 0x80, 0, 0) == ~UINT64_C(1));
+    assert_true(change(0, 0x86, 0, 0) == UINT64_MAX);
+    assert_true(change(0, 0x88, 0, 0) == 0);
+    assert_true(change(0, 0xbe, 0, 0) == 0);
+}
+
+static void a_reset_forgets_everything(void **state)
+{
+    (void)state;
+    change(1, 0x70, 0, 1);
+    change(1, 0xc0, 0, UINT64_MAX);
+    write32(0x1000, 3);
+    assert_true(outputs[1]);
+    dev->ops->reset(dev);
+    assert_false(outputs[1]);
+    assert_true(change(1, 0x80, 0, 0) == 0);
+    assert_true(change(1, 0xc0, 0, 0) == 0);
+    assert_true(change(1, 0x70, 0, 0) == 0);
+}
+
+/* ---- senders and the hart at once: no MSI is lost, none is seen twice ---- */
+
+#define ROUNDS 20000u
+
+static void *sender(void *arg)
+{
+    uint32_t id = (uint32_t)(uintptr_t)arg;
+
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        uint64_t pending;
+
+        axvm_imsic_send(imsic, 0, id);
+        do
+            axvm_imsic_register(imsic, 0, 0x80 + id / 64 * 2, 0, 0, &pending);
+        while (pending >> id % 64 & 1);
+    }
+    return NULL;
+}
+
+static void no_msi_is_lost_when_several_send(void **state)
+{
+    static const uint32_t ids[] = { 1, 2, 70, 255 };
+    uint32_t count[IDS + 1] = { 0 }, all = 0;
+    pthread_t threads[4];
+
+    (void)state;
+    change(0, 0x70, 0, 1);
+    for (uint32_t reg = 0xc0; reg < 0xc8; reg += 2)
+        change(0, reg, 0, UINT64_MAX);
+    for (unsigned int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, sender, (void *)(uintptr_t)ids[i]), 0);
+    while (all < 4 * ROUNDS) {
+        uint32_t topei = outputs[0] ? axvm_imsic_topei(imsic, 0, true) : 0;
+
+        if (topei != 0) {
+            count[topei >> 16]++;
+            all++;
+        }
+    }
+    for (unsigned int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    for (unsigned int i = 0; i < 4; i++)
+        assert_int_equal(count[ids[i]], ROUNDS);
+    assert_false(outputs[0]);
+    assert_int_equal(axvm_imsic_topei(imsic, 0, true), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(behaves_as_the_specification_says_whatever_is_done),
+        TEST(only_two_registers_are_in_memory),
+        TEST(odd_registers_of_the_arrays_are_not_there),
+        TEST(a_reset_forgets_everything),
+        TEST(no_msi_is_lost_when_several_send),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -96,10 +96,10 @@ domain_open() {
     domains_count=$((domains_count + 1))
 }
 
-# domain_property NAME: a property without a value.
+# domain_property NAME [STRING]: a property, without a value if none is given.
 domain_property() {
     domains_dts+="
-        $1;"
+        $1${2:+ = $(dts_string "$2")};"
 }
 
 domain_close() {

@@ -10,7 +10,7 @@
 #include "isa.h"
 #include "mem.h"
 #include "sbi.h"
-#include "vplic.h"
+#include "virq.h"
 
 /* ---- a physical CPU ---- */
 
@@ -123,7 +123,7 @@ int axvm_arch_vm_init(struct axvm *vm)
     a->hgatp_base = axvm_put_field(HGATP_MODE, vm->as.geo.format) | axvm_put_field(HGATP_PPN, vm->as.root_hpa.v >> AXVM_PAGE_SHIFT);
     rc = axvm_sbi_console_create(vm);
     if (rc == AXVM_OK && vm->cfg.irq_mode != AXVM_IRQ_NONE)
-        rc = axvm_vplic_create(vm);
+        rc = axvm_virq_create(vm);
     return rc;
 }
 
@@ -133,7 +133,7 @@ void axvm_arch_vm_fini(struct axvm *vm)
     (void)vm;
 }
 
-/* The PLIC is reset as a device. */
+/* Interrupt controllers are reset as devices. */
 void axvm_arch_vm_reset(struct axvm *vm)
 {
     vm->arch.htimedelta = 0;

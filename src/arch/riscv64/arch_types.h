@@ -39,6 +39,8 @@ struct axvm_fp_regs {
 
 struct axvm_cpu;
 struct axvm_exit;
+struct axvm_aplic;
+struct axvm_imsic;
 struct axvm_plic;
 struct axvm_sbi_console;
 
@@ -74,7 +76,9 @@ struct axvm_arch_vcpu {
 };
 
 struct axvm_arch_vm {
-    struct axvm_plic *plic;
+    struct axvm_plic *plic; /* or */
+    struct axvm_aplic *aplic;
+    struct axvm_imsic *imsic; /* with an APLIC that sends MSIs */
     struct axvm_sbi_console *console;
     uint64_t hgatp_base; /* mode and root; the VMID is put in on entry */
     uint64_t htimedelta; /* one offset per VM */

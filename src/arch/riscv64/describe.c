@@ -6,11 +6,11 @@
 #include "bits.h"
 #include "fdt_writer.h"
 #include "isa.h"
-#include "vplic.h"
+#include "virq.h"
 
 #define MIB (UINT64_C(1) << 20)
 
-static const char *const irqchips[] = { "plic", NULL };
+static const char *const irqchips[] = { "plic", "aplic", "imsic", NULL };
 
 const struct axvm_machine axvm_arch_machine = {
     .ram_base = AXVM_RISCV64_RAM_BASE,

@@ -55,6 +55,16 @@ bool axvm_isa_has(const char *isa, const char *name)
     return false;
 }
 
+bool axvm_isa_add(char *isa, size_t size, const char *name)
+{
+    size_t len = axvm_strlen(isa);
+
+    if (len + 1 + axvm_strlen(name) >= size)
+        return false;
+    axvm_put_str(axvm_put_str(isa + len, "_"), name);
+    return true;
+}
+
 static bool is_allowed(const char *ext, bool sstc, bool fp)
 {
     if (ext[1] == '\0')

@@ -14,6 +14,9 @@ bool axvm_isa_for_guest(const char *host, bool sstc, bool fp, char *out, size_t 
  * the NUL; returns where to go on, NULL at the end. */
 const char *axvm_isa_next(const char *isa, char *name, size_t size);
 
+/* Add extension @name at the end. False: it does not fit. */
+bool axvm_isa_add(char *isa, size_t size, const char *name);
+
 /* Is @name among the extensions of @isa? */
 bool axvm_isa_has(const char *isa, const char *name);
 

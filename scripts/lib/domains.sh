@@ -13,16 +13,18 @@
 #
 # Ours beside it: a module "axvm,firmware" is executed in place at guest address 0; axvm,touch backs RAM on first touch;
 # axvm,passthrough lists nodes of the host's tree, axvm,passthrough-gpa where the guest sees each (all ones: same place).
+# Where a boot loader loads the images (x86_64), modules have axvm,module = <N>, and the host fills in reg.
 
 domains_dts=         # the nodes so far, as device tree source
 domains_count=0
 domains_next=        # the next free address for an image
 domains_loaders=()   # the QEMU arguments that put the images in memory
+domains_files=()     # the images, where a boot loader loads them; the host's own tree is number 0
 domains_memory_mib=0 # RAM of all guests
 
 # domains_start ADDRESS: images are placed from there upwards.
 domains_start() {
-    domains_dts='' domains_count=0 domains_next=$1 domains_loaders=() domains_memory_mib=0
+    domains_dts='' domains_count=0 domains_next=$1 domains_loaders=() domains_files=() domains_memory_mib=0
 }
 
 # A number of 64 bits as the two cells of a device tree.
@@ -36,19 +38,27 @@ dts_string() {
     printf '"%s"' "${text//\"/\\\"}"
 }
 
-# dts_module FILE COMPATIBLE [BOOTARGS]: place a file in memory and describe it.
+# dts_module FILE COMPATIBLE [BOOTARGS]: place a file in memory and describe it. Where a boot loader does that, its number.
 dts_module() {
     local file=$1 size address=$domains_next
     size=$(stat -L -c %s -- "$file")
     ((size > 0)) || die "$file is empty"
     # 2 MiB, so that a host may map the image itself with blocks.
     domains_next=$((address + ((size + 0x1fffff) & ~0x1fffff)))
-    # A comma in a QEMU option's value is doubled.
-    domains_loaders+=(-device "loader,file=${file//,/,,},addr=0x$(printf %x "$address"),force-raw=on")
-    domains_dts+="
+    if [[ ${ARCH_NUMBERS_MODULES:-} ]]; then
+        domains_files+=("$file")
+        domains_dts+="
+        module@${#domains_files[@]} {
+            axvm,module = <${#domains_files[@]}>;"
+    else
+        # A comma in a QEMU option's value is doubled.
+        domains_loaders+=(-device "loader,file=${file//,/,,},addr=0x$(printf %x "$address"),force-raw=on")
+        domains_dts+="
         module@$(printf %x "$address") {
-            compatible = \"$2\", \"multiboot,module\";
             reg = <$(dts_cells "$address") $(dts_cells "$size")>;"
+    fi
+    domains_dts+="
+            compatible = \"$2\", \"multiboot,module\";"
     if [[ ${3:-} ]]; then
         domains_dts+="
             bootargs = $(dts_string "$3");"

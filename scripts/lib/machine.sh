@@ -38,7 +38,7 @@ machine_start() {
     fi
     axvm_at_exit+=(machine_stop)
     # Should we be killed outright, no machine is left running.
-    setpriv --pdeathsig KILL -- "$@" -nographic -no-reboot \
+    setpriv --pdeathsig KILL -- "$@" -display none -monitor none -parallel none -no-reboot \
         -chardev "stdio,id=axvm-console,mux=on,signal=off,logfile=${log//,/,,}" \
         -serial chardev:axvm-console -mon chardev=axvm-console,mode=readline <&3 &
     machine_pid=$!
@@ -56,7 +56,7 @@ was_found() {
 #     found             TEXT was on the console, in COUNT lines
 #     ended STATUS WHY  the host reported
 #     timeout           TIMEOUT seconds have passed (0: never)
-#     died STATUS       QEMU ended without a report of the host's
+#     died STATUS       the emulator ended without a report of the host's
 machine_watch() {
     local log=$1 nonce=$2 text=$3 count=$4 timeout=$5 start=$SECONDS alive line tick
     # Reading from a pipe that nobody writes is a sleep without a process.

@@ -36,6 +36,8 @@ struct axvm_fp_regs {
 
 /* HAL: pcpu_id() is below this. */
 #define AXVM_MAX_PCPUS 1024
+/* Words of a set of harts; those with a number beyond it are not told apart. */
+#define AXVM_HART_WORDS 4
 
 struct axvm_cpu;
 struct axvm_exit;
@@ -87,6 +89,8 @@ struct axvm_arch_vm {
     uint64_t hedeleg;
     uint64_t timebase_hz;
     bool sstc;
+    _Atomic uint64_t harts[AXVM_HART_WORDS]; /* where it has run: stage-2 translations may be cached there */
+    _Atomic uint32_t far_harts;
     uint8_t last_vcpu[AXVM_MAX_PCPUS]; /* id + 1 of who ran last on each CPU; see separate_vcpus() */
     char isa[256];                     /* what guests see as riscv,isa */
 };

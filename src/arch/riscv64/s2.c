@@ -7,7 +7,8 @@
 #include "sbi_host.h"
 #include "vmid.h"
 
-/* HFENCE.VVMA and HFENCE.GVMA by number: assemblers differ in whether they know them. rs1: address (GVMA: >> 2); rs2: ASID, VMID. */
+/* HFENCE.VVMA and HFENCE.GVMA by number: assemblers differ in whether they know them. rs1: address (GVMA: >> 2); rs2: ASID,
+ * VMID. */
 #define HFENCE_VVMA(rs1, rs2) __asm__ volatile(".insn r 0x73, 0, 0x11, x0, %0, %1" : : "r"(rs1), "r"(rs2) : "memory")
 #define HFENCE_VVMA_ALL() __asm__ volatile(".insn r 0x73, 0, 0x11, x0, x0, x0" : : : "memory")
 #define HFENCE_VVMA_VA(rs1) __asm__ volatile(".insn r 0x73, 0, 0x11, x0, %0, x0" : : "r"(rs1) : "memory")
@@ -78,18 +79,30 @@ void axvm_arch_cpu_flush_tlb(struct axvm_cpu *cpu)
     HFENCE_GVMA_ALL();
 }
 
-/* Of the other CPUs: through the firmware, which interrupts them. */
+/* Of other CPUs through the firmware, which interrupts them: only those where the VM has run, as most never did. Pairs with
+ * note_hart() in switch.c: either we see the CPU there, or it sees the tables as they are now. */
 void axvm_arch_s2_flush(struct axvm *vm, uint64_t gpa, uint64_t len)
 {
     uint64_t vmid = atomic_load(&vm->vmid) & AXVM_VMID_MASK;
     struct axvm_host_fence f = {
         .op = vmid != 0 ? SBI_REMOTE_HFENCE_GVMA_VMID : SBI_REMOTE_HFENCE_GVMA,
-        .base = SBI_ALL_HARTS, .start = gpa, .size = len, .id = vmid,
+        .start = gpa,
+        .size = len,
+        .id = vmid,
     };
 
-    __asm__ volatile("fence rw, rw" : : : "memory");
+    atomic_thread_fence(memory_order_seq_cst);
     HFENCE_GVMA_ALL();
-    axvm_host_fence(&f);
+    for (unsigned int w = 0; w < AXVM_HART_WORDS; w++) {
+        f.base = 64 * w;
+        f.mask = atomic_load_explicit(&vm->arch.harts[w], memory_order_relaxed);
+        if (f.mask != 0)
+            axvm_host_fence(&f);
+    }
+    if (atomic_load_explicit(&vm->arch.far_harts, memory_order_relaxed)) {
+        f.base = SBI_ALL_HARTS;
+        axvm_host_fence(&f);
+    }
 }
 
 void axvm_arch_s2_sync(void)
@@ -97,14 +110,13 @@ void axvm_arch_s2_sync(void)
     __asm__ volatile("fence w, rw" : : : "memory");
 }
 
+/* Of images, before the guest runs: a vCPU that starts fences instructions on whatever CPU that is (separate_vcpus() in
+ * switch.c). */
 void axvm_arch_cache_sync(void *va, size_t len)
 {
-    struct axvm_host_fence f = { .op = SBI_REMOTE_FENCE_I, .base = SBI_ALL_HARTS };
-
     (void)va;
     (void)len;
-    __asm__ volatile("fence w, rw\n\tfence.i" : : : "memory");
-    axvm_host_fence(&f);
+    __asm__ volatile("fence w, rw" : : : "memory");
 }
 
 /* Caches are coherent, and never off. */

@@ -86,12 +86,24 @@ static void separate_vcpus(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
     }
 }
 
+/* From now on this CPU may cache translations of the VM: axvm_arch_s2_flush() asks it, too. */
+static void note_hart(struct axvm_arch_vm *vm, uint64_t hart)
+{
+    uint64_t bit = UINT64_C(1) << hart % 64;
+
+    if (hart / 64 >= AXVM_HART_WORDS)
+        atomic_store(&vm->far_harts, 1);
+    else if (!(atomic_load_explicit(&vm->harts[hart / 64], memory_order_relaxed) & bit))
+        atomic_fetch_or(&vm->harts[hart / 64], bit);
+}
+
 static void load_translation(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_cpu *h = &cpu->arch;
     uint64_t vmid = axvm_vmid_enter(cpu, vcpu->vm);
     uint64_t hgatp = vcpu->vm->arch.hgatp_base | axvm_put_field(HGATP_VMID, vmid);
 
+    note_hart(&vcpu->vm->arch, h->hartid);
     if (h->guest_hgatp != hgatp || cpu->resident == NULL) {
         axvm_csr_write(CSR_HGATP, hgatp);
         /* Without VMIDs all VMs' translations look alike. */

@@ -160,6 +160,7 @@ struct axvm_builder {
     struct axvm_region regions[AXVM_MAX_REGIONS];
     struct axvm_passthrough passthrough[AXVM_MAX_PASSTHROUGH];
     struct axvm_emu_device devices[AXVM_MAX_EMU_DEVICES];
+    struct axvm_module modules[AXVM_MAX_MODULES];
 };
 
 /** The steps return AXVM_ERR_NOSPC when an array is full. The finished config is axvm_builder_config(); it points into @p b. */
@@ -169,6 +170,8 @@ int axvm_builder_affinity(struct axvm_builder *b, uint32_t vcpu, uint64_t pcpu_m
 int axvm_builder_region(struct axvm_builder *b, const struct axvm_region *region);
 int axvm_builder_passthrough(struct axvm_builder *b, const struct axvm_passthrough *dev);
 int axvm_builder_device(struct axvm_builder *b, const struct axvm_emu_device *dev);
+/** One more file beside the kernel. Not together with axvm_builder_image() with modules of its own. */
+int axvm_builder_module(struct axvm_builder *b, const struct axvm_module *module);
 void axvm_builder_image(struct axvm_builder *b, const struct axvm_image_config *image);
 const struct axvm_config *axvm_builder_config(struct axvm_builder *b, struct axvm_config_error *err);
 

@@ -55,6 +55,14 @@ int axvm_builder_device(struct axvm_builder *b, const struct axvm_emu_device *de
     return AXVM_OK;
 }
 
+int axvm_builder_module(struct axvm_builder *b, const struct axvm_module *module)
+{
+    if (b->cfg.image.module_count >= AXVM_MAX_MODULES)
+        return AXVM_ERR_NOSPC;
+    b->modules[b->cfg.image.module_count++] = *module;
+    return AXVM_OK;
+}
+
 void axvm_builder_image(struct axvm_builder *b, const struct axvm_image_config *image)
 {
     b->cfg.image = *image;
@@ -67,5 +75,7 @@ const struct axvm_config *axvm_builder_config(struct axvm_builder *b, struct axv
     b->cfg.regions = b->regions;
     b->cfg.passthrough = b->passthrough;
     b->cfg.devices = b->devices;
+    if (b->cfg.image.modules == NULL)
+        b->cfg.image.modules = b->modules;
     return axvm_config_check(&b->cfg, err) == AXVM_OK ? &b->cfg : NULL;
 }

@@ -122,6 +122,19 @@ static int read_placement(struct axvm_fdt_reader *r, int module)
     return rc == AXVM_OK ? axvm_fdt_read_string(r, module, "bootargs", &image->cmdline) : rc;
 }
 
+/* A file for kernels that get several. */
+static int read_file(struct axvm_fdt_reader *r, int parent, int module)
+{
+    struct axvm_module file = { .cmdline = NULL };
+    int rc = read_module_blob(r, parent, module, &file.file);
+
+    if (rc == AXVM_OK)
+        rc = axvm_fdt_read_string(r, module, "bootargs", &file.cmdline);
+    if (rc == AXVM_OK && axvm_builder_module(r->b, &file) != AXVM_OK)
+        rc = axvm_fdt_bad(r, "compatible", 0, "more than 16 axvm,file modules");
+    return rc;
+}
+
 static int read_module(struct axvm_fdt_reader *r, int parent, int module)
 {
     struct axvm_image_config *image = &r->b->cfg.image;
@@ -135,6 +148,8 @@ static int read_module(struct axvm_fdt_reader *r, int parent, int module)
     }
     if (axvm_fdt_is(r, module, "multiboot,ramdisk"))
         return read_module_blob(r, parent, module, &image->initrd);
+    if (axvm_fdt_is(r, module, "axvm,file"))
+        return read_file(r, parent, module);
     if (axvm_fdt_is(r, module, "multiboot,device-tree")) {
         rc = read_module_blob(r, parent, module, &image->fdt);
         image->fdt_verbatim = axvm_fdt_has(r, module, "axvm,verbatim");

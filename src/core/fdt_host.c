@@ -77,6 +77,25 @@ int axvm_fdt_host_reg(const struct axvm_fdt_reader *r, int node, uint64_t *addr,
     return *len <= UINT64_MAX - *addr ? AXVM_OK : axvm_fdt_bad(r, "ranges", 0, "the device's address wraps");
 }
 
+int axvm_fdt_host_ports(const struct axvm_fdt_reader *r, int node, uint16_t *port, uint16_t *count)
+{
+    int len, bus = fdt_parent_offset(r->fdt, node);
+    const uint8_t *reg = fdt_getprop(r->fdt, node, "reg", &len);
+    uint64_t first, n;
+
+    if (reg == NULL || bus < 0 || !axvm_fdt_is(r, bus, "isa") || len < 12 || (axvm_fdt_cells(reg, 1) & 1) == 0)
+        return AXVM_ERR_NOENT;
+    if (axvm_fdt_cell_count(r, bus, "#address-cells", 2) != 2 || axvm_fdt_cell_count(r, bus, "#size-cells", 1) != 1)
+        return axvm_fdt_bad(r, "reg", 0, "not two cells of address and one of size, as on an ISA bus");
+    first = axvm_fdt_cells(reg + 4, 1);
+    n = axvm_fdt_cells(reg + 8, 1);
+    if (n == 0 || first > UINT16_MAX || n > UINT16_MAX - first + 1 || n > UINT16_MAX)
+        return axvm_fdt_bad(r, "reg", 0, "no I/O ports, or more than there are");
+    *port = (uint16_t)first;
+    *count = (uint16_t)n;
+    return AXVM_OK;
+}
+
 /* The node that "interrupts" of @node is about: its own interrupt-parent, or the nearest one above. -1: none. */
 static int interrupt_parent(const struct axvm_fdt_reader *r, int node)
 {
@@ -123,7 +142,21 @@ int axvm_fdt_host_irq(const struct axvm_fdt_reader *r, int node, uint32_t *irq, 
     return decode(r, interrupt_parent(r, node), spec, len, irq, edge);
 }
 
-/* @gpa: where the guest sees the registers; all ones: where they are. */
+/* Its ports or its memory. @gpa: where the guest sees the latter; all ones: where it is. */
+static int read_registers(struct axvm_fdt_reader *r, int node, uint32_t index, uint64_t gpa, struct axvm_passthrough *dev)
+{
+    int rc = axvm_fdt_host_ports(r, node, &dev->port, &dev->port_count);
+
+    if (rc != AXVM_ERR_NOENT)
+        return rc;
+    rc = axvm_fdt_host_reg(r, node, &dev->base_hpa.v, &dev->len);
+    /* Rounding up would give the guest what else is in the page. */
+    if (rc == AXVM_OK && !axvm_is_aligned(dev->base_hpa.v | dev->len, AXVM_PAGE_SIZE))
+        return axvm_fdt_bad(r, "axvm,passthrough", index, "its registers are not whole pages of 4 KiB");
+    dev->base_gpa = axvm_gpa(gpa == UINT64_MAX ? dev->base_hpa.v : gpa);
+    return rc;
+}
+
 static int add_device(struct axvm_fdt_reader *r, const char *path, uint32_t index, uint64_t gpa)
 {
     /* Without the slash libfdt would look up an alias, and follow one that names itself for ever. */
@@ -133,15 +166,13 @@ static int add_device(struct axvm_fdt_reader *r, const char *path, uint32_t inde
     if (node <= 0)
         return axvm_fdt_bad(r, "axvm,passthrough", index, "no such node");
     dev.name = fdt_get_name(r->fdt, node, NULL);
-    rc = axvm_fdt_host_reg(r, node, &dev.base_hpa.v, &dev.len);
+    rc = read_registers(r, node, index, gpa, &dev);
+    if (rc == AXVM_OK)
+        rc = axvm_fdt_read_string(r, node, "axvm,acpi-hid", &dev.acpi_hid);
     if (rc == AXVM_OK)
         rc = axvm_fdt_host_irq(r, node, &dev.host_irq, &dev.edge);
     if (rc != AXVM_OK)
         return rc;
-    /* Rounding up would give the guest what else is in the page. */
-    if (!axvm_is_aligned(dev.base_hpa.v | dev.len, AXVM_PAGE_SIZE))
-        return axvm_fdt_bad(r, "axvm,passthrough", index, "its registers are not whole pages of 4 KiB");
-    dev.base_gpa = axvm_gpa(gpa == UINT64_MAX ? dev.base_hpa.v : gpa);
     dev.guest_irq = dev.host_irq;
     return axvm_builder_passthrough(r->b, &dev) == AXVM_OK ? AXVM_OK
                                                            : axvm_fdt_bad(r, "axvm,passthrough", index, "too many devices");

@@ -31,6 +31,9 @@ int axvm_fdt_read_string(const struct axvm_fdt_reader *r, int node, const char *
 /* Where the registers of a host device are: its first "reg", through the "ranges" of all buses above it. *len 0: it has none.
  * AXVM_ERR_FORMAT. */
 int axvm_fdt_host_reg(const struct axvm_fdt_reader *r, int node, uint64_t *addr, uint64_t *len);
+/* The same of a child of an ISA bus (compatible "isa", IEEE 1275's binding for it): I/O ports, if bit 0 of the address's first cell
+ * is set. AXVM_ERR_NOENT: its registers are memory, or it is on another bus. AXVM_ERR_FORMAT. */
+int axvm_fdt_host_ports(const struct axvm_fdt_reader *r, int node, uint16_t *port, uint16_t *count);
 /* Its first interrupt; *irq 0: it has none. AXVM_ERR_FORMAT when it is not one of the host's interrupt controller. */
 int axvm_fdt_host_irq(const struct axvm_fdt_reader *r, int node, uint32_t *irq, bool *edge);
 

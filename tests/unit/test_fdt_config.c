@@ -257,6 +257,43 @@ static void firmware_module_is_executed_in_place(void **state)
 }
 
 /* As QEMU's hw/core/guest-loader.c: no cell counts in /chosen, two cells each. */
+static void add_files(struct axvm_fdt_writer *w)
+{
+    begin_module(w, "axvm,file", HOST_RAM + 0x4000, 0x10);
+    axvm_fw_string(w, "bootargs", "first one");
+    axvm_fw_end(w);
+    add_module(w, "axvm,file", HOST_RAM + 0x5000, 0x20);
+}
+
+static void files_beside_the_kernel_keep_their_order_and_command_lines(void **state)
+{
+    struct fixture *f = *state;
+    const struct axvm_image_config *image = &f->b.cfg.image;
+
+    assert_int_equal(read_domain_with(f, add_files), AXVM_OK);
+    assert_non_null(axvm_builder_config(&f->b, &f->err));
+    assert_int_equal(image->module_count, 2);
+    assert_ptr_equal(image->modules[0].file.data, f->ram + 0x4000);
+    assert_int_equal(image->modules[0].file.size, 0x10);
+    assert_string_equal(image->modules[0].cmdline, "first one");
+    assert_ptr_equal(image->modules[1].file.data, f->ram + 0x5000);
+    assert_null(image->modules[1].cmdline);
+}
+
+static void add_too_many_files(struct axvm_fdt_writer *w)
+{
+    for (uint32_t i = 0; i <= AXVM_MAX_MODULES; i++)
+        add_module(w, "axvm,file", HOST_RAM + i * 16, 16);
+}
+
+static void more_files_than_a_vm_can_have_are_refused(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(read_domain_with(f, add_too_many_files), AXVM_ERR_FORMAT);
+    assert_string_equal(f->err.field, "compatible");
+}
+
 static void guest_loader_modules_in_chosen_are_vm_0(void **state)
 {
     struct fixture *f = *state;
@@ -497,12 +534,44 @@ static void add_host_devices(struct axvm_fdt_writer *w)
     axvm_fw_end(w);
 }
 
+/* An ISA bus, with devices whose registers are ports and memory, and whose "reg" is wrong. */
+static void add_isa_bus(struct axvm_fdt_writer *w)
+{
+    static const struct {
+        const char *name;
+        uint32_t reg[3];
+    } devices[] = {
+        { "serial@2f8", { 1, 0x2f8, 8 } },  { "memory@a0000", { 0, 0xa0000, 0x1000 } },
+        { "last@ffff", { 1, 0xffff, 1 } },  { "beyond@ffff", { 1, 0xffff, 2 } },
+        { "none@100", { 1, 0x100, 0 } },    { "far@10000", { 1, 0x10000, 1 } },
+        { "wrap@1", { 1, 1, UINT32_MAX } }, { "all@0", { 1, 0, 0x10000 } },
+    };
+    static const uint32_t ranges[] = { 0, 0, 0, 0, 0x100000 }, irq[] = { 0, 3, 1 };
+
+    axvm_fw_begin(w, "isa");
+    axvm_fw_string(w, "compatible", "isa");
+    axvm_fw_u32(w, "#address-cells", 2);
+    axvm_fw_u32(w, "#size-cells", 1);
+    axvm_fw_cells(w, "ranges", ranges, 5);
+    for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
+        axvm_fw_begin(w, devices[i].name);
+        axvm_fw_cells(w, "reg", devices[i].reg, 3);
+        if (i == 0) {
+            axvm_fw_string(w, "axvm,acpi-hid", "PNP0501");
+            axvm_fw_cells(w, "interrupts", irq, 3);
+        }
+        axvm_fw_end(w);
+    }
+    axvm_fw_end(w);
+}
+
 /* @paths: a list of strings of @len bytes, the last NUL included. */
 static int read_passthrough(struct fixture *f, const char *paths, size_t len, const uint32_t *gpa, unsigned int gpa_cells)
 {
     struct axvm_fdt_writer *w = begin_tree(f);
 
     add_host_devices(w);
+    add_isa_bus(w);
     axvm_fw_begin(w, "chosen");
     begin_domain(w, "d");
     axvm_fw_bytes(w, "axvm,passthrough", paths, len);
@@ -550,6 +619,28 @@ static void passthrough_address_goes_through_the_buses_and_can_be_moved(void **s
     assert_true(f->b.passthrough[1].edge);
 }
 
+static void passthrough_device_of_an_isa_bus_has_ports_or_memory(void **state)
+{
+    static const char paths[] = "/isa/serial@2f8\0/isa/memory@a0000\0/isa/last@ffff";
+    struct fixture *f = *state;
+    const struct axvm_passthrough *dev = f->b.passthrough;
+
+    assert_int_equal(read_passthrough(f, paths, sizeof(paths), NULL, 0), AXVM_OK);
+    assert_int_equal(f->b.cfg.passthrough_count, 3);
+    assert_int_equal(dev[0].port, 0x2f8);
+    assert_int_equal(dev[0].port_count, 8);
+    assert_int_equal(dev[0].len, 0);
+    assert_int_equal(dev[0].host_irq, 35);
+    assert_true(dev[0].edge);
+    assert_string_equal(dev[0].acpi_hid, "PNP0501");
+    assert_int_equal(dev[1].port_count, 0);
+    assert_int_equal(dev[1].base_hpa.v, 0xa0000);
+    assert_int_equal(dev[1].len, 0x1000);
+    assert_null(dev[1].acpi_hid);
+    assert_int_equal(dev[2].port, 0xffff);
+    assert_int_equal(dev[2].port_count, 1);
+}
+
 static void devices_that_cannot_be_passed_through_are_refused(void **state)
 {
     static const char *const paths[] = {
@@ -561,6 +652,11 @@ static void devices_that_cannot_be_passed_through_are_refused(void **state)
         "/bus/inner/out@30000",  /* all of it outside its bus */
         "/i2c/eeprom@50",        /* no memory of the CPU */
         "rtc",                   /* aliases are not followed */
+        "/isa/beyond@ffff",      /* more ports than there are */
+        "/isa/none@100",
+        "/isa/far@10000",
+        "/isa/wrap@1",
+        "/isa/all@0",
     };
     struct fixture *f = *state;
 
@@ -702,6 +798,8 @@ int main(void)
         TEST(tree_without_a_domain_has_no_vm),
         TEST(kernel_modules_bootargs_win_over_the_domains),
         TEST(firmware_module_is_executed_in_place),
+        TEST(files_beside_the_kernel_keep_their_order_and_command_lines),
+        TEST(more_files_than_a_vm_can_have_are_refused),
         TEST(guest_loader_modules_in_chosen_are_vm_0),
         TEST(cells_of_the_domain_are_used_for_its_modules),
         TEST(malformed_properties_are_refused_by_name),
@@ -709,6 +807,7 @@ int main(void)
         TEST(domain_without_a_kernel_is_refused),
         TEST(passthrough_device_keeps_its_address_and_interrupt),
         TEST(passthrough_address_goes_through_the_buses_and_can_be_moved),
+        TEST(passthrough_device_of_an_isa_bus_has_ports_or_memory),
         TEST(devices_that_cannot_be_passed_through_are_refused),
         TEST(alias_that_names_itself_is_survived),
         TEST(tree_truncated_at_every_byte_is_refused),

@@ -26,7 +26,8 @@ struct axvm_machine {
     bool uart_port; /* uart_base is an I/O port */
     bool has_ports; /* there is an I/O port space */
     uint32_t uart_irq;
-    uint16_t elf_machine; /* e_machine */
+    uint16_t elf_machine;   /* e_machine */
+    uint16_t elf32_machine; /* and of 32-bit files; 0: such are refused */
     const char *console_path; /* "/pl011@9000000" for /chosen stdout-path */
     uint64_t firmware_size;   /* memory that a firmware image gets at firmware_base, touched as needed */
     /* The boot protocol of Linux. Zero: this CPU has no such image, no such limit. */

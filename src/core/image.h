@@ -38,6 +38,11 @@ bool axvm_image_is_linux(const struct axvm_blob *file);
 int axvm_image_parse_linux(const struct axvm_image_config *cfg, uint64_t ram_base, struct axvm_image *img, const char **why);
 bool axvm_image_is_elf(const struct axvm_blob *file);
 int axvm_image_parse_elf(const struct axvm_image_config *cfg, struct axvm_image *img, const char **why);
+/* For backends that look for notes: the next program header of @type from *@index on (0 at first), and what of the file it is about.
+ * False: no more, or not an ELF file of this machine. */
+bool axvm_image_elf_header(const struct axvm_blob *file, uint32_t type, uint16_t *index, struct axvm_blob *content);
+/* Of an ELF file that has been parsed: are its addresses of 64 bits? */
+bool axvm_image_elf_is_wide(const struct axvm_blob *file);
 
 /* For the parsers: put @msg in *@why and return @err. */
 static inline int axvm_image_bad(const char **why, int err, const char *msg)

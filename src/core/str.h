@@ -82,4 +82,22 @@ static inline uint64_t axvm_get_le64(const uint8_t *p)
     return axvm_get_le32(p) | (uint64_t)axvm_get_le32(p + 4) << 32;
 }
 
+static inline void axvm_put_le16(uint8_t *p, uint16_t v)
+{
+    p[0] = (uint8_t)v;
+    p[1] = (uint8_t)(v >> 8);
+}
+
+static inline void axvm_put_le32(uint8_t *p, uint32_t v)
+{
+    axvm_put_le16(p, (uint16_t)v);
+    axvm_put_le16(p + 2, (uint16_t)(v >> 16));
+}
+
+static inline void axvm_put_le64(uint8_t *p, uint64_t v)
+{
+    axvm_put_le32(p, (uint32_t)v);
+    axvm_put_le32(p + 4, (uint32_t)(v >> 32));
+}
+
 #endif

@@ -11,9 +11,17 @@
 #define AXVM_X86_RESET_PORT 0xcf9u
 #define AXVM_X86_LAPIC_BASE UINT64_C(0xfee00000)
 #define AXVM_X86_IOAPIC_BASE UINT64_C(0xfec00000)
+#define AXVM_X86_IOAPIC_ID 0u
+#define AXVM_X86_SLP_TYP_S5 5u /* SLP_TYPx of soft off */
 
 /* Make the default machine's devices; from axvm_arch_vm_init(), after the interrupt controllers. */
 int axvm_x86_platform_create(struct axvm *vm);
+
+/* Are there PIT and RTC? Not if the config wants only what it lists. */
+static inline bool axvm_x86_platform_has_clocks(const struct axvm *vm)
+{
+    return !(vm->flags & AXVM_VM_NO_DEFAULT_DEVICES);
+}
 
 /* vCPU 0 looks after their timers: it comes out of its guest, or is woken, at this time of hal->time_ns(), and polls. Any
  * context. */

@@ -17,6 +17,7 @@ struct axvm_load;
 /* The machine a VM is when its config does not say otherwise. */
 struct axvm_machine {
     uint64_t ram_base;
+    bool ram_in_pieces; /* initrd and boot data may go into any RAM; otherwise what is around ram_base, in one piece */
     uint64_t ram_gap, ram_gap_end; /* RAM that would go beyond ram_gap goes on at ram_gap_end; 0: no gap */
     uint64_t firmware_base;
     uint64_t image_align;  /* flat images: load address is a multiple, from ram_base */

@@ -82,26 +82,54 @@ static void take(struct axvm_load *load, uint64_t start, uint64_t len)
     load->taken[load->taken_count++] = (struct axvm_load_range){ start, len };
 }
 
-/* Each step goes below a range that is in the way, so there are at most as many as there are ranges. */
-bool axvm_load_find(const struct axvm_load *load, uint64_t len, uint64_t align, uint64_t limit, uint64_t *out)
+/* In [base, ram_end). Each step goes below a range that is in the way, so there are at most as many as there are ranges. */
+static bool find_in(const struct axvm_load *load, uint64_t base, uint64_t end, uint64_t len, uint64_t align, uint64_t *out)
 {
-    uint64_t end = axvm_min(limit, load->ram_end);
     uint32_t i = 0;
 
     while (i < load->taken_count) {
         const struct axvm_load_range *t = &load->taken[i++];
 
-        if (end <= load->ram_base || len > end - load->ram_base)
+        if (end <= base || len > end - base)
             return false;
         if (axvm_overlap(axvm_align_down(end - len, align), len, t->start, t->len)) {
             end = t->start;
             i = 0;
         }
     }
-    if (end <= load->ram_base || len > end - load->ram_base || axvm_align_down(end - len, align) < load->ram_base)
+    if (end <= base || len > end - base || axvm_align_down(end - len, align) < base)
         return false;
     *out = axvm_align_down(end - len, align);
     return true;
+}
+
+/* The next piece of RAM that may be used, as far as it goes on without a gap. */
+static bool next_piece(const struct axvm_load *load, uint64_t *from, uint64_t *base, uint64_t *end)
+{
+    uint64_t gpa, len;
+
+    if (!axvm_next_ram(load->vm, from, &gpa, &len))
+        return false;
+    *base = gpa;
+    do
+        *end = gpa + len;
+    while (axvm_next_ram(load->vm, from, &gpa, &len) && gpa == *end);
+    /* The one that was found to be beyond a gap comes again. */
+    *from = *end;
+    return true;
+}
+
+bool axvm_load_find(const struct axvm_load *load, uint64_t len, uint64_t align, uint64_t limit, uint64_t *out)
+{
+    uint64_t from = 0, base, end;
+    bool found = false;
+
+    if (!axvm_arch_machine.ram_in_pieces)
+        return find_in(load, load->ram_base, axvm_min(limit, load->ram_end), len, align, out);
+    /* In order of address: the last place found is the highest. */
+    while (next_piece(load, &from, &base, &end))
+        found |= find_in(load, base, axvm_min(limit, end), len, align, out);
+    return found;
 }
 
 bool axvm_load_is_free(const struct axvm_load *load, uint64_t start, uint64_t len)
@@ -110,6 +138,8 @@ bool axvm_load_is_free(const struct axvm_load *load, uint64_t start, uint64_t le
         if (axvm_overlap(start, len, load->taken[i].start, load->taken[i].len))
             return false;
     }
+    if (axvm_arch_machine.ram_in_pieces)
+        return axvm_aspace_is_ram(load->vm, start, len);
     return start >= load->ram_base && start < load->ram_end && len <= load->ram_end - start;
 }
 
@@ -262,6 +292,7 @@ int axvm_load_images(struct axvm *vm, uint64_t *entry, uint64_t *arg)
     if (!vm->hal.page_alloc(vm->hal.ctx, 0, &hpa))
         return axvm_load_fail(vm, AXVM_ERR_NOMEM, "load: no memory to work in");
     load = vm->hal.phys_to_virt(vm->hal.ctx, hpa); /* zeroed */
+    load->vm = vm;
     rc = place_and_write(vm, load);
     if (rc == AXVM_OK) {
         *entry = cfg->entry_set || cfg->entry.v != 0 ? cfg->entry.v : load->image.entry;

@@ -28,6 +28,7 @@ struct axvm_load_buf {
 
 /* The work of one axvm_load(). In a page of the HAL, as it is too big for a stack. */
 struct axvm_load {
+    struct axvm *vm;
     struct axvm_image image;
     uint64_t ram_base, ram_end; /* of the guest's first RAM, all in one piece */
     uint64_t initrd;            /* where it is; cfg.image.initrd.size 0: there is none */

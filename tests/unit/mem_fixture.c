@@ -279,7 +279,9 @@ static void cache_all(struct mem_fixture *f)
 
 /* ---- the backend ---- */
 
+#ifndef MEM_WITHOUT_MACHINE
 const struct axvm_machine axvm_arch_machine = { .ram_base = GIB };
+#endif
 
 int axvm_arch_s2_geometry(unsigned int gpa_bits, struct axvm_s2_geometry *geo)
 {

@@ -17,6 +17,7 @@
 
 const struct axvm_machine axvm_arch_machine = {
     .ram_base = 0,
+    .ram_in_pieces = true,
     .ram_gap = 3 * GIB,
     .ram_gap_end = 4 * GIB,
     .image_align = MIB,

@@ -92,6 +92,27 @@ static inline unsigned int axvm_ctz64(uint64_t v)
 }
 #endif
 
+/* Number of the highest set bit; v is not 0. Not __builtin_clzll on RISC-V, likewise. */
+#ifdef __riscv
+static inline unsigned int axvm_top_bit64(uint64_t v)
+{
+    unsigned int n = 0;
+
+    for (unsigned int step = 32; step != 0; step >>= 1) {
+        if (v >> step != 0) {
+            v >>= step;
+            n += step;
+        }
+    }
+    return n;
+}
+#else
+static inline unsigned int axvm_top_bit64(uint64_t v)
+{
+    return 63u ^ (unsigned int)__builtin_clzll(v);
+}
+#endif
+
 /**
  * An index that came from a guest, already checked to be below @limit, forced to 0 where the check was mispredicted, so that
  * it cannot read past the array under speculation (Spectre v1). The asm keeps the compiler from seeing that it is redundant.

@@ -4,49 +4,56 @@
 #ifndef AXVM_DEVICES_I8259_H
 #define AXVM_DEVICES_I8259_H
 
-#include <axvm/device.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "lock.h"
 
 #define AXVM_I8259_LINES 16u
 
-/** One of the two chips. */
+/** Their ports. Each chip's are its first one and the next. */
+#define AXVM_I8259_MASTER 0x20u
+#define AXVM_I8259_SLAVE 0xa0u
+#define AXVM_I8259_ELCR 0x4d0u /**< Of the master; the slave's is the next. */
+
+/** One of the two. */
 struct axvm_i8259_chip {
     uint8_t irr, isr, imr;
-    uint8_t lines;                                               /**< Levels of the inputs. */
-    uint8_t elcr;                                                /**< Inputs that are level-triggered. */
-    uint8_t lowest;                                              /**< The input of lowest priority: 7, until it is rotated. */
-    uint8_t base;                                                /**< ICW2: vector of input 0. */
-    uint8_t init;                                                /**< Which ICW is to come: 0 none, else 2..4. */
-    uint8_t read_isr;                                            /**< OCW3: reading gives ISR, not IRR. */
-    bool poll;                                                   /**< OCW3: the next read is a poll. */
-    bool special_mask;                                           /**< OCW3 */
-    bool want_icw4, single, auto_eoi, rotate_aeoi, fully_nested; /**< ICW1, ICW4, OCW2 */
+    uint8_t lines;                             /**< Levels of the inputs. */
+    uint8_t level;                             /**< Inputs that are level-triggered: ELCR, and the cascade. */
+    uint8_t lowest;                            /**< The input of lowest priority: 7, until it is rotated. */
+    uint8_t base;                              /**< ICW2: vector of input 0. */
+    uint8_t next;                              /**< Which ICW is to come: 2..4; 0: none. */
+    bool icw4, single;                         /**< ICW1: there is an ICW4; there is no ICW3. */
+    bool auto_eoi, fully_nested;               /**< ICW4; the latter: special fully nested mode */
+    bool rotate, special_mask, poll, read_isr; /**< OCW2: in auto-EOI mode. OCW3; poll: the next read is one. */
 };
 
 struct axvm_i8259 {
-    struct axvm_device dev;
     struct axvm_lock lock;
-    /** Level of INTR, when it changes; the lock is held. */
+    /** Level of INTR, when it changes. The lock is held. */
     void (*output)(void *arg, bool level);
-    /** The guest is done with these inputs of @p tracked (one bit each). No lock is held. */
+    /** The guest is done with interrupts of these inputs (a bit each), all of them tracked. No lock is held. */
     void (*done)(void *arg, uint32_t lines);
     void *arg;
-    uint32_t tracked; /**< Inputs that done() is told of; before boot. */
+    uint32_t tracked; /**< Inputs that done() is to be told of. Set before boot. */
     /* guarded by lock */
-    struct axvm_i8259_chip chip[2];
-    uint32_t ended; /**< Tracked inputs whose service has ended, for done(). */
+    struct axvm_i8259_chip chip[2]; /**< Master, slave. */
+    uint32_t ended;                 /**< Inputs whose service ended under the lock. */
     bool intr;
 };
 
-/** Put it on @p vm's ports: 0x20, 0xa0, 0x4d0. output, done and arg are set, the rest is zero. Errors as axvm_device_attach().
- */
-int axvm_i8259_attach(struct axvm_i8259 *pic, struct axvm *vm);
+/** output, done, arg and tracked are set; the rest is zero, or as it was. */
+void axvm_i8259_reset(struct axvm_i8259 *pic);
 
-/** Level of an input, 0..15; 2 is the cascade and ignored. Any CPU. */
+/** A guest's access of one byte to one of their six ports. */
+uint8_t axvm_i8259_read(struct axvm_i8259 *pic, uint32_t port);
+void axvm_i8259_write(struct axvm_i8259 *pic, uint32_t port, uint8_t val);
+
+/** Level of an input, 0..15; 2 is the cascade and not an input. Any CPU. */
 void axvm_i8259_set(struct axvm_i8259 *pic, unsigned int irq, bool level);
 
-/** The CPU acknowledges INTR: the vector, of a spurious interrupt if there is nothing (any more). */
+/** A CPU acknowledges INTR: the vector; of the spurious interrupt if there is none any more. */
 uint8_t axvm_i8259_ack(struct axvm_i8259 *pic);
 
 #endif

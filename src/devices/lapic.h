@@ -62,6 +62,7 @@ enum axvm_lapic_lvt {
     AXVM_LAPIC_LVT_ERROR,
     AXVM_LAPIC_LVTS
 };
+#define AXVM_LAPIC_LVT_MASKED (1u << 16)
 
 struct axvm_lapics;
 
@@ -73,8 +74,7 @@ struct axvm_lapic {
     _Atomic uint64_t irr[AXVM_LAPIC_WORDS];
     _Atomic uint64_t tmr[AXVM_LAPIC_WORDS];
     _Atomic uint64_t watch[AXVM_LAPIC_WORDS]; /**< Vectors whose EOI ops->eoi() is to be told; all that are in TMR are. */
-    _Atomic uint32_t lint;                    /**< Levels of its pins LINT0 and LINT1: bits 0, 1. */
-    _Atomic uint32_t external;                /**< An ExtINT message has come. */
+    _Atomic uint32_t lint;                    /**< Levels of its pins LINT0 and LINT1, and more: lapic_priv.h */
 
     /* ---- written by its own CPU, read by everybody ---- */
     _Atomic uint64_t base; /**< IA32_APIC_BASE */
@@ -90,7 +90,6 @@ struct axvm_lapic {
     uint32_t esr;           /**< As read. */
     uint32_t icr_low, icr_high;
     uint32_t timer_initial, timer_divide;
-    uint64_t timer_period;     /**< One-shot, periodic: ns from initial count to 0; at least the minimum in periodic mode. */
     uint64_t tsc_deadline;     /**< 0: not armed */
     _Atomic uint64_t deadline; /**< When the timer fires, by ops->now(); AXVM_TIME_NEVER. Read by everybody. */
     struct axvm_lapics *set;
@@ -152,13 +151,13 @@ void axvm_lapic_init_reset(struct axvm_lapic *apic);
  * Deliver a message of a device or an I/O APIC. False: no APIC accepted it.
  * @param self  the APIC whose own CPU calls; NULL: none, or not known
  */
-bool axvm_lapics_deliver(struct axvm_lapics *set, const struct axvm_lapic_msg *msg, struct axvm_lapic *self);
+bool axvm_lapics_deliver(struct axvm_lapics *set, const struct axvm_lapic_msg *msg, const struct axvm_lapic *self);
 /** An MSI: @p addr 0xfeexxxxx. False: no APIC accepted it, or it is not the address of one. */
-bool axvm_lapics_msi(struct axvm_lapics *set, uint64_t addr, uint32_t data, struct axvm_lapic *self);
+bool axvm_lapics_msi(struct axvm_lapics *set, uint64_t addr, uint32_t data, const struct axvm_lapic *self);
 /** Level of pin LINT0 or LINT1. @p self as above. */
-void axvm_lapic_lint(struct axvm_lapic *apic, unsigned int pin, bool level, struct axvm_lapic *self);
+void axvm_lapic_lint(struct axvm_lapic *apic, unsigned int pin, bool level, const struct axvm_lapic *self);
 /** An event of the local vector table: thermal, perf. */
-void axvm_lapic_local(struct axvm_lapic *apic, enum axvm_lapic_lvt which, struct axvm_lapic *self);
+void axvm_lapic_local(struct axvm_lapic *apic, enum axvm_lapic_lvt which, const struct axvm_lapic *self);
 
 /* ---- interrupts out; own CPU unless said otherwise ---- */
 
@@ -220,9 +219,11 @@ void axvm_lapic_eoi(struct axvm_lapic *apic);
 
 /* ---- the timer ---- */
 
-/** When it fires by ops->now(); AXVM_TIME_NEVER. Any CPU. */
+/** When its CPU has to poll it, by ops->now(); AXVM_TIME_NEVER, also while it would interrupt nobody. Any CPU. */
 static inline uint64_t axvm_lapic_deadline(const struct axvm_lapic *apic)
 {
+    if (atomic_load_explicit(&apic->lvt[AXVM_LAPIC_LVT_TIMER], memory_order_relaxed) & AXVM_LAPIC_LVT_MASKED)
+        return AXVM_TIME_NEVER;
     return atomic_load_explicit(&apic->deadline, memory_order_relaxed);
 }
 

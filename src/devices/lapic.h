@@ -230,4 +230,7 @@ static inline uint64_t axvm_lapic_deadline(const struct axvm_lapic *apic)
 /** It is @p now: fire the timer if it is due. Own CPU. */
 void axvm_lapic_timer_poll(struct axvm_lapic *apic, uint64_t now);
 
+/** ops->tsc_time() has changed its mind about what it said. Own CPU. */
+void axvm_lapic_tsc_moved(struct axvm_lapic *apic);
+
 #endif

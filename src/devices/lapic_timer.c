@@ -151,3 +151,9 @@ void axvm_lapic_set_tsc_deadline(struct axvm_lapic *apic, uint64_t tsc)
     apic->tsc_deadline = tsc;
     set_deadline(apic, tsc != 0 ? apic->set->ops->tsc_time(apic, tsc) : AXVM_TIME_NEVER);
 }
+
+void axvm_lapic_tsc_moved(struct axvm_lapic *apic)
+{
+    if (apic->tsc_deadline != 0)
+        set_deadline(apic, apic->set->ops->tsc_time(apic, apic->tsc_deadline));
+}

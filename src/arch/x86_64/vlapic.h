@@ -112,6 +112,9 @@ static inline void axvm_vlapic_timer_poll(struct axvm_vcpu *vcpu)
         axvm_vlapic_timer_fire(vcpu);
 }
 
+/* The guest has moved this vCPU's TSC: so when its deadline comes has changed. */
+void axvm_vlapic_tsc_moved(struct axvm_vcpu *vcpu);
+
 /* ---- any context ---- */
 
 /* When the timer fires, in hal->time_ns(); AXVM_TIME_NEVER. */

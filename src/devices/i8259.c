@@ -326,6 +326,14 @@ void axvm_i8259_set(struct axvm_i8259 *pic, unsigned int irq, bool level)
     axvm_unlock_irqrestore(&pic->lock, flags);
 }
 
+void axvm_i8259_track(struct axvm_i8259 *pic, unsigned int irq)
+{
+    unsigned long flags = axvm_lock_irqsave(&pic->lock);
+
+    pic->tracked |= UINT32_C(1) << irq;
+    axvm_unlock_irqrestore(&pic->lock, flags);
+}
+
 uint8_t axvm_i8259_ack(struct axvm_i8259 *pic)
 {
     unsigned long flags = axvm_lock_irqsave(&pic->lock);

@@ -36,15 +36,18 @@ struct axvm_i8259 {
     /** The guest is done with interrupts of these inputs (a bit each), all of them tracked. No lock is held. */
     void (*done)(void *arg, uint32_t lines);
     void *arg;
-    uint32_t tracked; /**< Inputs that done() is to be told of. Set before boot. */
     /* guarded by lock */
+    uint32_t tracked;               /**< axvm_i8259_track() */
     struct axvm_i8259_chip chip[2]; /**< Master, slave. */
     uint32_t ended;                 /**< Inputs whose service ended under the lock. */
     bool intr;
 };
 
-/** output, done, arg and tracked are set; the rest is zero, or as it was. */
+/** output, done and arg are set; the rest is zero, or as it was. Tracked inputs stay so. */
 void axvm_i8259_reset(struct axvm_i8259 *pic);
+
+/** Tell done() of the end of each interrupt of this input. */
+void axvm_i8259_track(struct axvm_i8259 *pic, unsigned int irq);
 
 /** A guest's access of one byte to one of their six ports. */
 uint8_t axvm_i8259_read(struct axvm_i8259 *pic, uint32_t port);

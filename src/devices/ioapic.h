@@ -34,7 +34,7 @@ struct axvm_ioapic {
 /** lapics, done and arg are set; the rest is zero, or as it was. Tracked inputs stay so, what is in flight is forgotten. */
 void axvm_ioapic_reset(struct axvm_ioapic *io);
 
-/** Before boot: tell done() of the end of each interrupt of this input, and do not lose an edge while it is masked. */
+/** Tell done() of the end of each interrupt of this input, and do not lose an edge while it is masked. */
 void axvm_ioapic_track(struct axvm_ioapic *io, unsigned int pin);
 
 /** A guest's access: @p off below AXVM_IOAPIC_SIZE, @p size 1, 2, 4, 8. */

@@ -12,9 +12,9 @@
 /* ---- exceptions for the guest: event.c. Any tier, the vCPU's own thread; nothing is lost when one already waits to be
  * delivered: they become a double fault as the manuals say ("Interrupt 8—Double Fault Exception"), and that a shutdown: the
  * work then ends with it ---- */
-void axvm_x86_raise(struct axvm_vcpu *vcpu, unsigned int vector); /* those without an error code */
+void axvm_x86_raise(struct axvm_vcpu *vcpu, unsigned int vector);                       /* those without an error code */
 void axvm_x86_raise_error(struct axvm_vcpu *vcpu, unsigned int vector, uint32_t error); /* those with one */
-void axvm_x86_raise_pf(struct axvm_vcpu *vcpu, uint64_t cr2, uint32_t error);                   /* host tier, too */
+void axvm_x86_raise_pf(struct axvm_vcpu *vcpu, uint64_t cr2, uint32_t error);           /* host tier, too */
 
 /* ---- the instruction that exited is done: RIP goes beyond it. Loaded ---- */
 /* @len bytes. */
@@ -61,8 +61,13 @@ enum axvm_trap_kind axvm_x86_exit_unknown(struct axvm_vcpu *vcpu, uint64_t code)
 enum axvm_trap_kind axvm_x86_prepare_work(struct axvm_vcpu *vcpu);
 static inline enum axvm_trap_kind axvm_x86_prepare(struct axvm_vcpu *vcpu)
 {
-    if (__builtin_expect((vcpu->arch.work | atomic_load_explicit(&vcpu->requests, memory_order_relaxed)) == 0, 1))
+    /* What the vCPU itself did to its local APIC, by whatever way, is told by nothing else. */
+    uint32_t attention = atomic_load_explicit(&vcpu->arch.lapic.attention, memory_order_relaxed);
+
+    if (__builtin_expect((vcpu->arch.work | attention | atomic_load_explicit(&vcpu->requests, memory_order_relaxed)) == 0, 1))
         return (enum axvm_trap_kind)axvm_wake_trap(vcpu->vm);
+    if (attention)
+        vcpu->arch.work |= AXVM_WORK_IRQ;
     return axvm_x86_prepare_work(vcpu);
 }
 /* An exit interrupted the delivery of @info (EXITINTINFO, IDT-vectoring information in that format). */

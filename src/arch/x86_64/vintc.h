@@ -30,7 +30,7 @@ struct axvm_vintc {
     struct axvm_device lapic_device, ioapic_device, pic_device;
     bool has_lines;           /* not AXVM_IRQ_NONE: there are an I/O APIC and 8259s */
     _Atomic uint32_t claimed; /* inputs; before boot */
-    uint32_t bound;           /* those with a binding; the others' are meaningless. Constant after boot */
+    _Atomic uint32_t bound;   /* those with a binding; the others' are meaningless */
     struct axvm_vintc_binding binding[AXVM_IOAPIC_PINS];
     uint64_t clock_offset; /* hal->time_ns() - it is the time of the local APICs, which stands still while the VM does */
     uint64_t stopped_at;   /* hal->time_ns() of when it stopped; only while .stopped */

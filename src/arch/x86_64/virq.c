@@ -89,7 +89,7 @@ void axvm_virq_pic_done(void *arg, uint32_t lines)
 void axvm_virq_complete_all(struct axvm_vintc *v)
 {
     if (v->vm->hal.irq_complete)
-        axvm_virq_ioapic_done(v, v->bound);
+        axvm_virq_ioapic_done(v, atomic_load(&v->bound));
 }
 
 /* ---- the contract ---- */
@@ -133,6 +133,13 @@ int axvm_arch_irq_inject(struct axvm_vcpu *vcpu, uint32_t irq)
     return accepted ? AXVM_OK : AXVM_ERR_GUEST;
 }
 
+static void track(struct axvm_vintc *v, uint32_t gsi)
+{
+    axvm_ioapic_track(&v->ioapic, gsi);
+    if (gsi < AXVM_I8259_LINES)
+        axvm_i8259_track(&v->pic, pic_line_of(gsi));
+}
+
 /* Without an end a level-triggered one would come once: the host has no other way to know. An edge needs none. */
 int axvm_arch_irq_bind(struct axvm *vm, uint32_t guest_irq, uint32_t host_irq, bool edge)
 {
@@ -147,12 +154,9 @@ int axvm_arch_irq_bind(struct axvm *vm, uint32_t guest_irq, uint32_t host_irq, b
         return rc;
     gsi = gsi_of(guest_irq);
     v->binding[gsi].host_irq = host_irq;
-    v->bound |= UINT32_C(1) << gsi;
-    if (!vm->hal.irq_complete)
-        return AXVM_OK;
-    axvm_ioapic_track(&v->ioapic, gsi);
-    if (gsi < AXVM_I8259_LINES)
-        v->pic.tracked |= UINT32_C(1) << pic_line_of(gsi);
+    if (vm->hal.irq_complete)
+        track(v, gsi);
+    atomic_fetch_or(&v->bound, UINT32_C(1) << gsi);
     return AXVM_OK;
 }
 
@@ -166,21 +170,31 @@ static void fire(struct axvm_vintc *v, uint32_t gsi)
     set_lines(v, gsi, true, true);
 }
 
+static bool find_binding(const struct axvm_vintc *v, uint32_t host_irq, uint32_t *gsi)
+{
+    for (uint32_t set = atomic_load(&v->bound); set != 0; set &= set - 1) {
+        *gsi = axvm_ctz64(set);
+        if (v->binding[*gsi].host_irq == host_irq)
+            return true;
+    }
+    return false;
+}
+
+/* AXVM_IRQ_PASSTHROUGH: what is not listed comes under its own number, if no device of the guest's has that. */
 int axvm_arch_irq_forward(struct axvm *vm, uint32_t host_irq)
 {
     struct axvm_vintc *v = vm->arch.vintc;
+    uint32_t gsi;
 
-    if (!v)
+    if (!v || !v->has_lines)
         return AXVM_ERR_NOENT;
-    for (uint32_t set = v->bound; set != 0; set &= set - 1) {
-        uint32_t gsi = axvm_ctz64(set);
-
-        if (v->binding[gsi].host_irq == host_irq) {
-            fire(v, gsi);
-            return AXVM_OK;
-        }
+    if (!find_binding(v, host_irq, &gsi)) {
+        if (vm->cfg.irq_mode != AXVM_IRQ_PASSTHROUGH || axvm_arch_irq_bind(vm, host_irq, host_irq, true) != AXVM_OK)
+            return AXVM_ERR_NOENT;
+        gsi = gsi_of(host_irq);
     }
-    return AXVM_ERR_NOENT;
+    fire(v, gsi);
+    return AXVM_OK;
 }
 
 /* Linux, Documentation/devicetree/bindings/interrupt-controller/intel,ce4100-ioapic.yaml: the input, and how it is triggered.

@@ -65,6 +65,7 @@ arch_machine_tree() {
         compatible = "intel,ce4100-hpet";
         axvm,acpi-hid = "PNP0103";
         reg = <0 0xfed00000 0 0x1000>;
+        interrupts = <20 2>; /* one of those that its timers can be routed to */
     };
     isa {
         compatible = "isa";

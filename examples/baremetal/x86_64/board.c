@@ -20,13 +20,14 @@
 #include "x86.h"
 
 #define GIB (UINT64_C(1) << 30)
-/* Pages of 1 GiB: present, writable, page, not executable */
-#define PAGE_RW_NX (UINT64_C(1) << 63 | 0x83)
+/* Present, writable, not executable; and large */
+#define PAGE_4K_RW_NX (UINT64_C(1) << 63 | 3)
+#define PAGE_RW_NX (PAGE_4K_RW_NX | 0x80)
 #define CPUID_1_GIB_PAGES (1u << 26) /* 0x80000001.edx */
 #define CPUID1_C_RDRAND (1u << 30)
 
 /* start.S */
-extern uint64_t boot_pdpt[512];
+extern uint64_t boot_pdpt[512], boot_pd[4 * 512];
 extern const char ap_trampoline[], ap_trampoline_end[];
 extern void *volatile ap_stack;
 _Noreturn void board_start(uint32_t magic, const struct multiboot_info *info);
@@ -67,8 +68,20 @@ void board_early_init(void)
     clock_init();
 }
 
+/* Page 0 has been read for the last time: from now on a null pointer is a page fault. */
+static void unmap_null(void)
+{
+    static uint64_t table[512] __attribute__((aligned(4096)));
+
+    for (unsigned int i = 1; i < 512; i++)
+        table[i] = (uint64_t)i << 12 | PAGE_4K_RW_NX;
+    boot_pd[0] = (uint64_t)table | 3;
+    WRITE_REG("cr3", READ_REG("cr3"));
+}
+
 void board_init(void)
 {
+    unmap_null();
     cpus[0].hwid = pc.cpu_ids[0];
     ioapic_init();
     setup_cpu();

@@ -48,6 +48,19 @@ void put_hex(uint64_t v)
         put_char("0123456789abcdef"[v >> i & 15]);
 }
 
+const char *find_word(const char *cmdline, const char *word)
+{
+    for (; *cmdline; cmdline++) {
+        unsigned int n = 0;
+
+        while (word[n] && cmdline[n] == word[n])
+            n++;
+        if (!word[n])
+            return cmdline + n;
+    }
+    return NULL;
+}
+
 /* ACPI: SLP_EN with the sleep type of S5, 0 on this machine as on QEMU's. */
 void power_off(void)
 {

@@ -143,6 +143,12 @@ static inline void pause_cpu(void)
     __asm__ volatile("pause" : : : "memory");
 }
 
+/* Let in what is pending. (QEMU would not during a PAUSE.) */
+static inline void irqs_window(void)
+{
+    __asm__ volatile("sti\n\tnop\n\tnop\n\tcli" : : : "memory");
+}
+
 /* With interrupts on, and off again afterwards. */
 static inline void wait_irq(void)
 {
@@ -175,6 +181,9 @@ unsigned int try_rdmsr(uint32_t msr, uint64_t *v);
 unsigned int try_wrmsr(uint32_t msr, uint64_t v);
 unsigned int try_read32(uint64_t addr, uint32_t *v);
 unsigned int try_write32(uint64_t addr, uint32_t v);
+
+/* What follows @word in @cmdline; NULL: it is not there. */
+const char *find_word(const char *cmdline, const char *word);
 
 void put_char(char c);
 void put_str(const char *s);

@@ -24,20 +24,6 @@ void guest_secondary_main(unsigned int cpu)
         wait_irq();
 }
 
-/* What follows @word in @cmdline; NULL: it is not there. */
-static const char *find(const char *cmdline, const char *word)
-{
-    for (; *cmdline; cmdline++) {
-        unsigned int n = 0;
-
-        while (word[n] && cmdline[n] == word[n])
-            n++;
-        if (!word[n])
-            return cmdline + n;
-    }
-    return NULL;
-}
-
 static void print_cpu(void)
 {
     struct cpuid r = cpuid(0, 0);
@@ -107,16 +93,16 @@ static void test_cpus(unsigned int cpus)
 
 void guest_main(uint32_t magic, const char *cmdline)
 {
-    const char *cpus = find(cmdline, "cpus=");
+    const char *cpus = find_word(cmdline, "cpus=");
 
     put_str(magic == BOOT_PVH ? "hello: by PVH: " : "hello: by multiboot: ");
     put_str(cmdline);
     put_str("\n");
-    if (find(cmdline, "print"))
+    if (find_word(cmdline, "print"))
         return;
     print_cpu();
     test_fault();
-    apic_enable(find(cmdline, "x2apic") != NULL);
+    apic_enable(find_word(cmdline, "x2apic") != NULL);
     put_str("hello: APIC ");
     put_hex(apic_read(APIC_VERSION));
     put_str("\n");

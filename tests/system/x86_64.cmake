@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# svm is QEMU, vmx is Bochs: there a Linux takes half a minute and more.
+set(guests ${PROJECT_SOURCE_DIR}/build/guests/x86_64)
+set(payloads ${PROJECT_SOURCE_DIR}/build/x86_64/tests/guest)
+set(linux --arch x86_64 --kernel ${guests}/linux --initrd ${guests}/initrd.gz)
+
+# A payload: one for each thing that a guest may stumble over, in the order in which to look at them.
+function(axvm_x86_64_payload_test name payload expect)
+  axvm_system_test(x86_64.${name} EXPECT ${expect} ARGS --arch x86_64 --kernel ${payloads}/${payload}.bin ${ARGN})
+endfunction()
+
+axvm_x86_64_payload_test(hello hello "hello: done" --append cpus=2)
+axvm_x86_64_payload_test(hello.x2apic hello "hello: done" --append "x2apic cpus=4" --vcpus 4 --host-cpus 1)
+axvm_x86_64_payload_test(hello.8-vcpu hello "hello: done" --append cpus=8 --vcpus 8 --host-arg canary)
+axvm_x86_64_payload_test(hello.qemu64 hello "hello: done" --append cpus=2 --cpu qemu64,+svm,+npt)
+axvm_x86_64_payload_test(hello.epyc hello "hello: done" --append cpus=2 --cpu EPYC,+svm,+npt)
+axvm_x86_64_payload_test(hello.vmx hello "hello: done" --append "x2apic cpus=2" --cpu vmx --host-arg canary)
+axvm_x86_64_payload_test(hello.vmx.haswell hello "hello: done" --append cpus=2 --cpu bochs:corei7_haswell_4770)
+axvm_x86_64_payload_test(hello.ryzen hello "hello: done" --append "x2apic cpus=2" --cpu bochs:ryzen --host-arg canary)
+
+# Debian's kernel, with a self-check of what it sees. vCPUs, host CPUs; words for the host.
+function(axvm_x86_64_linux_test name vcpus host_cpus)
+  set(words)
+  foreach(word IN LISTS ARGN)
+    list(APPEND words --host-arg ${word})
+  endforeach()
+  axvm_system_test(x86_64.linux.${vcpus}-vcpu.${host_cpus}-cpu${name} EXPECT "axvm-check: PASS"
+    ARGS ${linux} --vcpus ${vcpus} --host-cpus ${host_cpus} ${words}
+         --append "console=ttyS0 quiet axvm.batch axvm.cpus=${vcpus}")
+endfunction()
+
+axvm_x86_64_linux_test("" 1 1)
+axvm_x86_64_linux_test("" 2 1)
+axvm_x86_64_linux_test("" 2 2)
+axvm_x86_64_linux_test("" 4 2)
+axvm_x86_64_linux_test(.canary 2 2 canary hal-check)
+
+axvm_system_test(x86_64.linux.first-touch EXPECT "axvm-check: PASS"
+  ARGS ${linux} --touch --append "console=ttyS0 quiet axvm.batch axvm.cpus=2")
+
+# ACPI's reset register, and up again: the line appears once per boot.
+add_test(NAME x86_64.linux.reboots COMMAND ${AXVM_RUN_GUEST} --no-build --timeout 240 --allow-reset ${linux}
+  --expect "axvm-check: rebooting" --expect-count 3 --append "console=ttyS0 quiet axvm.reboot")
+set_tests_properties(x86_64.linux.reboots PROPERTIES LABELS system TIMEOUT 300)
+
+axvm_system_test(x86_64.linux.vmx TIMEOUT 600 EXPECT "axvm-check: PASS"
+  ARGS ${linux} --cpu vmx --host-cpus 1 --touch --append "console=ttyS0 quiet axvm.batch axvm.cpus=2")
+
+# The machine's second serial port and its HPET: an edge- and a level-triggered interrupt. Linux finds the port by ACPI.
+axvm_x86_64_payload_test(passthrough-com2 com2 " ok" --passthrough /isa/serial@2f8)
+axvm_x86_64_payload_test(passthrough-hpet hpet " ok" --passthrough /hpet@fed00000 --append level)
+axvm_x86_64_payload_test(no-passthrough com2 "com2: there is none")
+axvm_system_test(x86_64.linux.passthrough-com2 EXPECT "ttyS1 at I/O 0x2f8"
+  ARGS ${linux} --passthrough /isa/serial@2f8 --append "console=ttyS0")
+
+# What hostile-guest.md lists, tried by a guest that checks each answer; alone and beside a Linux that must not notice.
+axvm_x86_64_payload_test(hostile hostile "hostile: done 0" --vcpus 2)
+axvm_x86_64_payload_test(hostile.canary hostile "hostile: done 0" --vcpus 2 --host-arg canary)
+axvm_x86_64_payload_test(hostile.vmx hostile "hostile: done 0" --vcpus 2 --cpu vmx --host-arg canary)
+axvm_system_test(x86_64.hostile.beside-linux EXPECT "axvm-check: PASS"
+  ARGS ${linux} --append "console=ttyS0 quiet axvm.batch axvm.cpus=2" --second ${payloads}/hostile.bin --second-vcpus 2)
+
+# Memtest86+, by Linux' boot protocol, to its first screen on the serial line.
+axvm_system_test(x86_64.memtest EXPECT "Memtest86+"
+  ARGS --arch x86_64 --kernel /boot/memtest86+x64.bin --vcpus 1 --append "console=ttyS0,115200")

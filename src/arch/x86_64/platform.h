@@ -12,7 +12,7 @@
 #define AXVM_X86_LAPIC_BASE UINT64_C(0xfee00000)
 #define AXVM_X86_IOAPIC_BASE UINT64_C(0xfec00000)
 #define AXVM_X86_IOAPIC_ID 0u
-#define AXVM_X86_SLP_TYP_S5 5u /* SLP_TYPx of soft off */
+#define AXVM_X86_SLP_TYP_S5 0u /* SLP_TYPx of soft off: what guests without AML write to QEMU's PCs */
 
 /* Make the default machine's devices; from axvm_arch_vm_init(), after the interrupt controllers. */
 int axvm_x86_platform_create(struct axvm *vm);

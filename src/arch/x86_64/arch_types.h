@@ -78,6 +78,8 @@ struct axvm_x86_sys {
 #define AXVM_WORK_NMI (1u << 2)    /* .nmi may be set, or NMIs may have been unblocked */
 #define AXVM_WORK_TIMER (1u << 3)  /* the local APIC's timer may be due, or its deadline have changed */
 #define AXVM_WORK_WINDOW (1u << 4) /* an interrupt or NMI window is open at the moment: close it when there is nothing left */
+#define AXVM_WORK_CR2 (1u << 7)    /* .cr2 goes into the hardware with .event */
+#define AXVM_WORK_DONE (1u << 6)   /* the host tier has finished an instruction: see axvm_x86_instruction_done() */
 #define AXVM_WORK_STEP (1u << 5)   /* RFLAGS.TF is ours: see nmi.c */
 
 /*
@@ -96,6 +98,7 @@ enum axvm_event_type {
     EVENT_SOFT_INT = 4,       /* INT n. Never injected: the instruction is run again */
     EVENT_PRIV_SOFT = 5,      /* VMX: INT1 */
     EVENT_SOFT_EXCEPTION = 6, /* VMX: INT3, INTO */
+    EVENT_SHUTDOWN = 7,       /* ours: there is no way on after a triple fault */
 };
 
 /* x87, SSE and beyond: an XSAVE area in pages of the HAL, large enough for all that this CPU has. */
@@ -139,21 +142,24 @@ struct axvm_arch_vcpu {
     /* Odd while the guest may be executing, counted up on each way in and out: s2_hw.c. */
     _Atomic uint64_t mode;
     uint64_t tlb_seen; /* vm->arch.tlb_gen that its CPU has been flushed for */
-    uint8_t vendor; /* enum axvm_x86_vendor */
+    uint8_t vendor;    /* enum axvm_x86_vendor */
+    uint8_t cr8;       /* what the hardware was given */
     bool fp_loaded, dr_loaded;
-    bool fp_used; /* since the last reset: the area holds something */
+    bool halted;  /* HLT: until an interrupt comes */
+    bool osxsave; /* CR4.OSXSAVE: XCR0 is exchanged with the host's */
 
     struct axvm_x86_sys sys;
     bool sys_dirty;
-    bool host_has_xcr0; /* XCR0 of this CPU is the host's and not the guest's: put */
-    uint8_t nmi_state;  /* enum axvm_nmi_state */
+    bool stepped;      /* the exit that is being handled ended a step of ours */
+    uint8_t nmi_state; /* enum axvm_nmi_state */
     uint64_t nmi_iret_rip;
     uint64_t nmi_flags; /* RFLAGS.TF as the guest has it, while AXVM_WORK_STEP */
     uint64_t cr0;       /* as the guest sees it: TS differs in the VMCB or VMCS while !fp_loaded */
     uint64_t xcr0, tsc_aux;
     uint64_t tsc_moved; /* the guest has moved this vCPU's TSC by so much */
     uint64_t dr[4];
-    uint64_t host_dr[4], host_dr6, host_dr7;
+    uint64_t host_dr[4];
+    uint64_t lapic_deadline; /* of the local APIC's timer, as the timer was last armed for */
     struct axvm_x86_fpu fpu;
     struct axvm_msrs msrs;
     struct axvm_insn_site sites[AXVM_INSN_SITES];
@@ -191,6 +197,7 @@ struct axvm_arch_vm {
 
 struct axvm_arch_cpu {
     uint8_t vendor; /* enum axvm_x86_vendor */
+    uint32_t flags; /* AXVM_X86_* of its config */
     bool flush_all; /* before the next entry */
     bool has_xsave; /* CR4.OSXSAVE of the host is set: it may be used */
     bool has_rdtscp;
@@ -199,8 +206,7 @@ struct axvm_arch_cpu {
     uint32_t fpu_size;
     struct axvm_x86_fpu host_fpu;
     uint64_t timer_ns; /* what hal->timer_set() was last called with here; 0: unknown */
-    uint64_t host_tsc_aux;
-    uint64_t host_cr0_ts;
+    uint64_t host_tsc_aux, host_dr6, host_dr7;
 
     /* SVM */
     void *hsave, *host_vmcb; /* for VM_HSAVE_PA; for VMSAVE */

@@ -16,45 +16,99 @@ void axvm_x86_raise(struct axvm_vcpu *vcpu, unsigned int vector);               
 void axvm_x86_raise_error(struct axvm_vcpu *vcpu, unsigned int vector, uint32_t error); /* those with one */
 void axvm_x86_raise_pf(struct axvm_vcpu *vcpu, uint64_t cr2, uint32_t error);           /* host tier, too */
 
-/* ---- the instruction that exited is done: RIP goes beyond it. Loaded ---- */
-/* @len bytes. */
-void axvm_x86_step_over(struct axvm_vcpu *vcpu, unsigned int len);
-/* Whatever its length: of insn_len, or found out. False: it cannot be fetched any more, an exception waits, or the guest shall
- * try again: nothing of the instruction may have had an effect. @code: the vendor's exit code; @plain: its length without
- * prefixes. */
-bool axvm_x86_skip(struct axvm_vcpu *vcpu, uint32_t code, unsigned int plain);
+void axvm_x86_raise_fault(struct axvm_vcpu *vcpu, const struct axvm_x86_fault *f);
+/* What becomes of an event that was not delivered yet when an exception came: the exception, a double fault, EVENT_SHUTDOWN. */
+uint64_t axvm_x86_merge_events(uint64_t first, uint64_t second);
 
-/* ---- handlers. @len: the instruction's length, known by now: axvm_x86_skip_len() ---- */
-enum axvm_trap_kind axvm_x86_exit_cpuid(struct axvm_vcpu *vcpu);
-enum axvm_trap_kind axvm_x86_exit_rdmsr(struct axvm_vcpu *vcpu);
-enum axvm_trap_kind axvm_x86_exit_wrmsr(struct axvm_vcpu *vcpu);
-/* MOV to or from CR @n, general register @reg. SVM without DecodeAssists does not tell the register: exit_cr.c finds it. */
-enum axvm_trap_kind axvm_x86_exit_cr_write(struct axvm_vcpu *vcpu, unsigned int n, uint64_t val);
-enum axvm_trap_kind axvm_x86_exit_cr_read(struct axvm_vcpu *vcpu, unsigned int n, unsigned int reg);
-enum axvm_trap_kind axvm_x86_exit_clts(struct axvm_vcpu *vcpu);
-enum axvm_trap_kind axvm_x86_exit_lmsw(struct axvm_vcpu *vcpu, uint16_t msw);
+/* ---- the instruction that exited; loaded ---- */
+/*
+ * Its length: insn_len if the CPU said so, otherwise found out. 0: it cannot be known now (an exception is raised, or another
+ * vCPU has changed the code): nothing of the instruction may have an effect, the guest is entered again. @code: the vendor's
+ * exit code; @opcode: its bytes without prefixes, lowest first; @plain: how many these are.
+ */
+unsigned int axvm_x86_find_len(struct axvm_vcpu *vcpu, uint32_t code, uint32_t opcode, unsigned int plain);
+static inline unsigned int axvm_x86_exit_len(struct axvm_vcpu *vcpu, uint32_t code, uint32_t opcode, unsigned int plain)
+{
+    unsigned int len = vcpu->arch.insn_len;
+
+    return len != 0 ? len : axvm_x86_find_len(vcpu, code, opcode, plain);
+}
+/* It is done, and RIP beyond it: no more shadow of STI or MOV SS; a trap if the guest single-steps. */
+void axvm_x86_single_step(struct axvm_vcpu *vcpu);
+static inline void axvm_x86_instruction_done(struct axvm_vcpu *vcpu)
+{
+    axvm_x86_hw0(vcpu, clear_int_shadow);
+    if (__builtin_expect((vcpu->arch.rflags & (RFLAGS_TF | RFLAGS_RF)) != 0, 0))
+        axvm_x86_single_step(vcpu);
+}
+/* Beyond 4 GiB only 64-bit code goes on; other code wraps. */
+uint64_t axvm_x86_wrap_rip(struct axvm_vcpu *vcpu, uint64_t rip);
+static inline void axvm_x86_step_over(struct axvm_vcpu *vcpu, unsigned int len)
+{
+    uint64_t next = vcpu->arch.rip + len;
+
+    if (__builtin_expect((uint32_t)next < len, 0))
+        next = axvm_x86_wrap_rip(vcpu, next);
+    vcpu->arch.rip = next;
+    axvm_x86_instruction_done(vcpu);
+}
+/* Bytes of code at RIP, @max of them or up to a page that cannot be read; 0: not even one, and an exception is raised or the
+ * guest has to try again; .trap set for AXVM_TRAP_FAULT. */
+unsigned int axvm_x86_fetch(struct axvm_vcpu *vcpu, uint8_t *buf, unsigned int max);
+
+/* ---- handlers ---- */
+enum axvm_trap_kind axvm_x86_exit_cpuid(struct axvm_vcpu *vcpu, unsigned int len);
+enum axvm_trap_kind axvm_x86_exit_rdmsr(struct axvm_vcpu *vcpu, unsigned int len);
+enum axvm_trap_kind axvm_x86_exit_wrmsr(struct axvm_vcpu *vcpu, unsigned int len);
+/* MOV to or from CR @n with general register @reg, @len bytes long. */
+enum axvm_trap_kind axvm_x86_exit_cr(struct axvm_vcpu *vcpu, unsigned int n, bool write, unsigned int reg, unsigned int len);
+/* The same, CLTS, LMSW or SMSW, where the CPU does not say which: found by decoding it. */
+enum axvm_trap_kind axvm_x86_exit_cr_decode(struct axvm_vcpu *vcpu);
+/* SMSW or LMSW with an operand in memory. */
+enum axvm_trap_kind axvm_x86_exit_msw_memory(struct axvm_vcpu *vcpu);
+enum axvm_trap_kind axvm_x86_exit_clts(struct axvm_vcpu *vcpu, unsigned int len);
+enum axvm_trap_kind axvm_x86_exit_lmsw(struct axvm_vcpu *vcpu, uint16_t msw, unsigned int len);
 /* MOV to or from a debug register: they are the guest's from now on; it tries again. */
 enum axvm_trap_kind axvm_x86_exit_dr(struct axvm_vcpu *vcpu);
-/* IN and OUT without a string. @next: RIP after it. */
+/* IN and OUT without a string, @len bytes long. */
 enum axvm_trap_kind axvm_x86_exit_io(struct axvm_vcpu *vcpu, uint16_t port, unsigned int size, bool in, unsigned int len);
 /* INS, OUTS */
-enum axvm_trap_kind axvm_x86_exit_io_string(struct axvm_vcpu *vcpu);
+enum axvm_trap_kind axvm_x86_exit_io_string(struct axvm_vcpu *vcpu, uint16_t port, unsigned int size, bool in, bool rep);
 /* Second-level fault at @gpa: @prot is what was tried; @walk: by a walk of the guest's own page tables. */
 enum axvm_trap_kind axvm_x86_exit_fault(struct axvm_vcpu *vcpu, uint64_t gpa, uint32_t prot, bool walk);
-enum axvm_trap_kind axvm_x86_exit_hlt(struct axvm_vcpu *vcpu);
-enum axvm_trap_kind axvm_x86_exit_pause(struct axvm_vcpu *vcpu);
-enum axvm_trap_kind axvm_x86_exit_xsetbv(struct axvm_vcpu *vcpu);
-enum axvm_trap_kind axvm_x86_exit_hypercall(struct axvm_vcpu *vcpu);
-enum axvm_trap_kind axvm_x86_exit_wbinvd(struct axvm_vcpu *vcpu);
+enum axvm_trap_kind axvm_x86_exit_hlt(struct axvm_vcpu *vcpu, unsigned int len);
+enum axvm_trap_kind axvm_x86_exit_pause(struct axvm_vcpu *vcpu, unsigned int len);
+enum axvm_trap_kind axvm_x86_exit_xsetbv(struct axvm_vcpu *vcpu, unsigned int len);
+enum axvm_trap_kind axvm_x86_exit_hypercall(struct axvm_vcpu *vcpu, unsigned int len);
+enum axvm_trap_kind axvm_x86_exit_wbinvd(struct axvm_vcpu *vcpu, unsigned int len);
 enum axvm_trap_kind
 axvm_x86_exit_ud(struct axvm_vcpu *vcpu); /* an instruction that this CPU has not, as far as the guest can tell */
 enum axvm_trap_kind axvm_x86_exit_nm(struct axvm_vcpu *vcpu);
+/* #MC: the host has to know. AXVM_EXIT_HOST_ERROR. */
+enum axvm_trap_kind axvm_x86_exit_machine_check(struct axvm_vcpu *vcpu);
 /* A triple fault: the VM ends with AXVM_EXIT_SYSTEM_CRASH. A PC would reset: the host may axvm_reset() it. */
 enum axvm_trap_kind axvm_x86_exit_shutdown(struct axvm_vcpu *vcpu);
 /* The CPU refused to enter the guest: the VM ends. */
 enum axvm_trap_kind axvm_x86_exit_fail(struct axvm_vcpu *vcpu, uint64_t code, uint64_t info);
 /* An exit that there should not be: #UD for the guest, one line for the host. */
 enum axvm_trap_kind axvm_x86_exit_unknown(struct axvm_vcpu *vcpu, uint64_t code);
+
+/* ---- accesses: exit_io.c ---- */
+#define AXVM_X86_TRIPLE_FAULT 0x7fu /* axvm_exit.u.fault.code of AXVM_EXIT_SYSTEM_CRASH */
+/* vcpu->trap.mmio has been filled in: answer it, and those that the instruction has after it. Loaded. */
+enum axvm_trap_kind axvm_x86_answer(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio);
+/* Is it a register of the vCPU's own local APIC? Then it is answered now. Any tier. */
+bool axvm_x86_answer_lapic(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio);
+/* As axvm_arch_mmio_finish(), _refuse(). Any tier. */
+bool axvm_x86_finish(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio);
+bool axvm_x86_refuse(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio);
+/* The local APIC's registers were accessed: look at it before the next entry. */
+void axvm_x86_lapic_touched(struct axvm_vcpu *vcpu);
+/* The four PDPTEs that PAE paging would load with @cr3; false: they are not valid, #GP. Loaded. */
+bool axvm_x86_read_pdptes(struct axvm_vcpu *vcpu, uint64_t cr3, uint64_t pdpte[4]);
+void axvm_x86_set_tsc_aux(struct axvm_vcpu *vcpu, uint64_t val);
+/* @buf: prefixes, then the @plain bytes of @opcode? How many bytes; 0: no. Pure. */
+unsigned int axvm_x86_prefixed_len(const uint8_t *buf, unsigned int have, bool code64, uint32_t opcode, unsigned int plain);
 
 /* ---- before each entry: event.c ---- */
 /* Deliver what waits for the guest, or say why it cannot be entered now. */
@@ -73,6 +127,13 @@ static inline enum axvm_trap_kind axvm_x86_prepare(struct axvm_vcpu *vcpu)
 /* An exit interrupted the delivery of @info (EXITINTINFO, IDT-vectoring information in that format). */
 void axvm_x86_redeliver(struct axvm_vcpu *vcpu, uint64_t info);
 
+/* The guest has written CR8 without an exit: each vendor looks after each. */
+void axvm_x86_cr8_changed(struct axvm_vcpu *vcpu, uint8_t cr8);
+/* Timers that are due. The vCPU's own thread. */
+void axvm_x86_timer_poll(struct axvm_vcpu *vcpu);
+/* .init is set, and it is the vCPU's own thread, not loaded: it is off then. */
+void axvm_x86_take_init(struct axvm_vcpu *vcpu);
+
 /* ---- from other CPUs; any context ---- */
 /* An interrupt may be pending for it: have it look. Cheaper than axvm_vcpu_request() when it is the calling CPU's own vCPU. */
 void axvm_x86_signal(struct axvm_vcpu *vcpu);
@@ -81,7 +142,6 @@ void axvm_x86_init(struct axvm_vcpu *vcpu);
 void axvm_x86_sipi(struct axvm_vcpu *vcpu, uint8_t vector);
 
 /* ---- time: clock.c ---- */
-uint64_t axvm_x86_rdtsc(void);
 /* The guest's TSC, now. Any tier. */
 uint64_t axvm_x86_guest_tsc(struct axvm_vcpu *vcpu);
 /* When the guest's TSC will be @tsc, in hal->time_ns(); now if it has been. */
@@ -94,5 +154,16 @@ void axvm_x86_fp_load(struct axvm_vcpu *vcpu);
 void axvm_x86_fp_put(struct axvm_vcpu *vcpu);
 void axvm_x86_dr_load(struct axvm_vcpu *vcpu);
 void axvm_x86_dr_put(struct axvm_vcpu *vcpu);
+/* CR4.OSXSAVE or XCR0 of the guest has changed. */
+void axvm_x86_xcr0_changed(struct axvm_vcpu *vcpu);
+
+/* ---- switch.c ---- */
+void axvm_x86_load(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu);
+void axvm_x86_put(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu);
+int axvm_x86_fpu_cpu_init(struct axvm_cpu *cpu);
+void axvm_x86_fpu_cpu_fini(struct axvm_cpu *cpu);
+int axvm_x86_fpu_vcpu_init(struct axvm_vcpu *vcpu);
+void axvm_x86_fpu_vcpu_fini(struct axvm_vcpu *vcpu);
+void axvm_x86_fpu_reset(struct axvm_vcpu *vcpu);
 
 #endif

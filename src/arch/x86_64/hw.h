@@ -29,8 +29,8 @@ struct axvm_x86_cpu_config;
     void axvm_##v##_open_ports(struct axvm *vm, uint16_t port, unsigned int count);                                            \
     /* ---- the world switch: from the host tier and back. @vmid is this CPU's number for the VM; @fresh: something else ran   \
      * here, or it elsewhere, since it was last loaded: nothing that the CPU has cached of it is good ---- */                  \
-    void axvm_##v##_load(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, uint64_t vmid, bool fresh);                             \
-    void axvm_##v##_put(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu);                                                         \
+    void axvm_##v##_load_on(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu, uint64_t vmid, bool fresh);                          \
+    void axvm_##v##_put_from(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu);                                                    \
     /* Enter, handle what the fast tier can, until it cannot: the guest's RIP etc. are in struct axvm_arch_vcpu. */            \
     enum axvm_trap_kind axvm_##v##_run(struct axvm_vcpu *vcpu);                                                                \
     /* The registers of a vCPU that is not loaded, into .sys: for dumps. Host context; for VMX as of when it came out with     \
@@ -56,8 +56,13 @@ struct axvm_x86_cpu_config;
     void axvm_##v##_fp_access(struct axvm_vcpu *vcpu, bool on);                                                                \
     /* The same for debug registers. */                                                                                        \
     void axvm_##v##_dr_access(struct axvm_vcpu *vcpu, bool on);                                                                \
-    void axvm_##v##_step(struct axvm_vcpu *vcpu, bool on); /* exit on #DB */                                                   \
     void axvm_##v##_set_tsc_offset(struct axvm_vcpu *vcpu, uint64_t offset);                                                   \
+    /* An MSR that is a register of the guest's CPU and exits all the same; @val is one it can hold. AXVM_ERR_GUEST: not       \
+     * known. */                                                                                                               \
+    int axvm_##v##_read_msr(struct axvm_vcpu *vcpu, uint32_t msr, uint64_t *val);                                              \
+    int axvm_##v##_write_msr(struct axvm_vcpu *vcpu, uint32_t msr, uint64_t val);                                              \
+    /* CR3 was loaded with PAE paging on: what the CPU keeps of it in registers, if it does. */                                \
+    void axvm_##v##_set_pdptes(struct axvm_vcpu *vcpu, const uint64_t pdpte[4]);                                               \
     /* All that this CPU has cached of the guest's translations, linear or guest-physical, goes before it is entered again. */ \
     void axvm_##v##_flush(struct axvm_vcpu *vcpu)
 

@@ -11,10 +11,10 @@
 #include "vmcb.h"
 
 /* VMX's part: vmx_regs.c */
-enum axvm_vmx_reg { AXVM_VMX_CR3, AXVM_VMX_CR4, AXVM_VMX_EFER, AXVM_VMX_DR7, AXVM_VMX_PAT, AXVM_VMX_CPL };
+enum axvm_vmx_reg { AXVM_VMX_CR3, AXVM_VMX_CR4, AXVM_VMX_EFER, AXVM_VMX_DR6, AXVM_VMX_DR7, AXVM_VMX_PAT, AXVM_VMX_CPL };
 uint64_t axvm_vmx_get_reg(struct axvm_vcpu *vcpu, enum axvm_vmx_reg reg);
 void axvm_vmx_set_reg(struct axvm_vcpu *vcpu, enum axvm_vmx_reg reg, uint64_t val);
-void axvm_vmx_set_cr0(struct axvm_vcpu *vcpu, uint64_t val);
+void axvm_vmx_set_cr0(struct axvm_vcpu *vcpu); /* .cr0 has changed */
 /* SVM's: .cr0 has changed */
 void axvm_svm_set_cr0(struct axvm_vcpu *vcpu);
 struct axvm_x86_seg axvm_vmx_get_seg(struct axvm_vcpu *vcpu, enum axvm_x86_segreg reg);
@@ -78,7 +78,7 @@ static inline void axvm_x86_set_cr0(struct axvm_vcpu *vcpu, uint64_t val)
     if (axvm_x86_is_svm(vcpu))
         axvm_svm_set_cr0(vcpu);
     else
-        axvm_vmx_set_cr0(vcpu, val);
+        axvm_vmx_set_cr0(vcpu);
 }
 
 #define AXVM_X86_REG(name, member, clean_bit, vmx)                                                                             \
@@ -97,6 +97,7 @@ static inline void axvm_x86_set_cr0(struct axvm_vcpu *vcpu, uint64_t val)
     }
 AXVM_X86_REG(cr3, cr3, CLEAN_CR, AXVM_VMX_CR3)
 AXVM_X86_REG(cr4, cr4, CLEAN_CR, AXVM_VMX_CR4)
+AXVM_X86_REG(dr6, dr6, CLEAN_DR, AXVM_VMX_DR6)
 AXVM_X86_REG(dr7, dr7, CLEAN_DR, AXVM_VMX_DR7)
 AXVM_X86_REG(pat, g_pat, CLEAN_NP, AXVM_VMX_PAT)
 

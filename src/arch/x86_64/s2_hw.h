@@ -7,17 +7,17 @@
 
 /*
  * There is no way to make another CPU drop translations but to interrupt it. So:
- *   - vm->arch.tlb_gen counts the changes of the VM's tables that have to be seen: axvm_arch_s2_flush() counts it up, having written
- *     the tables;
- *   - vcpu->arch.mode is odd while the vCPU's guest may be executing. On the way in it is first made odd, then tlb_gen is looked at:
- *     if it is not what this vCPU has seen, its translations are flushed with the entry;
- *   - the flusher, having counted up tlb_gen, looks at the mode of each vCPU. Both orders are sequentially consistent, so either the
- *     vCPU on its way in sees the new generation, or the flusher sees the odd mode; then it interrupts the CPU and waits until the mode
- *     has changed. On the way out the mode is counted up before anything else is done, so who spins on as.lock, which the flusher
- *     holds, is not waited for; and who comes in again sees the new generation.
- * When the wait is over each vCPU has either left the guest since, or will flush before it next executes one instruction. What a CPU
- * has cached for a vCPU that is not in its guest does no harm: it is used by nobody before that vCPU comes in again (the hardware may walk
- * tables only for what executes), or another vCPU of the VM on that CPU, which starts afresh (see load_translation() in switch.c).
+ *   - vm->arch.tlb_gen counts the changes of the VM's tables that have to be seen: axvm_arch_s2_flush() counts it up, having
+ * written the tables;
+ *   - vcpu->arch.mode is odd while the vCPU's guest may be executing. On the way in it is first made odd, then tlb_gen is
+ * looked at: if it is not what this vCPU has seen, its translations are flushed with the entry;
+ *   - the flusher, having counted up tlb_gen, looks at the mode of each vCPU. Both orders are sequentially consistent, so
+ * either the vCPU on its way in sees the new generation, or the flusher sees the odd mode; then it interrupts the CPU and waits
+ * until the mode has changed. On the way out the mode is counted up before anything else is done, so who spins on as.lock,
+ * which the flusher holds, is not waited for; and who comes in again sees the new generation. When the wait is over each vCPU
+ * has either left the guest since, or will flush before it next executes one instruction. What a CPU has cached for a vCPU that
+ * is not in its guest does no harm: it is used by nobody before that vCPU comes in again (the hardware may walk tables only for
+ * what executes), or another vCPU of the VM on that CPU, which starts afresh (see load_translation() in switch.c).
  */
 static inline void axvm_x86_mode_in(struct axvm_vcpu *vcpu)
 {

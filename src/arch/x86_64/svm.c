@@ -121,14 +121,14 @@ static void open_msr(struct axvm *vm, uint32_t msr)
 {
     int bit = axvm_svm_msrpm_bit(msr);
 
-    vm->arch.msrpm[bit / 8] &= (uint8_t)~(3u << bit % 8);
+    vm->arch.msrpm[bit / 8] &= (uint8_t) ~(3u << bit % 8);
 }
 
 /* What VMSAVE and VMLOAD carry is each guest's own, and the CPU checks what is written to it. */
 static void open_guest_msrs(struct axvm *vm)
 {
     static const uint32_t msrs[] = {
-        MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK,
+        MSR_FS_BASE,          MSR_GS_BASE,           MSR_KERNEL_GS_BASE,    MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK,
         MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
     };
 
@@ -163,7 +163,7 @@ void axvm_svm_vm_fini(struct axvm *vm)
 void axvm_svm_open_ports(struct axvm *vm, uint16_t port, unsigned int count)
 {
     for (unsigned int p = port; p < 0x10000u && p - port < count; p++)
-        vm->arch.iopm[p / 8] &= (uint8_t)~(1u << p % 8);
+        vm->arch.iopm[p / 8] &= (uint8_t) ~(1u << p % 8);
 }
 
 /* ---- a vCPU ---- */
@@ -188,4 +188,63 @@ void axvm_svm_fetch_sys(struct axvm_vcpu *vcpu)
         return;
     axvm_svm_vmcb_get_sys(vcpu->arch.vmcb, &vcpu->arch.sys);
     vcpu->arch.sys.cr0 = vcpu->arch.cr0;
+    vcpu->arch.cr2 = vcpu->arch.vmcb->cr2;
+}
+
+/* ---- what exits though it is the guest's own ---- */
+
+static uint64_t *msr_in_vmcb(struct axvm_vmcb *b, uint32_t msr)
+{
+    switch (msr) {
+    case MSR_STAR:
+        return &b->star;
+    case MSR_LSTAR:
+        return &b->lstar;
+    case MSR_CSTAR:
+        return &b->cstar;
+    case MSR_SFMASK:
+        return &b->sfmask;
+    case MSR_FS_BASE:
+        return &b->fs.base;
+    case MSR_GS_BASE:
+        return &b->gs.base;
+    case MSR_KERNEL_GS_BASE:
+        return &b->kernel_gs_base;
+    case MSR_IA32_SYSENTER_CS:
+        return &b->sysenter_cs;
+    case MSR_IA32_SYSENTER_ESP:
+        return &b->sysenter_esp;
+    case MSR_IA32_SYSENTER_EIP:
+        return &b->sysenter_eip;
+    default:
+        return NULL;
+    }
+}
+
+int axvm_svm_read_msr(struct axvm_vcpu *vcpu, uint32_t msr, uint64_t *val)
+{
+    const uint64_t *reg = msr_in_vmcb(vcpu->arch.vmcb, msr);
+
+    if (!reg)
+        return AXVM_ERR_GUEST;
+    *val = *reg;
+    return AXVM_OK;
+}
+
+int axvm_svm_write_msr(struct axvm_vcpu *vcpu, uint32_t msr, uint64_t val)
+{
+    uint64_t *reg = msr_in_vmcb(vcpu->arch.vmcb, msr);
+
+    if (!reg)
+        return AXVM_ERR_GUEST;
+    *reg = val;
+    vcpu->arch.vmcb->clean &= ~CLEAN_SEG;
+    return AXVM_OK;
+}
+
+/* They are read from memory with each entry: "Nested Paging", "Legacy PAE Mode". */
+void axvm_svm_set_pdptes(struct axvm_vcpu *vcpu, const uint64_t pdpte[4])
+{
+    (void)vcpu;
+    (void)pdpte;
 }

@@ -31,10 +31,13 @@ int axvm_svm_msrpm_bit(uint32_t msr);
 /* What of EXITINTINFO has to be delivered again: 0 if the instruction does it by being run again. */
 uint64_t axvm_svm_redelivery(uint64_t exitintinfo);
 
-/* svm_nmi.c: where there is no vNMI */
+/* svm_nmi.c */
+#define DR6_BS AXVM_BIT(14)
+#define DR6_HITS (AXVM_BITS(3, 0) | AXVM_BIT(13))
 enum axvm_trap_kind axvm_svm_exit_iret(struct axvm_vcpu *vcpu);
-/* #DB: was it ours? */
-bool axvm_svm_stepped(struct axvm_vcpu *vcpu, uint64_t code);
+void axvm_svm_nmi_injected(struct axvm_vcpu *vcpu);
+void axvm_svm_step_over(struct axvm_vcpu *vcpu);
+bool axvm_svm_stepped(struct axvm_vcpu *vcpu);
 
 static inline bool axvm_svm_has(const struct axvm_vcpu *vcpu, uint32_t feature)
 {

@@ -22,7 +22,7 @@ static void init_vmcb(struct axvm_vcpu *vcpu)
         b->misc2 |= VMCB_I2_RDTSCP;
 }
 
-void axvm_svm_load(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, uint64_t vmid, bool fresh)
+void axvm_svm_load_on(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu, uint64_t vmid, bool fresh)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
     struct axvm_vmcb *b = v->vmcb;
@@ -44,12 +44,14 @@ void axvm_svm_load(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, uint64_t vmid, 
     }
     if (b->tsc_offset != vcpu->vm->arch.tsc_offset + v->tsc_moved)
         axvm_svm_set_tsc_offset(vcpu, vcpu->vm->arch.tsc_offset + v->tsc_moved);
+    if (cpu->arch.flush_all)
+        b->tlb_control = TLB_FLUSH_ALL;
     v->host_pa = cpu->arch.host_vmcb_pa;
     vmsave(v->host_pa);
 }
 
 /* All but what VMSAVE took is in memory already. */
-void axvm_svm_put(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
+void axvm_svm_put_from(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu)
 {
     (void)cpu;
     (void)vcpu;
@@ -74,7 +76,10 @@ enum axvm_trap_kind axvm_svm_run(struct axvm_vcpu *vcpu)
 /* "TLB Control". Flushing by ASID spares the host's and other guests' entries. */
 void axvm_svm_flush(struct axvm_vcpu *vcpu)
 {
-    vcpu->arch.vmcb->tlb_control = axvm_svm_has(vcpu, SVM_FEATURE_FLUSH_BY_ASID) ? TLB_FLUSH_ASID : TLB_FLUSH_ALL;
+    struct axvm_vmcb *b = vcpu->arch.vmcb;
+
+    if (b->tlb_control != TLB_FLUSH_ALL)
+        b->tlb_control = axvm_svm_has(vcpu, SVM_FEATURE_FLUSH_BY_ASID) ? TLB_FLUSH_ASID : TLB_FLUSH_ALL;
 }
 
 void axvm_svm_set_tsc_offset(struct axvm_vcpu *vcpu, uint64_t offset)
@@ -121,6 +126,8 @@ void axvm_svm_inject(struct axvm_vcpu *vcpu, uint64_t event)
 {
     vcpu->arch.vmcb->eventinj = event;
     vcpu->arch.vmcb->int_state = 0;
+    if (axvm_field(event, EVENT_TYPE) == EVENT_NMI)
+        axvm_svm_nmi_injected(vcpu);
 }
 
 bool axvm_svm_int_shadow(struct axvm_vcpu *vcpu)
@@ -133,7 +140,8 @@ void axvm_svm_clear_int_shadow(struct axvm_vcpu *vcpu)
     vcpu->arch.vmcb->int_state = 0;
 }
 
-/* A virtual interrupt of the highest priority: never delivered, as VINTR is intercepted, but noticed. "Virtual Interrupt Intercept". */
+/* A virtual interrupt of the highest priority: never delivered, as VINTR is intercepted, but noticed. "Virtual Interrupt
+ * Intercept". */
 void axvm_svm_irq_window(struct axvm_vcpu *vcpu, bool on)
 {
     struct axvm_vmcb *b = vcpu->arch.vmcb;

@@ -2,8 +2,8 @@
 /* What stands in a VMCB. Pure logic. */
 #include "svm.h"
 
-/* Host interrupts, and all that a guest could otherwise do to its host or see of it. SMIs are the firmware's: their handler runs as on
- * any CPU. */
+/* Host interrupts, and all that a guest could otherwise do to its host or see of it. SMIs are the firmware's: their handler
+ * runs as on any CPU. */
 #define MISC1                                                                                                                  \
     (VMCB_I1_INTR | VMCB_I1_NMI | VMCB_I1_INIT | VMCB_I1_CR0_SEL_WRITE | VMCB_I1_RDPMC | VMCB_I1_CPUID | VMCB_I1_INVD |        \
      VMCB_I1_HLT | VMCB_I1_INVLPGA | VMCB_I1_IOIO | VMCB_I1_MSR | VMCB_I1_SHUTDOWN)
@@ -30,8 +30,8 @@ void axvm_svm_vmcb_init(struct axvm_vmcb *b, uint32_t features, bool yield_on_pa
     b->cr_write = 1u << 0 | 1u << 4;
     b->dr_read = 0xffff;
     b->dr_write = 0xffff;
-    /* #MC is the host's; #AC and #DB can be had without end by a guest alone (XSA-156), so that no interrupt would come through; #NM: see
-     * fpu.c. */
+    /* #MC is the host's; #AC and #DB can be had without end by a guest alone (XSA-156), so that no interrupt would come
+     * through; #NM: see fpu.c. */
     b->exceptions = 1u << X86_DB | 1u << X86_NM | 1u << X86_AC | 1u << X86_MC;
     b->misc1 = MISC1;
     b->misc2 = MISC2;
@@ -125,8 +125,8 @@ int axvm_svm_msrpm_bit(uint32_t msr)
 }
 
 /*
- * "EXITINTINFO". Software interrupts and the exceptions of INT3 and INTO leave RIP at their instruction, which is simply run again; RIP
- * would have to be beyond it to inject them. QEMU 7 calls an interrupt that V_IRQ has delivered an exception.
+ * "EXITINTINFO". Software interrupts and the exceptions of INT3 and INTO leave RIP at their instruction, which is simply run
+ * again; RIP would have to be beyond it to inject them. QEMU 7 calls an interrupt that V_IRQ has delivered an exception.
  */
 uint64_t axvm_svm_redelivery(uint64_t info)
 {

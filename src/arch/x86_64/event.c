@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What waits for a guest: exceptions, interrupts, NMIs, timers; looked at before it is entered. */
+#include "exit.h"
+#include "platform.h"
+#include "vlapic.h"
+
+/* ---- exceptions. Intel SDM vol. 3A, "Interrupt 8—Double Fault Exception (#DF)" ---- */
+
+enum fault_class { BENIGN, CONTRIBUTORY, PAGE_FAULT };
+
+static enum fault_class class_of(uint64_t vector)
+{
+    switch (vector) {
+    case X86_DE:
+    case X86_TS:
+    case X86_NP:
+    case X86_SS:
+    case X86_GP:
+        return CONTRIBUTORY;
+    case X86_PF:
+        return PAGE_FAULT;
+    default:
+        return BENIGN;
+    }
+}
+
+static uint64_t make_exception(uint64_t vector, bool has_error, uint32_t error)
+{
+    uint64_t event = EVENT_VALID | axvm_put_field(EVENT_TYPE, EVENT_EXCEPTION) | vector;
+
+    return has_error ? event | EVENT_HAS_ERROR | axvm_put_field(EVENT_ERROR, error) : event;
+}
+
+/* @first has not been delivered when @second came. */
+uint64_t axvm_x86_merge_events(uint64_t first, uint64_t second)
+{
+    uint64_t v1 = axvm_field(first, EVENT_VECTOR), v2 = axvm_field(second, EVENT_VECTOR);
+
+    /* An interrupt whose delivery faults is gone: its controller has been acknowledged. Traps and INT n happen again. */
+    if ((first & EVENT_VALID) == 0 || axvm_field(first, EVENT_TYPE) != EVENT_EXCEPTION)
+        return second;
+    if (v1 == X86_DF && class_of(v2) != BENIGN)
+        return EVENT_VALID | axvm_put_field(EVENT_TYPE, EVENT_SHUTDOWN);
+    if ((class_of(v1) == CONTRIBUTORY && class_of(v2) == CONTRIBUTORY) ||
+        (class_of(v1) == PAGE_FAULT && class_of(v2) != BENIGN))
+        return make_exception(X86_DF, true, 0);
+    return second;
+}
+
+static void raise_event(struct axvm_vcpu *vcpu, unsigned int vector, bool has_error, uint32_t error)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+    /* Real mode pushes no error code. */
+    uint64_t event = make_exception(vector, has_error && (v->cr0 & CR0_PE) != 0, error);
+
+    v->event = axvm_x86_merge_events(v->work & AXVM_WORK_EVENT ? v->event : 0, event);
+    v->work |= AXVM_WORK_EVENT;
+    /* Faults push RF: a breakpoint on the instruction does not hit again. */
+    if (vector != X86_DB)
+        v->rflags |= RFLAGS_RF;
+    axvm_stat_inc(vcpu, AXVM_STAT_FAULT_INJECTED);
+}
+
+void axvm_x86_raise(struct axvm_vcpu *vcpu, unsigned int vector)
+{
+    raise_event(vcpu, vector, false, 0);
+}
+
+void axvm_x86_raise_error(struct axvm_vcpu *vcpu, unsigned int vector, uint32_t error)
+{
+    raise_event(vcpu, vector, true, error);
+}
+
+/* CR2 goes into the hardware with the event. */
+void axvm_x86_raise_pf(struct axvm_vcpu *vcpu, uint64_t cr2, uint32_t error)
+{
+    vcpu->arch.cr2 = cr2;
+    vcpu->arch.work |= AXVM_WORK_CR2;
+    raise_event(vcpu, X86_PF, true, error);
+}
+
+void axvm_x86_raise_fault(struct axvm_vcpu *vcpu, const struct axvm_x86_fault *f)
+{
+    if (f->vector == X86_PF)
+        axvm_x86_raise_pf(vcpu, f->cr2, f->error);
+    else
+        raise_event(vcpu, f->vector, f->has_error, f->error);
+}
+
+void axvm_x86_redeliver(struct axvm_vcpu *vcpu, uint64_t event)
+{
+    vcpu->arch.event = event;
+    vcpu->arch.work |= AXVM_WORK_EVENT;
+}
+
+/* ---- timers ---- */
+
+static uint64_t deadline(struct axvm_vcpu *vcpu)
+{
+    uint64_t d = vcpu->vm->arch.vintc ? axvm_vlapic_deadline(vcpu) : AXVM_TIME_NEVER;
+
+    return vcpu->id == 0 ? axvm_min(d, axvm_x86_platform_deadline(vcpu->vm)) : d;
+}
+
+void axvm_x86_timer_poll(struct axvm_vcpu *vcpu)
+{
+    const struct axvm_hal *hal = &vcpu->vm->hal;
+
+    if (vcpu->vm->arch.vintc)
+        axvm_vlapic_timer_poll(vcpu);
+    if (vcpu->id == 0 && axvm_x86_platform_deadline(vcpu->vm) != AXVM_TIME_NEVER)
+        axvm_x86_platform_poll(vcpu->vm, hal->time_ns(hal->ctx));
+}
+
+/* Fire what is due, and have the host's timer interrupt this CPU when the next is. */
+static void look_at_timers(struct axvm_vcpu *vcpu)
+{
+    const struct axvm_hal *hal = &vcpu->vm->hal;
+    struct axvm_arch_cpu *h = &vcpu->arch.cpu->arch;
+    uint64_t d;
+
+    axvm_x86_timer_poll(vcpu);
+    vcpu->arch.lapic_deadline = axvm_lapic_deadline(&vcpu->arch.lapic);
+    d = deadline(vcpu);
+    if (d == h->timer_ns)
+        return;
+    h->timer_ns = d;
+    if (hal->timer_set)
+        hal->timer_set(hal->ctx, d);
+}
+
+uint64_t axvm_arch_vcpu_deadline(struct axvm_vcpu *vcpu)
+{
+    uint64_t d = deadline(vcpu);
+
+    /* With interrupts off its own timer does not wake it. */
+    if (vcpu->arch.halted && (vcpu->arch.rflags & RFLAGS_IF) == 0)
+        d = vcpu->id == 0 ? axvm_x86_platform_deadline(vcpu->vm) : AXVM_TIME_NEVER;
+    return d;
+}
+
+static bool platform_due(struct axvm_vcpu *vcpu)
+{
+    const struct axvm_hal *hal = &vcpu->vm->hal;
+    uint64_t d = vcpu->id == 0 ? axvm_x86_platform_deadline(vcpu->vm) : AXVM_TIME_NEVER;
+
+    return d != AXVM_TIME_NEVER && hal->time_ns(hal->ctx) >= d;
+}
+
+bool axvm_arch_vcpu_wakes(struct axvm_vcpu *vcpu)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+
+    if (!v->halted || atomic_load(&v->nmi) || atomic_load(&v->init) || platform_due(vcpu))
+        return true;
+    return (v->rflags & RFLAGS_IF) != 0 && vcpu->vm->arch.vintc && axvm_vlapic_wakes(vcpu);
+}
+
+/* ---- interrupts ---- */
+
+static void put_event(struct axvm_vcpu *vcpu)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+
+    if (v->work & AXVM_WORK_CR2)
+        axvm_x86_set_cr2(vcpu, v->cr2);
+    axvm_x86_hw(vcpu, inject, v->event);
+    v->work &= ~(AXVM_WORK_EVENT | AXVM_WORK_CR2);
+    v->event = 0;
+}
+
+static void look_at_nmi(struct axvm_vcpu *vcpu, bool *busy)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+
+    v->work &= ~AXVM_WORK_NMI;
+    if (atomic_load_explicit(&v->nmi, memory_order_relaxed) == 0)
+        return;
+    if (!*busy && axvm_x86_hw0(vcpu, nmi_allowed)) {
+        atomic_store(&v->nmi, 0);
+        axvm_x86_hw(vcpu, inject, EVENT_VALID | axvm_put_field(EVENT_TYPE, EVENT_NMI) | X86_NMI);
+        *busy = true;
+        v->halted = false;
+        return;
+    }
+    axvm_x86_hw(vcpu, nmi_window, true);
+    v->work |= AXVM_WORK_NMI;
+}
+
+/* Nothing to deliver: the only thing that may be in the way is TPR. */
+static void watch_cr8(struct axvm_vcpu *vcpu, uint8_t cr8)
+{
+    int highest = cr8 != 0 ? axvm_vlapic_highest(vcpu) : AXVM_VLAPIC_NONE;
+
+    vcpu->arch.cr8 = cr8;
+    axvm_x86_hw(vcpu, set_cr8, cr8, (uint8_t)(highest == AXVM_VLAPIC_NONE ? 0 : (unsigned int)highest >> 4));
+}
+
+static void look_at_lapic(struct axvm_vcpu *vcpu, bool busy)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+    int what = axvm_vlapic_pending(vcpu);
+
+    v->work &= ~AXVM_WORK_IRQ;
+    watch_cr8(vcpu, (uint8_t)axvm_vlapic_get_cr8(vcpu));
+    if (what != AXVM_VLAPIC_NONE && !busy && (v->rflags & RFLAGS_IF) != 0 && !axvm_x86_hw0(vcpu, int_shadow)) {
+        axvm_x86_hw(vcpu, inject, EVENT_VALID | axvm_vlapic_accept(vcpu, what));
+        v->halted = false;
+        /* Another one may follow: the 8259 has no priority among the local APIC's. */
+        what = axvm_vlapic_pending(vcpu);
+    }
+    if ((what != AXVM_VLAPIC_NONE) == ((v->work & AXVM_WORK_WINDOW) != 0))
+        return;
+    v->work ^= AXVM_WORK_WINDOW;
+    axvm_x86_hw(vcpu, irq_window, what != AXVM_VLAPIC_NONE);
+}
+
+/* The local APIC hears of what the guest wrote to CR8 without an exit. */
+void axvm_x86_cr8_changed(struct axvm_vcpu *vcpu, uint8_t cr8)
+{
+    vcpu->arch.cr8 = cr8;
+    axvm_vlapic_set_cr8(vcpu, cr8);
+    vcpu->arch.work |= AXVM_WORK_IRQ;
+}
+
+enum axvm_trap_kind axvm_x86_prepare_work(struct axvm_vcpu *vcpu)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+    uint32_t requests;
+    bool busy;
+
+    if (v->work & AXVM_WORK_TIMER) {
+        v->work &= ~AXVM_WORK_TIMER;
+        look_at_timers(vcpu);
+    }
+    requests = atomic_load(&vcpu->requests);
+    if (requests & ~AXVM_REQ_IRQ)
+        return AXVM_TRAP_REQUEST;
+    if (requests) {
+        atomic_fetch_and(&vcpu->requests, ~AXVM_REQ_IRQ);
+        v->work |= AXVM_WORK_IRQ | AXVM_WORK_NMI;
+        /* A device may have set an earlier deadline. */
+        if (deadline(vcpu) != v->cpu->arch.timer_ns)
+            look_at_timers(vcpu);
+    }
+    if (v->work & AXVM_WORK_DONE) {
+        v->work &= ~AXVM_WORK_DONE;
+        axvm_x86_instruction_done(vcpu);
+    }
+    busy = (v->work & AXVM_WORK_EVENT) != 0;
+    if (busy && axvm_field(v->event, EVENT_TYPE) == EVENT_SHUTDOWN)
+        return axvm_x86_exit_shutdown(vcpu);
+    if (busy)
+        put_event(vcpu);
+    if (v->work & AXVM_WORK_NMI)
+        look_at_nmi(vcpu, &busy);
+    if ((v->work & (AXVM_WORK_IRQ | AXVM_WORK_WINDOW)) && vcpu->vm->arch.vintc)
+        look_at_lapic(vcpu, busy);
+    if (axvm_wake_trap(vcpu->vm) != AXVM_TRAP_RESUME)
+        return AXVM_TRAP_REQUEST;
+    return v->halted ? AXVM_TRAP_IDLE : AXVM_TRAP_RESUME;
+}
+
+/* ---- from other CPUs ---- */
+
+void axvm_x86_signal(struct axvm_vcpu *vcpu)
+{
+    const struct axvm_hal *hal = &vcpu->vm->hal;
+
+    /* On the CPU where it is loaded: it looks before it enters. */
+    if (atomic_load(&vcpu->in_guest) == hal->pcpu_id(hal->ctx) + 1)
+        atomic_fetch_or(&vcpu->requests, AXVM_REQ_IRQ);
+    else
+        axvm_vcpu_request(vcpu, AXVM_REQ_IRQ);
+}
+
+void axvm_x86_nmi(struct axvm_vcpu *vcpu)
+{
+    atomic_store(&vcpu->arch.nmi, 1);
+    axvm_x86_signal(vcpu);
+}
+
+/* Its own thread takes it: axvm_x86_take_init(). One that is off waits for a SIPI already. */
+void axvm_x86_init(struct axvm_vcpu *vcpu)
+{
+    if (atomic_load(&vcpu->power) == AXVM_POWER_OFF)
+        return;
+    atomic_store(&vcpu->arch.init, 1);
+    axvm_vcpu_request(vcpu, AXVM_REQ_STOP | AXVM_REQ_IRQ);
+}
+
+static void start(struct axvm_vcpu *vcpu, uint32_t sipi)
+{
+    if (sipi & AXVM_SIPI_VALID)
+        axvm_vcpu_power_on(vcpu, (uint64_t)(sipi & 0xff) << 12, AXVM_X86_START_SIPI);
+}
+
+/*
+ * A SIPI that comes while an INIT is being taken is kept for then: whoever sees the vCPU off starts it. Otherwise the vCPU is
+ * not waiting for one, and it is ignored.
+ */
+void axvm_x86_sipi(struct axvm_vcpu *vcpu, uint8_t vector)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+
+    atomic_store(&v->sipi, AXVM_SIPI_VALID | vector);
+    if (atomic_load(&vcpu->power) == AXVM_POWER_OFF)
+        start(vcpu, atomic_exchange(&v->sipi, 0));
+    else if (!atomic_load(&v->init) && atomic_load(&vcpu->power) != AXVM_POWER_OFF)
+        atomic_store(&v->sipi, 0);
+    else if (atomic_load(&vcpu->power) == AXVM_POWER_OFF)
+        start(vcpu, atomic_exchange(&v->sipi, 0));
+}
+
+/* First off, then no INIT any more, then a look for a SIPI: pairs with axvm_x86_sipi(). */
+void axvm_x86_take_init(struct axvm_vcpu *vcpu)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+
+    axvm_vlapic_init_reset(vcpu);
+    v->halted = false;
+    axvm_vcpu_power_off(vcpu);
+    atomic_store(&v->init, 0);
+    start(vcpu, atomic_exchange(&v->sipi, 0));
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Ports, second-level faults, and the way of what they come to: bus, local APIC, host. */
+#include <axvm/err.h>
+
+#include "exit.h"
+#include "vlapic.h"
+
+/* ---- answering an access ---- */
+
+static bool is_lapic(struct axvm_vcpu *vcpu, const struct axvm_mmio *mmio)
+{
+    return mmio->space == AXVM_BUS_MMIO && vcpu->vm->arch.vintc && axvm_vlapic_mmio(vcpu, mmio->addr);
+}
+
+static void answer_lapic(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
+{
+    uint32_t off = (uint32_t)mmio->addr & (AXVM_LAPIC_SIZE - 1);
+
+    if (mmio->write)
+        axvm_vlapic_mmio_write(vcpu, off, mmio->size, mmio->val[0]);
+    else
+        mmio->val[0] = axvm_vlapic_mmio_read(vcpu, off, mmio->size);
+    axvm_x86_lapic_touched(vcpu);
+}
+
+bool axvm_x86_answer_lapic(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
+{
+    if (!is_lapic(vcpu, mmio) || mmio->count != 1)
+        return false;
+    answer_lapic(vcpu, mmio);
+    return true;
+}
+
+static void merge_rax(struct axvm_vcpu *vcpu, uint64_t val, unsigned int size)
+{
+    uint64_t *rax = &vcpu->arch.gpr[AXVM_RAX];
+
+    /* A 32-bit result clears the upper half, as everywhere. */
+    if (size == 4)
+        *rax = (uint32_t)val;
+    else
+        *rax = (*rax & ~AXVM_BITS(8 * size - 1, 0)) | (val & AXVM_BITS(8 * size - 1, 0));
+}
+
+bool axvm_x86_finish(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+
+    switch (mmio->arch.kind) {
+    case AXVM_X86_MMIO_PORT:
+        if (!mmio->write)
+            merge_rax(vcpu, mmio->val[0], mmio->size);
+        break;
+    case AXVM_X86_MMIO_MSR:
+        if (!mmio->write) {
+            v->gpr[AXVM_RAX] = (uint32_t)mmio->val[0];
+            v->gpr[AXVM_RDX] = mmio->val[0] >> 32;
+        }
+        break;
+    default:
+        return axvm_emul_continue(vcpu, mmio) == AXVM_EMUL_ACCESS;
+    }
+    v->rip += mmio->arch.insn_len;
+    v->work |= AXVM_WORK_DONE;
+    return false;
+}
+
+bool axvm_x86_refuse(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
+{
+    switch (mmio->arch.kind) {
+    case AXVM_X86_MMIO_PORT:
+        mmio->val[0] = UINT64_MAX;
+        return axvm_x86_finish(vcpu, mmio);
+    case AXVM_X86_MMIO_MSR:
+        axvm_x86_raise_error(vcpu, X86_GP, 0);
+        return false;
+    default:
+        return axvm_emul_refuse(vcpu, mmio) == AXVM_EMUL_ACCESS;
+    }
+}
+
+/* In the fast tier as far as it goes. */
+enum axvm_trap_kind axvm_x86_answer(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
+{
+    bool more;
+
+    for (unsigned int n = 0; n < AXVM_MMIO_MAX_ACCESSES; n++) {
+        int rc = AXVM_OK;
+
+        if (!axvm_x86_answer_lapic(vcpu, mmio))
+            rc = axvm_core_mmio(vcpu, mmio, false);
+        if (rc == AXVM_ERR_AGAIN || rc == AXVM_ERR_NOENT)
+            return AXVM_TRAP_MMIO;
+        more = rc == AXVM_OK ? axvm_x86_finish(vcpu, mmio) : axvm_x86_refuse(vcpu, mmio);
+        if (!more)
+            break;
+    }
+    return AXVM_TRAP_RESUME;
+}
+
+/* ---- ports ---- */
+
+enum axvm_trap_kind axvm_x86_exit_io(struct axvm_vcpu *vcpu, uint16_t port, unsigned int size, bool in, unsigned int len)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+    struct axvm_mmio *mmio = &vcpu->trap.mmio;
+    struct axvm_access acc = { .off = port, .size = (uint8_t)size, .vcpu = vcpu };
+    int rc;
+
+    axvm_stat_inc(vcpu, AXVM_STAT_IO);
+    if (!in)
+        acc.val = axvm_extend(v->gpr[AXVM_RAX], size, false);
+    rc = axvm_bus_access(&vcpu->vm->bus[AXVM_BUS_PORT], &vcpu->hit[AXVM_BUS_PORT], &acc, !in);
+    if (rc == AXVM_OK) {
+        if (in)
+            merge_rax(vcpu, acc.val, size);
+        axvm_x86_step_over(vcpu, len);
+        return AXVM_TRAP_RESUME;
+    }
+    mmio->addr = port;
+    mmio->val[0] = in ? 0 : axvm_extend(v->gpr[AXVM_RAX], size, false);
+    mmio->space = AXVM_BUS_PORT;
+    mmio->size = (uint8_t)size;
+    mmio->count = 1;
+    mmio->write = !in;
+    mmio->arch.kind = AXVM_X86_MMIO_PORT;
+    mmio->arch.insn_len = (uint8_t)len;
+    if (rc == AXVM_ERR_AGAIN || rc == AXVM_ERR_NOENT)
+        return AXVM_TRAP_MMIO;
+    axvm_x86_refuse(vcpu, mmio);
+    return AXVM_TRAP_RESUME;
+}
+
+/* ---- emulated instructions ---- */
+
+static enum axvm_trap_kind need_page(struct axvm_vcpu *vcpu)
+{
+    vcpu->trap.gpa = vcpu->arch.emul.page;
+    vcpu->trap.prot = vcpu->arch.emul.prot;
+    return AXVM_TRAP_FAULT;
+}
+
+static enum axvm_trap_kind act_on(struct axvm_vcpu *vcpu, enum axvm_emul_result result)
+{
+    switch (result) {
+    case AXVM_EMUL_DONE:
+        axvm_x86_instruction_done(vcpu);
+        return AXVM_TRAP_RESUME;
+    case AXVM_EMUL_ACCESS:
+        vcpu->trap.mmio.arch.kind = AXVM_X86_MMIO_EMUL;
+        vcpu->arch.work |= AXVM_WORK_DONE;
+        return axvm_x86_answer(vcpu, &vcpu->trap.mmio);
+    case AXVM_EMUL_FAULT:
+        axvm_x86_raise_fault(vcpu, &vcpu->arch.emul.fault);
+        return AXVM_TRAP_RESUME;
+    case AXVM_EMUL_PAGE:
+        return need_page(vcpu);
+    case AXVM_EMUL_RETRY:
+        return AXVM_TRAP_RESUME;
+    case AXVM_EMUL_UNHANDLED:
+        break;
+    }
+    axvm_log_guest(vcpu->vm, AXVM_LOG_WARN, "an instruction on a device is not known; RIP", vcpu->arch.rip);
+    axvm_x86_raise(vcpu, X86_UD);
+    return AXVM_TRAP_RESUME;
+}
+
+enum axvm_trap_kind axvm_x86_exit_io_string(struct axvm_vcpu *vcpu, uint16_t port, unsigned int size, bool in, bool rep)
+{
+    struct axvm_emul_io io = { .port = port, .size = (uint8_t)size, .in = in, .string = true, .rep = rep };
+
+    axvm_stat_inc(vcpu, AXVM_STAT_IO);
+    vcpu->arch.emul.given = 0;
+    return act_on(vcpu, axvm_emul_io(vcpu, &io, &vcpu->trap.mmio));
+}
+
+/* ---- second-level faults ---- */
+
+static enum axvm_trap_kind exit_mmio(struct axvm_vcpu *vcpu, uint64_t gpa, bool write)
+{
+    axvm_stat_inc(vcpu, AXVM_STAT_MMIO);
+    vcpu->arch.emul.given = 0;
+    return act_on(vcpu, axvm_emul_mmio(vcpu, gpa, write, &vcpu->trap.mmio));
+}
+
+static bool is_device(struct axvm_vcpu *vcpu, uint64_t gpa)
+{
+    const struct axvm_bus_slot *hit = vcpu->hit[AXVM_BUS_MMIO];
+
+    if (gpa - hit->base < hit->len)
+        return true;
+    if (vcpu->vm->arch.vintc && axvm_vlapic_mmio(vcpu, gpa))
+        return true;
+    return axvm_bus_find(&vcpu->vm->bus[AXVM_BUS_MMIO], gpa, 1) != NULL;
+}
+
+/* No RAM, and nothing to emulate: tables or code in what a bus would answer with all ones. Tables of ones have reserved bits
+ * set; code of ones is no instruction. */
+static enum axvm_trap_kind refuse(struct axvm_vcpu *vcpu, bool walk)
+{
+    if (walk)
+        axvm_x86_raise_error(vcpu, X86_GP, 0);
+    else
+        axvm_x86_raise(vcpu, X86_UD);
+    return AXVM_TRAP_RESUME;
+}
+
+enum axvm_trap_kind axvm_x86_exit_fault(struct axvm_vcpu *vcpu, uint64_t gpa, uint32_t prot, bool walk)
+{
+    bool data = !walk && prot != AXVM_PROT_EXEC;
+    int rc;
+
+    if (data && is_device(vcpu, gpa))
+        return exit_mmio(vcpu, gpa, prot == AXVM_PROT_WRITE);
+    rc = axvm_aspace_fault(vcpu->vm, &vcpu->pages, axvm_gpa(gpa), prot);
+    if (rc == AXVM_OK) {
+        axvm_stat_inc(vcpu, AXVM_STAT_FAULT);
+        return AXVM_TRAP_RESUME;
+    }
+    if (rc == AXVM_ERR_AGAIN) {
+        vcpu->trap.gpa = axvm_gpa(gpa);
+        vcpu->trap.prot = prot;
+        return AXVM_TRAP_FAULT;
+    }
+    return data ? exit_mmio(vcpu, gpa, prot == AXVM_PROT_WRITE) : refuse(vcpu, walk);
+}

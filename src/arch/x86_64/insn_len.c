@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The length of an instruction that exited, where the CPU does not tell it (SVM without NRIPS): its prefixes are counted. That
+ * takes a walk through the guest's page tables, so each vCPU keeps what it has found, by the address of the instruction, the
+ * address space and the kind of exit. What a guest rewrites with other prefixes in the same place is therefore taken for what
+ * it was; it harms that guest alone.
+ */
+#include <axvm/err.h>
+
+#include "emul.h"
+#include "exit.h"
+#include "mem.h"
+#include "walk.h"
+
+/* Intel SDM vol. 2A, "Instruction Prefixes". */
+static bool is_prefix(uint8_t byte, bool code64)
+{
+    switch (byte) {
+    case 0x26:
+    case 0x2e:
+    case 0x36:
+    case 0x3e:
+    case 0x64:
+    case 0x65:
+    case 0x66:
+    case 0x67:
+    case 0xf0:
+    case 0xf2:
+    case 0xf3:
+        return true;
+    default:
+        return code64 && (byte & 0xf0) == 0x40;
+    }
+}
+
+/* Does @buf hold prefixes and then the @plain bytes of @opcode? Its length, or 0. */
+unsigned int axvm_x86_prefixed_len(const uint8_t *buf, unsigned int have, bool code64, uint32_t opcode, unsigned int plain)
+{
+    unsigned int n = 0;
+
+    while (n < have && is_prefix(buf[n], code64))
+        n++;
+    if (plain > have - n)
+        return 0;
+    for (unsigned int i = 0; i < plain; i++) {
+        if (buf[n + i] != (uint8_t)(opcode >> 8 * i))
+            return 0;
+    }
+    return n + plain;
+}
+
+/* ---- fetching ---- */
+
+static void fetch_failed(struct axvm_vcpu *vcpu, enum axvm_x86_walk_result rc, uint64_t linear, uint32_t error)
+{
+    if (rc == AXVM_X86_WALK_FAULT)
+        axvm_x86_raise_pf(vcpu, linear, error);
+}
+
+/* Up to the end of the page with @linear. */
+static unsigned int fetch_part(struct axvm_vcpu *vcpu, const struct axvm_emul_env *env, uint64_t linear, uint8_t *buf,
+                               unsigned int max, bool first)
+{
+    struct axvm_x86_walk_cache *cache = &vcpu->arch.emul.cache;
+    unsigned int len = (unsigned int)axvm_min(max, AXVM_PAGE_SIZE - (linear & (AXVM_PAGE_SIZE - 1)));
+    unsigned long irqs = axvm_x86_walk_lock(vcpu->vm, cache);
+    enum axvm_x86_walk_result rc;
+    uint32_t error = 0;
+    uint64_t gpa = 0;
+    uint8_t *va = NULL;
+
+    rc = axvm_x86_walk(vcpu->vm, cache, &env->paging, linear, AXVM_X86_FETCH, &gpa, &error);
+    if (rc == AXVM_X86_WALK_OK &&
+        axvm_x86_walk_page(vcpu->vm, cache, 0, gpa & ~(uint64_t)(AXVM_PAGE_SIZE - 1), AXVM_PROT_READ, &va) == AXVM_OK)
+        memcpy(buf, va + (gpa & (AXVM_PAGE_SIZE - 1)), len);
+    axvm_x86_walk_unlock(vcpu->vm, irqs);
+    if (rc != AXVM_X86_WALK_OK && first)
+        fetch_failed(vcpu, rc, linear, error);
+    return va ? len : 0;
+}
+
+unsigned int axvm_x86_fetch(struct axvm_vcpu *vcpu, uint8_t *buf, unsigned int max)
+{
+    struct axvm_emul_env *env = &vcpu->arch.emul.env; /* no instruction is being emulated: this one has exited */
+    unsigned int have, more;
+    uint64_t linear;
+
+    axvm_emul_env(vcpu, env);
+    linear = env->mode == AXVM_X86_MODE64 ? vcpu->arch.rip : (uint32_t)(vcpu->arch.rip + env->cs.base);
+    have = fetch_part(vcpu, env, linear, buf, max, true);
+    if (have == 0 || have == max)
+        return have;
+    linear += have;
+    if (env->mode != AXVM_X86_MODE64)
+        linear = (uint32_t)linear;
+    more = fetch_part(vcpu, env, linear, buf + have, max - have, false);
+    return have + more;
+}
+
+/* ---- the places that exit often ---- */
+
+static unsigned int look(struct axvm_vcpu *vcpu, uint32_t opcode, unsigned int plain)
+{
+    uint8_t buf[AXVM_X86_INSN_MAX];
+    unsigned int have = axvm_x86_fetch(vcpu, buf, sizeof(buf));
+
+    return axvm_x86_prefixed_len(buf, have, axvm_x86_is_64bit(vcpu), opcode, plain);
+}
+
+unsigned int axvm_x86_find_len(struct axvm_vcpu *vcpu, uint32_t code, uint32_t opcode, unsigned int plain)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+    struct axvm_insn_site *site = &v->sites[(v->rip ^ v->rip >> 4) % AXVM_INSN_SITES];
+    uint64_t cr3 = axvm_x86_get_cr3(vcpu);
+
+    if (__builtin_expect(site->rip == v->rip && site->cr3 == cr3 && site->code == code && site->len != 0, 1))
+        return site->len;
+    *site = (struct axvm_insn_site){ .rip = v->rip, .cr3 = cr3, .code = code, .len = look(vcpu, opcode, plain) };
+    return site->len;
+}
+
+/* ---- after an instruction ---- */
+
+uint64_t axvm_x86_wrap_rip(struct axvm_vcpu *vcpu, uint64_t rip)
+{
+    return axvm_x86_is_64bit(vcpu) ? rip : (uint32_t)rip;
+}
+
+void axvm_x86_single_step(struct axvm_vcpu *vcpu)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+
+    v->rflags &= ~RFLAGS_RF;
+    if ((v->rflags & RFLAGS_TF) == 0 || (v->work & AXVM_WORK_STEP) != 0)
+        return;
+    axvm_x86_set_dr6(vcpu, axvm_x86_get_dr6(vcpu) | AXVM_BIT(14)); /* BS */
+    axvm_x86_raise(vcpu, X86_DB);
+}

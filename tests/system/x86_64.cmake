@@ -63,3 +63,10 @@ axvm_system_test(x86_64.hostile.beside-linux EXPECT "axvm-check: PASS"
 # Memtest86+, by Linux' boot protocol, to its first screen on the serial line.
 axvm_system_test(x86_64.memtest EXPECT "Memtest86+"
   ARGS --arch x86_64 --kernel /boot/memtest86+x64.bin --vcpus 1 --append "console=ttyS0,115200")
+
+# From the reset vector: real mode, the PIC's interrupts, protected mode and back.
+foreach(cpu svm vmx bochs:ryzen)
+  string(REPLACE ":" "-" name ${cpu})
+  axvm_system_test(x86_64.firmware.${name} EXPECT "firmware: done"
+    ARGS --arch x86_64 --firmware ${payloads}/firmware.bin --vcpus 1 --cpu ${cpu})
+endforeach()

@@ -3,7 +3,7 @@
  * uint64_t canary_call(int (*fn)(void *), void *arg, int *result, bool avx): call with known values in rbx, rbp, r12..r15, the
  * vector registers and the floating-point controls. Returns what changed: bits 0..5 are rbx, rbp, r12..r15, 6: rsp, 7: a flag of RFLAGS
  * that is no result, 8: MXCSR, 9: the x87 control word, 10: the x87 stack, 16..31: xmm0..15, or ymm0..15 with @avx. Vector register n
- * holds (n + 1) times the pattern in each quarter, general ones their bit's number times it. The only code of this host that
+ * holds (n + 1) times the pattern in each quarter, general ones as their bits, likewise. The only code of this host that
  * touches vector registers.
  */
 #define PATTERN 0x0123456789abcdef

@@ -7,8 +7,7 @@
 #define ATTR_CODE 0x9b /* present, accessed, execute/read */
 #define ATTR_DATA 0x93 /* present, accessed, read/write */
 #define ATTR_LDT 0x82
-#define ATTR_TSS16 0x83 /* busy */
-#define ATTR_TSS 0x8b
+#define ATTR_TSS 0x8b /* busy, 32-bit: long mode is not entered with one of 16 bits */
 #define CR0_RESET (CR0_CD | CR0_NW | CR0_ET)
 
 static struct axvm_x86_seg seg(uint16_t sel, uint16_t attr, uint32_t limit, uint64_t base)
@@ -34,7 +33,7 @@ static void power_on(struct axvm_arch_vcpu *v, uint16_t cs, uint64_t cs_base, ui
     set_data(s, seg(0, ATTR_DATA, 0xffff, 0));
     s->seg[AXVM_X86_CS] = seg(cs, ATTR_CODE, 0xffff, cs_base);
     s->seg[AXVM_X86_LDTR] = seg(0, ATTR_LDT, 0xffff, 0);
-    s->seg[AXVM_X86_TR] = seg(0, ATTR_TSS16, 0xffff, 0);
+    s->seg[AXVM_X86_TR] = seg(0, ATTR_TSS, 0xffff, 0);
     s->gdtr.limit = 0xffff;
     s->idtr.limit = 0xffff;
     s->cr0 = CR0_RESET;

@@ -51,6 +51,7 @@ struct axvm_aspace {
     /* The level 3 table in which a page was touched last, and the address of its first page; NULL: none. */
     _Atomic uint64_t *touched;
     uint64_t touched_gpa;
+    uint64_t gen; /* counted up when a page is taken away or gets other permissions: axvm_aspace_page() may say something else */
     uint64_t table_pages;           /* how many the tables below the root use */
     struct axvm_piece_page *pieces; /* memory of AXVM_REGION_ALLOC: pieces.h */
 };
@@ -79,6 +80,14 @@ int axvm_aspace_fault(struct axvm *vm, struct axvm_page_cache *cache, axvm_gpa_t
 /* As axvm_read_guest/axvm_write_guest, in any context: does not touch new pages, AXVM_ERR_RANGE for those not there yet. */
 int axvm_aspace_read(struct axvm *vm, axvm_gpa_t gpa, void *buf, size_t len);
 int axvm_aspace_write(struct axvm *vm, axvm_gpa_t gpa, const void *buf, size_t len);
+
+/*
+ * Where the host sees the page of RAM with @gpa that the guest may access with @prot. as.lock is held, and the page is there for as
+ * long as it is, or as as.gen stays what it was when the lock is taken again. Any context.
+ * @retval AXVM_ERR_AGAIN  RAM that has not been touched yet: axvm_aspace_fault()
+ * @retval AXVM_ERR_NOENT  no RAM, or not with @prot
+ */
+int axvm_aspace_page(struct axvm *vm, uint64_t gpa, uint32_t prot, uint8_t **va);
 
 /* Is any byte of [gpa, gpa + len) in a region, also one that is coming or going? A range that wraps: true. */
 bool axvm_aspace_overlaps(struct axvm *vm, uint64_t gpa, uint64_t len);

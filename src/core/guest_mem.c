@@ -11,25 +11,36 @@
 
 enum direction { FROM_GUEST, TO_GUEST };
 
-/* Where the host sees the RAM at @gpa, and in *left the bytes from there to the end of the page; NULL: no RAM, or not there
- * yet. */
-static uint8_t *ram_at(struct axvm *vm, uint64_t gpa, uint64_t *left)
+int axvm_aspace_page(struct axvm *vm, uint64_t gpa, uint32_t prot, uint8_t **va)
 {
-    uint32_t i = axvm_region_at(&vm->as, gpa);
+    uint64_t page = axvm_align_down(gpa, AXVM_PAGE_SIZE);
+    uint32_t i = axvm_region_at(&vm->as, page);
     const struct axvm_region *r;
     struct axvm_s2_leaf leaf;
 
     if (i == AXVM_NO_REGION)
-        return NULL;
+        return AXVM_ERR_NOENT;
     r = &vm->as.regions[i];
-    if (r->kind == AXVM_REGION_DEVICE)
-        return NULL;
+    if (r->kind == AXVM_REGION_DEVICE || (r->prot & prot) != prot)
+        return AXVM_ERR_NOENT;
     if (axvm_region_is_linear(r))
-        leaf.hpa = r->hpa.v + (gpa - r->gpa.v);
-    else if (!axvm_s2_walk(vm, gpa, &leaf))
+        leaf.hpa = r->hpa.v + (page - r->gpa.v);
+    else if (!axvm_s2_walk(vm, page, &leaf))
+        return AXVM_ERR_AGAIN;
+    *va = vm->hal.phys_to_virt(vm->hal.ctx, axvm_hpa(leaf.hpa));
+    return AXVM_OK;
+}
+
+/* Where the host sees the RAM at @gpa, and in *left the bytes from there to the end of the page; NULL: no RAM, or not there
+ * yet. */
+static uint8_t *ram_at(struct axvm *vm, uint64_t gpa, uint64_t *left)
+{
+    uint8_t *page;
+
+    if (axvm_aspace_page(vm, gpa, AXVM_PROT_READ, &page) != AXVM_OK)
         return NULL;
     *left = AXVM_PAGE_SIZE - gpa % AXVM_PAGE_SIZE;
-    return vm->hal.phys_to_virt(vm->hal.ctx, axvm_hpa(leaf.hpa));
+    return page + gpa % AXVM_PAGE_SIZE;
 }
 
 /* Copy up to the end of the page; returns the number of bytes, 0 when it is not there. */

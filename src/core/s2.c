@@ -143,6 +143,7 @@ uint64_t axvm_s2_protect(struct axvm *vm, uint64_t gpa, uint64_t end, uint32_t p
         }
     }
     if (changed) {
+        vm->as.gen++;
         axvm_arch_s2_sync();
         axvm_arch_s2_flush(vm, gpa, axvm_min(at, stop) - gpa);
     }
@@ -238,6 +239,7 @@ uint64_t axvm_s2_unmap(struct axvm *vm, uint64_t gpa, uint64_t end, bool pages, 
     if (!any)
         return stop;
     keep = retire_tables(vm, &path, gpa, level);
+    vm->as.gen++;
     axvm_arch_s2_sync();
     axvm_arch_s2_flush(vm, gpa, stop - gpa);
     collect_leaves(vm, entry, gpa, stop, level, pages ? list : NULL);

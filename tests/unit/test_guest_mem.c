@@ -195,6 +195,51 @@ static void memory_taken_away_is_out_of_reach_at_once(void **state)
     assert_memory_equal(back, buf + 9 * PAGE, 7 * PAGE);
 }
 
+static void a_page_is_the_guests_with_its_permissions_only(void **state)
+{
+    struct mem_fixture *f = *state;
+    uint8_t *va = NULL;
+
+    assert_int_equal(mem_map(f, AXVM_REGION_ALLOC, GIB, PAGE, 0, AXVM_PROT_READ), AXVM_OK);
+    assert_int_equal(mem_map(f, AXVM_REGION_TOUCH, GIB + PAGE, PAGE, 0, 0), AXVM_OK);
+    assert_int_equal(mem_map(f, AXVM_REGION_DEVICE, GIB + 2 * PAGE, PAGE, 0x9000000, 0), AXVM_OK);
+    assert_int_equal(mem_map(f, AXVM_REGION_LINEAR, GIB + 3 * PAGE, 2 * PAGE, 5 * GIB, 0), AXVM_OK);
+    assert_int_equal(axvm_aspace_page(&f->vm, GIB + 8, AXVM_PROT_WRITE, &va), AXVM_ERR_NOENT);
+    assert_int_equal(axvm_aspace_page(&f->vm, GIB + PAGE, AXVM_PROT_READ, &va), AXVM_ERR_AGAIN);
+    assert_int_equal(axvm_aspace_page(&f->vm, GIB + 2 * PAGE, AXVM_PROT_READ, &va), AXVM_ERR_NOENT);
+    assert_int_equal(axvm_aspace_page(&f->vm, GIB - 1, AXVM_PROT_READ, &va), AXVM_ERR_NOENT);
+    assert_int_equal(axvm_aspace_page(&f->vm, UINT64_MAX, AXVM_PROT_READ, &va), AXVM_ERR_NOENT);
+    assert_null(va);
+    assert_int_equal(axvm_aspace_page(&f->vm, GIB + 4 * PAGE + 123, AXVM_PROT_RWX, &va), AXVM_OK);
+    assert_ptr_equal(va, mem_virt(f, 5 * GIB + PAGE));
+    assert_int_equal(mem_touch(f, GIB + PAGE, AXVM_PROT_WRITE), AXVM_OK);
+    assert_int_equal(axvm_aspace_page(&f->vm, GIB + PAGE, AXVM_PROT_WRITE, &va), AXVM_OK);
+    mem_check(f);
+}
+
+static void whatever_makes_a_page_something_else_changes_the_generation(void **state)
+{
+    struct mem_fixture *f = *state;
+    uint64_t gen;
+
+    assert_int_equal(mem_map(f, AXVM_REGION_ALLOC, GIB, 4 * PAGE, 0, 0), AXVM_OK);
+    assert_int_equal(mem_map(f, AXVM_REGION_LINEAR, 2 * GIB, 4 * PAGE, 5 * GIB, 0), AXVM_OK);
+    assert_int_equal(mem_map(f, AXVM_REGION_TOUCH, 3 * GIB, 4 * PAGE, 0, 0), AXVM_OK);
+    assert_int_equal(mem_touch(f, 3 * GIB, AXVM_PROT_WRITE), AXVM_OK);
+    for (unsigned int i = 1; i <= 3; i++) {
+        gen = f->vm.as.gen;
+        assert_int_equal(axvm_protect(&f->vm, axvm_gpa(i * GIB), PAGE, AXVM_PROT_READ), AXVM_OK);
+        assert_int_not_equal(f->vm.as.gen, gen);
+        gen = f->vm.as.gen;
+        assert_int_equal(axvm_unmap(&f->vm, axvm_gpa(i * GIB), PAGE), AXVM_OK);
+        assert_int_not_equal(f->vm.as.gen, gen);
+    }
+    assert_int_equal(mem_touch(f, 3 * GIB + PAGE, AXVM_PROT_WRITE), AXVM_OK);
+    gen = f->vm.as.gen;
+    assert_int_equal(axvm_aspace_reset(&f->vm), AXVM_OK);
+    assert_int_not_equal(f->vm.as.gen, gen);
+}
+
 static void translation_says_how_far_memory_is_contiguous(void **state)
 {
     struct mem_fixture *f = *state;
@@ -235,6 +280,8 @@ int main(void)
         T(host_accessor_without_memory_says_so),
         T(read_only_memory_can_be_written_by_the_host),
         T(memory_taken_away_is_out_of_reach_at_once),
+        T(a_page_is_the_guests_with_its_permissions_only),
+        T(whatever_makes_a_page_something_else_changes_the_generation),
         T(translation_says_how_far_memory_is_contiguous),
     };
 

@@ -38,31 +38,43 @@ struct axvm_emul_env {
     struct axvm_x86_seg seg[AXVM_EMUL_SEGS];
 };
 
+enum axvm_emul_where {
+    AXVM_EMUL_BUS, /* no RAM: somebody or nobody on the bus answers */
+    AXVM_EMUL_RAM,
+    AXVM_EMUL_ROM, /* RAM for reads, not for writes */
+    AXVM_EMUL_PORT,
+};
+
 /* An operand in memory, or a port. It may cross a page: two parts. */
 struct axvm_emul_operand {
     uint64_t linear;
     uint64_t gpa[2];
     uint8_t where[2]; /* enum axvm_emul_where */
-    uint8_t size;
-    uint8_t first; /* bytes in part 0 */
-    uint8_t done;
+    uint8_t size;     /* 0: there is no such operand */
+    uint8_t first;    /* bytes in part 0 */
+    uint8_t done;     /* bytes read or written by now */
+    uint8_t seg;
     bool read, write;
     uint8_t buf[16];
 };
 
 struct axvm_emul {
-    /* in: bytes that the CPU has read itself (SVM's decode assist); 0 of them: they are fetched */
+    /* in: how many of bytes[] the CPU has read itself (SVM's decode assist); 0: they are fetched */
     uint8_t given;
     /* out */
-    struct axvm_x86_fault fault;
-    axvm_gpa_t page;
     uint32_t prot;
+    axvm_gpa_t page;
+    struct axvm_x86_fault fault;
     /* its own */
-    uint8_t have; /* bytes */
     uint8_t bytes[16];
-    uint8_t stage;
-    bool shortcut; /* a plain load or store: no operands below */
-    uint64_t left; /* elements of a string in this part */
+    uint8_t have;  /* bytes */
+    uint8_t stage; /* enum stage in emul.c */
+    bool shortcut; /* a plain load or store, or IN or OUT: no operands below */
+    bool known;    /* known_gpa is the translation of the only operand in memory */
+    bool known_write;
+    uint32_t left; /* elements of a string that are done in one go */
+    uint64_t known_gpa;
+    uint64_t next_rip;
     struct axvm_x86_insn insn;
     struct axvm_emul_operand op[2];
     struct axvm_emul_env env;

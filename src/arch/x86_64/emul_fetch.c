@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Reading the instruction, once. */
+#include <axvm/err.h>
+
+#include "emul_priv.h"
+
+/* The address of byte @n of the instruction. */
+static uint64_t code_address(const struct axvm_vcpu *vcpu, const struct axvm_emul *e, unsigned int n)
+{
+    if (e->env.mode == AXVM_X86_MODE64)
+        return vcpu->arch.rip + n;
+    return (uint32_t)(e->env.cs.base + vcpu->arch.rip + n);
+}
+
+/* as.lock is held. */
+static enum axvm_emul_result translate(struct axvm_vcpu *vcpu, struct axvm_emul *e, uint64_t linear, uint64_t *gpa)
+{
+    uint32_t error = 0;
+
+    switch (axvm_x86_walk(vcpu->vm, &e->cache, &e->env.paging, linear, AXVM_X86_FETCH, gpa, &error)) {
+    case AXVM_X86_WALK_OK:
+        return AXVM_EMUL_DONE;
+    case AXVM_X86_WALK_FAULT:
+        axvm_emul_fault(e, X86_PF, error);
+        e->fault.cr2 = linear;
+        return AXVM_EMUL_FAULT;
+    case AXVM_X86_WALK_ABSENT:
+        e->page = axvm_gpa(*gpa);
+        e->prot = AXVM_PROT_READ;
+        return AXVM_EMUL_PAGE;
+    default:
+        return AXVM_EMUL_RETRY;
+    }
+}
+
+/* The bytes from e->have on that lie in one page. */
+static enum axvm_emul_result fetch_some(struct axvm_vcpu *vcpu, struct axvm_emul *e)
+{
+    uint64_t linear = code_address(vcpu, e, e->have), left = AXVM_PAGE_SIZE - linear % AXVM_PAGE_SIZE, gpa = 0;
+    enum axvm_emul_result rc = translate(vcpu, e, linear, &gpa);
+    uint8_t *page;
+    int found;
+
+    if (rc != AXVM_EMUL_DONE)
+        return rc;
+    found = axvm_x86_walk_page(vcpu->vm, &e->cache, AXVM_EMUL_SLOT_CODE, gpa, AXVM_PROT_READ, &page);
+    if (found == AXVM_ERR_AGAIN) {
+        e->page = axvm_gpa(gpa);
+        e->prot = AXVM_PROT_READ;
+        return AXVM_EMUL_PAGE;
+    }
+    if (found != AXVM_OK)
+        return AXVM_EMUL_UNHANDLED; /* no RAM to execute */
+    page += gpa % AXVM_PAGE_SIZE;
+    if (e->have == 0 && left >= sizeof(e->bytes)) {
+        memcpy(e->bytes, page, sizeof(e->bytes)); /* in one piece, which is quick */
+        e->have = AXVM_X86_INSN_MAX;
+        return AXVM_EMUL_DONE;
+    }
+    left = axvm_min(left, AXVM_X86_INSN_MAX - e->have);
+    memcpy(e->bytes + e->have, page, left);
+    e->have += (uint8_t)left;
+    return AXVM_EMUL_DONE;
+}
+
+static enum axvm_emul_result fetch_more(struct axvm_vcpu *vcpu, struct axvm_emul *e)
+{
+    unsigned long irqs = axvm_x86_walk_lock(vcpu->vm, &e->cache);
+    enum axvm_emul_result rc = fetch_some(vcpu, e);
+
+    axvm_x86_walk_unlock(vcpu->vm, irqs);
+    return rc;
+}
+
+static enum axvm_emul_result check(struct axvm_vcpu *vcpu, struct axvm_emul *e, enum axvm_x86_decoded decoded)
+{
+    switch (decoded) {
+    case AXVM_X86_DECODED:
+        break;
+    case AXVM_X86_DEC_LONG:
+        return axvm_emul_fault(e, X86_GP, 0);
+    case AXVM_X86_DEC_UD:
+        return axvm_emul_fault(e, X86_UD, 0);
+    case AXVM_X86_DEC_REGISTER:
+        return AXVM_EMUL_RETRY;
+    default:
+        return AXVM_EMUL_UNHANDLED;
+    }
+    e->next_rip = vcpu->arch.rip + e->insn.len;
+    if (e->env.mode == AXVM_X86_MODE64)
+        return AXVM_EMUL_DONE;
+    if (e->next_rip - 1 > e->env.cs.limit)
+        return axvm_emul_fault(e, X86_GP, 0);
+    e->next_rip = (uint32_t)e->next_rip;
+    return AXVM_EMUL_DONE;
+}
+
+enum axvm_emul_result axvm_emul_fetch(struct axvm_vcpu *vcpu, struct axvm_emul *e)
+{
+    enum axvm_x86_decoded decoded = AXVM_X86_DEC_MORE;
+
+    e->have = e->given <= AXVM_X86_INSN_MAX ? e->given : AXVM_X86_INSN_MAX;
+    e->given = 0;
+    if (e->have != 0)
+        decoded = axvm_x86_decode(e->bytes, e->have, e->env.mode, &e->insn);
+    /* One or two pages, or what the CPU gave and one page more. */
+    for (unsigned int n = 0; decoded == AXVM_X86_DEC_MORE && n < 2; n++) {
+        enum axvm_emul_result rc = fetch_more(vcpu, e);
+
+        if (rc != AXVM_EMUL_DONE)
+            return rc;
+        decoded = axvm_x86_decode(e->bytes, e->have, e->env.mode, &e->insn);
+    }
+    return check(vcpu, e, decoded);
+}

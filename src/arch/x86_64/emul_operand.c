@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which operands an instruction has, and in what order the CPU looks at them. */
+#include "emul_priv.h"
+
+static void set_operand(struct axvm_emul *e, unsigned int i, unsigned int seg, unsigned int size, bool read, bool write)
+{
+    struct axvm_emul_operand *op = &e->op[i];
+
+    op->seg = (uint8_t)seg;
+    op->size = (uint8_t)size;
+    op->done = 0;
+    op->read = read;
+    op->write = write;
+}
+
+/* A port is an operand that needs no translation. */
+static void set_port(struct axvm_emul *e, unsigned int i, uint64_t port, bool read)
+{
+    struct axvm_emul_operand *op = &e->op[i];
+
+    set_operand(e, i, 0, e->insn.size, read, !read);
+    op->first = op->size;
+    op->gpa[0] = (uint16_t)port;
+    op->where[0] = AXVM_EMUL_PORT;
+}
+
+/* ---- one memory operand ---- */
+
+static bool reads_memory(const struct axvm_x86_insn *insn)
+{
+    if (insn->op == X86_OP_SETCC)
+        return false;
+    return insn->form == X86_FORM_RM || (insn->op != X86_OP_MOV && insn->op != X86_OP_MOVBE && insn->op != X86_OP_MOVXMM);
+}
+
+static bool writes_memory(const struct axvm_x86_insn *insn)
+{
+    return insn->form != X86_FORM_RM && insn->op != X86_OP_CMP && insn->op != X86_OP_TEST && insn->op != X86_OP_BT;
+}
+
+/* BT and its kin with a register: its number may be anywhere in a string of bits around the address. "BT - Bit Test" */
+static uint64_t bit_string_offset(const struct axvm_vcpu *vcpu, const struct axvm_x86_insn *insn, uint64_t offset)
+{
+    int64_t number = (int64_t)axvm_extend(vcpu->arch.gpr[insn->reg & 15], insn->size, true);
+
+    number >>= insn->size == 2 ? 4 : insn->size == 4 ? 5 : 6;
+    return axvm_extend(offset + (uint64_t)number * insn->size, insn->addr_size, false);
+}
+
+static enum axvm_emul_result prepare_simple(struct axvm_vcpu *vcpu, struct axvm_emul *e)
+{
+    const struct axvm_x86_insn *insn = &e->insn;
+    uint64_t offset = axvm_emul_offset(vcpu, e), val[2];
+
+    if (insn->op >= X86_OP_BT && insn->op <= X86_OP_BTC && insn->form == X86_FORM_MR)
+        offset = bit_string_offset(vcpu, insn, offset);
+    if (insn->op == X86_OP_MOVXMM && !axvm_emul_get_xmm(vcpu, insn->reg, val))
+        return AXVM_EMUL_UNHANDLED;
+    set_operand(e, 0, insn->seg, insn->size, reads_memory(insn), writes_memory(insn));
+    set_operand(e, 1, 0, 0, false, false);
+    return axvm_emul_resolve(vcpu, e, &e->op[0], offset);
+}
+
+/* ---- the stack ---- */
+
+static unsigned int stack_size(const struct axvm_emul *e)
+{
+    if (e->env.mode == AXVM_X86_MODE64)
+        return 8;
+    return (e->env.seg[AXVM_X86_SS].attr & SEG_DB) ? 4 : 2;
+}
+
+static void move_stack(struct axvm_vcpu *vcpu, const struct axvm_emul *e, int by)
+{
+    axvm_emul_set_reg(vcpu, AXVM_RSP, stack_size(e), vcpu->arch.gpr[AXVM_RSP] + (uint64_t)(int64_t)by);
+}
+
+/* RSP is changed by now, and put back unless all is well: the destination of POP is addressed with what it is after it. */
+static enum axvm_emul_result prepare_push_pop(struct axvm_vcpu *vcpu, struct axvm_emul *e)
+{
+    const struct axvm_x86_insn *insn = &e->insn;
+    bool push = insn->op == X86_OP_PUSH;
+    unsigned int stack = push ? 1 : 0;
+    uint64_t rsp = vcpu->arch.gpr[AXVM_RSP], top, offset;
+    enum axvm_emul_result rc;
+
+    e->known = false;
+    offset = axvm_emul_offset(vcpu, e);
+    move_stack(vcpu, e, push ? -(int)insn->size : insn->size);
+    if (!push)
+        offset = axvm_emul_offset(vcpu, e);
+    top = axvm_extend(push ? vcpu->arch.gpr[AXVM_RSP] : rsp, stack_size(e), false);
+    set_operand(e, stack, AXVM_X86_SS, insn->size, !push, push);
+    set_operand(e, 1 - stack, insn->seg, insn->size, push, !push);
+    rc = axvm_emul_resolve(vcpu, e, &e->op[0], push ? offset : top);
+    if (rc == AXVM_EMUL_DONE)
+        rc = axvm_emul_resolve(vcpu, e, &e->op[1], push ? top : offset);
+    if (rc != AXVM_EMUL_DONE)
+        vcpu->arch.gpr[AXVM_RSP] = rsp;
+    return rc;
+}
+
+/* ---- strings ---- */
+
+static enum axvm_emul_result prepare_string(struct axvm_vcpu *vcpu, struct axvm_emul *e)
+{
+    const struct axvm_x86_insn *insn = &e->insn;
+    uint64_t si = axvm_emul_get_reg(vcpu, AXVM_RSI, insn->addr_size), di = axvm_emul_get_reg(vcpu, AXVM_RDI, insn->addr_size);
+    enum axvm_emul_result rc = AXVM_EMUL_DONE;
+
+    set_operand(e, 0, insn->seg, insn->size, true, false);
+    set_operand(e, 1, AXVM_X86_ES, insn->size, false, true);
+    switch (insn->op) {
+    case X86_OP_INS:
+        set_port(e, 0, vcpu->arch.gpr[AXVM_RDX], true);
+        return axvm_emul_resolve(vcpu, e, &e->op[1], di);
+    case X86_OP_OUTS:
+        set_port(e, 1, vcpu->arch.gpr[AXVM_RDX], false);
+        return axvm_emul_resolve(vcpu, e, &e->op[0], si);
+    case X86_OP_LODS:
+        e->op[1].size = 0;
+        return axvm_emul_resolve(vcpu, e, &e->op[0], si);
+    case X86_OP_STOS:
+    case X86_OP_SCAS:
+        set_operand(e, 0, AXVM_X86_ES, insn->size, insn->op == X86_OP_SCAS, insn->op == X86_OP_STOS);
+        e->op[1].size = 0;
+        return axvm_emul_resolve(vcpu, e, &e->op[0], di);
+    default:
+        e->known = false; /* it is one of two */
+        set_operand(e, 1, AXVM_X86_ES, insn->size, insn->op == X86_OP_CMPS, insn->op == X86_OP_MOVS);
+        rc = axvm_emul_resolve(vcpu, e, &e->op[0], si);
+        return rc == AXVM_EMUL_DONE ? axvm_emul_resolve(vcpu, e, &e->op[1], di) : rc;
+    }
+}
+
+enum axvm_emul_result axvm_emul_prepare(struct axvm_vcpu *vcpu, struct axvm_emul *e)
+{
+    const struct axvm_x86_insn *insn = &e->insn;
+
+    if (axvm_x86_op_is_string(insn->op))
+        return prepare_string(vcpu, e);
+    if (insn->op == X86_OP_PUSH || insn->op == X86_OP_POP)
+        return prepare_push_pop(vcpu, e);
+    if (insn->op == X86_OP_IN || insn->op == X86_OP_OUT) {
+        set_port(e, 0, insn->form == X86_FORM_IMM ? (uint8_t)insn->imm : vcpu->arch.gpr[AXVM_RDX], insn->op == X86_OP_IN);
+        set_operand(e, 1, 0, 0, false, false);
+        return AXVM_EMUL_DONE;
+    }
+    return prepare_simple(vcpu, e);
+}

@@ -226,7 +226,7 @@ static bool is_port_op(unsigned int op)
 
 enum axvm_emul_result axvm_emul_mmio(struct axvm_vcpu *vcpu, uint64_t gpa, bool write, struct axvm_mmio *mmio)
 {
-    struct axvm_emul *e = vcpu->arch.emul;
+    struct axvm_emul *e = &vcpu->arch.emul;
     enum axvm_emul_result rc;
 
     axvm_emul_env(vcpu, &e->env);
@@ -253,7 +253,7 @@ static bool is_same_io(const struct axvm_vcpu *vcpu, const struct axvm_emul *e, 
 
 static enum axvm_emul_result begin_io_string(struct axvm_vcpu *vcpu, const struct axvm_emul_io *io, struct axvm_mmio *mmio)
 {
-    struct axvm_emul *e = vcpu->arch.emul;
+    struct axvm_emul *e = &vcpu->arch.emul;
     enum axvm_emul_result rc;
 
     axvm_emul_env(vcpu, &e->env);
@@ -267,7 +267,7 @@ static enum axvm_emul_result begin_io_string(struct axvm_vcpu *vcpu, const struc
 
 enum axvm_emul_result axvm_emul_io(struct axvm_vcpu *vcpu, const struct axvm_emul_io *io, struct axvm_mmio *mmio)
 {
-    struct axvm_emul *e = vcpu->arch.emul;
+    struct axvm_emul *e = &vcpu->arch.emul;
 
     if (io->string)
         return begin_io_string(vcpu, io, mmio);
@@ -285,7 +285,7 @@ enum axvm_emul_result axvm_emul_io(struct axvm_vcpu *vcpu, const struct axvm_emu
 
 enum axvm_emul_result axvm_emul_continue(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
 {
-    struct axvm_emul *e = vcpu->arch.emul;
+    struct axvm_emul *e = &vcpu->arch.emul;
     struct axvm_emul_operand *op;
 
     if (e->shortcut)

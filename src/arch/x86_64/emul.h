@@ -72,6 +72,7 @@ struct axvm_emul {
     bool shortcut; /* a plain load or store, or IN or OUT: no operands below */
     bool known;    /* known_gpa is the translation of the only operand in memory */
     bool known_write;
+    bool xsave;    /* XMM registers are in an XSAVE area, not in FXSAVE's */
     uint32_t left; /* elements of a string that are done in one go */
     uint64_t known_gpa;
     uint64_t next_rip;

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What emulation needs of the vCPU's registers. The only file of it that is not plain logic. */
+#include "emul.h"
+
+#include "exit.h"
+#include "mem.h"
+
+static enum axvm_x86_mode mode_of(const struct axvm_emul_env *env)
+{
+    if ((env->paging.efer & EFER_LMA) && (env->cs.attr & SEG_L))
+        return AXVM_X86_MODE64;
+    return (env->cs.attr & SEG_DB) ? AXVM_X86_MODE32 : AXVM_X86_MODE16;
+}
+
+/* What stays as it is for all of a vCPU's life. Reserved bits of the guest's tables are for the hardware's walker to say, which
+ * goes by what the host's CPU has. */
+static void set_constants(struct axvm_vcpu *vcpu, struct axvm_x86_paging *p)
+{
+    const struct axvm_cpuid_entry *extended = axvm_cpuid_find(vcpu->vm->arch.cpuid, AXVM_CPUID_EXTENDED + 1, 0);
+
+    p->phys_bits = vcpu->vm->as.geo.hpa_bits;
+    p->gbpages = (extended->r[AXVM_EDX] & AXVM_BIT(26)) != 0;
+    p->pdpte = NULL;
+}
+
+void axvm_emul_env(struct axvm_vcpu *vcpu, struct axvm_emul_env *env)
+{
+    struct axvm_x86_paging *p = &env->paging;
+
+    if (p->phys_bits == 0)
+        set_constants(vcpu, p);
+    p->cr0 = axvm_x86_get_cr0(vcpu);
+    p->cr3 = axvm_x86_get_cr3(vcpu);
+    p->cr4 = axvm_x86_get_cr4(vcpu);
+    p->efer = axvm_x86_get_efer(vcpu);
+    p->cpl = (uint8_t)axvm_x86_get_cpl(vcpu);
+    p->ac = (vcpu->arch.rflags & RFLAGS_AC) != 0;
+    env->cs = axvm_x86_get_seg(vcpu, AXVM_X86_CS);
+    env->mode = mode_of(env);
+    env->protected_mode = (p->cr0 & CR0_PE) && !(vcpu->arch.rflags & RFLAGS_VM);
+}
+
+void axvm_emul_env_segs(struct axvm_vcpu *vcpu, struct axvm_emul_env *env)
+{
+    for (unsigned int i = 0; i < AXVM_EMUL_SEGS; i++)
+        env->seg[i] = axvm_x86_get_seg(vcpu, (enum axvm_x86_segreg)i);
+}
+
+/* ---- XMM registers, in the XSAVE area. Intel SDM vol. 1, "XSAVE Area" ---- */
+
+#define XSAVE_XMM 160u
+#define XSAVE_BV 512u
+#define BV_SSE AXVM_BIT(1) /* clear: they are as after reset, whatever the area says */
+
+bool axvm_emul_get_xmm(struct axvm_vcpu *vcpu, unsigned int n, uint64_t val[2])
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+    const uint8_t *area = v->fpu.area;
+    uint64_t bv;
+
+    if (v->fp_loaded)
+        axvm_x86_fp_put(vcpu);
+    /* Asked in the fast tier first; what follows may be in the host's. */
+    if (v->cpu)
+        v->emul.xsave = v->cpu->arch.has_xsave;
+    memcpy(val, area + XSAVE_XMM + 16 * (n & 15), 16);
+    memcpy(&bv, area + XSAVE_BV, sizeof(bv));
+    if (v->emul.xsave && !(bv & BV_SSE))
+        val[0] = val[1] = 0;
+    return true;
+}
+
+void axvm_emul_set_xmm(struct axvm_vcpu *vcpu, unsigned int n, const uint64_t val[2])
+{
+    uint8_t *area = vcpu->arch.fpu.area;
+    uint64_t bv;
+
+    memcpy(&bv, area + XSAVE_BV, sizeof(bv));
+    if (vcpu->arch.emul.xsave && !(bv & BV_SSE)) {
+        memset(area + XSAVE_XMM, 0, 16 * 16);
+        bv |= BV_SSE;
+        memcpy(area + XSAVE_BV, &bv, sizeof(bv));
+    }
+    memcpy(area + XSAVE_XMM + 16 * (n & 15), val, 16);
+}

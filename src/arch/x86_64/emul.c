@@ -248,10 +248,10 @@ enum axvm_emul_result axvm_emul_mmio(struct axvm_vcpu *vcpu, uint64_t gpa, bool 
 static bool is_same_io(const struct axvm_vcpu *vcpu, const struct axvm_emul *e, const struct axvm_emul_io *io)
 {
     return e->insn.op == (io->in ? X86_OP_INS : X86_OP_OUTS) && e->insn.size == io->size &&
-           (uint16_t)vcpu->arch.gpr[AXVM_RDX] == io->port;
+           (e->insn.rep != X86_REP_NONE) == io->rep && (uint16_t)vcpu->arch.gpr[AXVM_RDX] == io->port;
 }
 
-static enum axvm_emul_result begin_io_string(struct axvm_vcpu *vcpu, const struct axvm_emul_io *io, struct axvm_mmio *mmio)
+enum axvm_emul_result axvm_emul_io(struct axvm_vcpu *vcpu, const struct axvm_emul_io *io, struct axvm_mmio *mmio)
 {
     struct axvm_emul *e = &vcpu->arch.emul;
     enum axvm_emul_result rc;
@@ -263,24 +263,6 @@ static enum axvm_emul_result begin_io_string(struct axvm_vcpu *vcpu, const struc
     if (rc != AXVM_EMUL_DONE)
         return rc;
     return is_same_io(vcpu, e, io) ? begin(vcpu, e, mmio) : AXVM_EMUL_RETRY;
-}
-
-enum axvm_emul_result axvm_emul_io(struct axvm_vcpu *vcpu, const struct axvm_emul_io *io, struct axvm_mmio *mmio)
-{
-    struct axvm_emul *e = &vcpu->arch.emul;
-
-    if (io->string)
-        return begin_io_string(vcpu, io, mmio);
-    e->shortcut = true;
-    e->next_rip = io->next_rip;
-    e->insn = (struct axvm_x86_insn){ .op = io->in ? X86_OP_IN : X86_OP_OUT, .size = io->size, .reg_size = io->size };
-    mmio->space = AXVM_BUS_PORT;
-    mmio->addr = io->port;
-    mmio->size = io->size;
-    mmio->count = 1;
-    mmio->write = !io->in;
-    mmio->val[0] = io->in ? 0 : axvm_emul_get_reg(vcpu, AXVM_RAX, io->size);
-    return AXVM_EMUL_ACCESS;
 }
 
 enum axvm_emul_result axvm_emul_continue(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)

@@ -89,13 +89,15 @@ struct axvm_emul {
  */
 enum axvm_emul_result axvm_emul_mmio(struct axvm_vcpu *vcpu, uint64_t gpa, bool write, struct axvm_mmio *mmio);
 
-/* The CPU has found an IN, OUT, INS or OUTS and checked that it may be used (IOPL and the TSS's bitmap come before the exit,
- * both with SVM and with VMX), but not the memory operand of the last two. Fast tier. */
+/*
+ * The CPU has found an INS or OUTS and checked that it may be used: IOPL and the TSS's bitmap come before the exit, both with
+ * SVM (APM vol. 2, "Instruction Intercepts") and with VMX (SDM vol. 3C, "Relative Priority of Faults and VM Exits"). The
+ * operand in memory is for us to check. Fast tier.
+ */
 struct axvm_emul_io {
     uint16_t port;
     uint8_t size; /* 1, 2, 4 */
-    bool in, string, rep;
-    uint64_t next_rip; /* needed unless string */
+    bool in, rep;
 };
 enum axvm_emul_result axvm_emul_io(struct axvm_vcpu *vcpu, const struct axvm_emul_io *io, struct axvm_mmio *mmio);
 

@@ -167,7 +167,7 @@ static enum axvm_trap_kind act_on(struct axvm_vcpu *vcpu, enum axvm_emul_result 
 
 enum axvm_trap_kind axvm_x86_exit_io_string(struct axvm_vcpu *vcpu, uint16_t port, unsigned int size, bool in, bool rep)
 {
-    struct axvm_emul_io io = { .port = port, .size = (uint8_t)size, .in = in, .string = true, .rep = rep };
+    struct axvm_emul_io io = { .port = port, .size = (uint8_t)size, .in = in, .rep = rep };
 
     axvm_stat_inc(vcpu, AXVM_STAT_IO);
     vcpu->arch.emul.given = 0;

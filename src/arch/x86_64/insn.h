@@ -113,11 +113,4 @@ struct axvm_x86_insn {
 enum axvm_x86_decoded axvm_x86_decode(const uint8_t *bytes, unsigned int count, enum axvm_x86_mode mode,
                                       struct axvm_x86_insn *insn);
 
-/*
- * Length of an instruction that exits by itself and has no memory operand that matters, for CPUs that do not tell: prefixes,
- * and an opcode of one to three bytes, with ModRM, displacement and immediate where there are. 0: none of those, or not enough
- * bytes.
- */
-unsigned int axvm_x86_insn_len(const uint8_t *bytes, unsigned int count, enum axvm_x86_mode mode);
-
 #endif

@@ -84,9 +84,13 @@ static bool take_prefixes(struct decoder *d, struct axvm_x86_insn *insn, struct 
 
         *entry = axvm_x86_one_byte[byte];
         *opcode = byte;
-        /* 40 to 4f are INC and DEC of registers elsewhere. */
-        if (entry->form != X86_FORM_PREFIX || (entry->op == X86_PREFIX_REX && d->mode != AXVM_X86_MODE64))
+        if (entry->form != X86_FORM_PREFIX)
             return true;
+        /* 40 to 4f are INC and DEC of registers elsewhere. */
+        if (entry->op == X86_PREFIX_REX && d->mode != AXVM_X86_MODE64) {
+            entry->form = X86_FORM_NONE;
+            return true;
+        }
         take_prefix(d, insn, entry->op, byte);
     }
     return false;

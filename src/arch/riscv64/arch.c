@@ -19,6 +19,7 @@ static void probe_features(struct axvm_arch_cpu *h, const struct axvm_riscv64_cp
     h->has_fp = axvm_fp_present();
     h->has_henvcfg = axvm_csr_exists_henvcfg();
     h->has_stateen = axvm_csr_exists_hstateen0();
+    h->has_aia = axvm_csr_exists_hvictl() && axvm_csr_exists_vsiselect();
     h->has_cycle = axvm_csr_exists_cycle();
     h->has_instret = axvm_csr_exists_instret();
     h->sstc = !(r->flags & AXVM_RISCV64_NO_SSTC) && h->has_henvcfg && axvm_csr_exists_vstimecmp();
@@ -28,7 +29,7 @@ static void probe_features(struct axvm_arch_cpu *h, const struct axvm_riscv64_cp
 /* What the host has in the registers that belong to guests from now on. */
 static void save_guest_regs_of_host(struct axvm_arch_cpu *h)
 {
-    axvm_vs_save(&h->vs, h->sstc);
+    axvm_vs_save(&h->vs, h->sstc, h->has_aia);
     h->hedeleg = axvm_csr_read(CSR_HEDELEG);
     h->hideleg = axvm_csr_read(CSR_HIDELEG);
     h->hcounteren = axvm_csr_read(CSR_HCOUNTEREN);
@@ -38,6 +39,23 @@ static void save_guest_regs_of_host(struct axvm_arch_cpu *h)
         h->henvcfg = axvm_csr_read(CSR_HENVCFG);
     if (h->has_stateen)
         h->hstateen0 = axvm_csr_read(CSR_HSTATEEN0);
+}
+
+/* No virtual interrupts but the three of hvip, all of default priority: "Interrupts at VS level". */
+static void take_aia(struct axvm_arch_cpu *h)
+{
+    h->hvien = axvm_csr_swap(CSR_HVIEN, 0);
+    h->hvictl = axvm_csr_swap(CSR_HVICTL, 0);
+    h->hviprio1 = axvm_csr_swap(CSR_HVIPRIO1, 0);
+    h->hviprio2 = axvm_csr_swap(CSR_HVIPRIO2, 0);
+}
+
+static void give_aia_back(const struct axvm_arch_cpu *h)
+{
+    axvm_csr_write(CSR_HVIEN, h->hvien);
+    axvm_csr_write(CSR_HVICTL, h->hvictl);
+    axvm_csr_write(CSR_HVIPRIO1, h->hviprio1);
+    axvm_csr_write(CSR_HVIPRIO2, h->hviprio2);
 }
 
 int axvm_arch_cpu_enable(struct axvm_cpu *cpu, const struct axvm_cpu_config *cfg)
@@ -59,9 +77,8 @@ int axvm_arch_cpu_enable(struct axvm_cpu *cpu, const struct axvm_cpu_config *cfg
     axvm_csr_write(CSR_HIDELEG, IRQ_VS_ALL);
     axvm_csr_write(CSR_HCOUNTEREN, HCOUNTEREN_TM);
     axvm_csr_write(CSR_HIE, 0);
-    /* senvcfg is switched; whatever else the extension guards is not for guests. */
-    if (h->has_stateen)
-        axvm_csr_write(CSR_HSTATEEN0, HSTATEEN0_ENVCFG);
+    if (h->has_aia)
+        take_aia(h);
     return AXVM_OK;
 }
 
@@ -69,7 +86,7 @@ void axvm_arch_cpu_disable(struct axvm_cpu *cpu)
 {
     struct axvm_arch_cpu *h = &cpu->arch;
 
-    axvm_vs_load(&h->vs, h->sstc);
+    axvm_vs_load(&h->vs, h->sstc, h->has_aia);
     axvm_csr_write(CSR_HEDELEG, h->hedeleg);
     axvm_csr_write(CSR_HIDELEG, h->hideleg);
     axvm_csr_write(CSR_HCOUNTEREN, h->hcounteren);
@@ -79,6 +96,8 @@ void axvm_arch_cpu_disable(struct axvm_cpu *cpu)
         axvm_csr_write(CSR_HENVCFG, h->henvcfg);
     if (h->has_stateen)
         axvm_csr_write(CSR_HSTATEEN0, h->hstateen0);
+    if (h->has_aia)
+        give_aia_back(h);
 }
 
 /* Guests' interrupts are delegated to them: the host never sees one. */
@@ -108,6 +127,19 @@ static const struct axvm_arch_cpu *any_cpu(struct axvm *vm)
     return cpu ? &cpu->arch : NULL;
 }
 
+/*
+ * What of the CPU's state guests reach: envcfg, which is switched; and with an IMSIC, what of the AIA works without a guest interrupt
+ * file. On a CPU without Smstateen they reach all there is. One without the AIA has its CSRs among the illegal instructions.
+ */
+static void allow_state(struct axvm_arch_vm *a, const struct axvm_arch_cpu *h)
+{
+    bool aia = a->imsic && h->has_aia;
+
+    a->hstateen0 = HSTATEEN0_ENVCFG | (aia ? HSTATEEN0_AIA | HSTATEEN0_CSRIND : 0);
+    a->iselect = h->has_aia && (a->imsic || !h->has_stateen);
+    a->hedeleg_fp = a->imsic && !aia ? 0 : AXVM_BIT(CAUSE_ILLEGAL);
+}
+
 int axvm_arch_vm_init(struct axvm *vm)
 {
     const struct axvm_arch_cpu *h = any_cpu(vm);
@@ -124,6 +156,7 @@ int axvm_arch_vm_init(struct axvm *vm)
     rc = axvm_sbi_console_create(vm);
     if (rc == AXVM_OK && vm->cfg.irq_mode != AXVM_IRQ_NONE)
         rc = axvm_virq_create(vm);
+    allow_state(a, h);
     return rc;
 }
 

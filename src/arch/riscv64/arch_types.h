@@ -21,6 +21,7 @@
 /* VS-mode registers of a guest that is not loaded. */
 struct axvm_vs_regs {
     uint64_t vsstatus, hie, vstvec, vsscratch, vsepc, vscause, vstval, vsatp, vstimecmp;
+    uint64_t vsiselect; /* without the AIA: of guests with an IMSIC, and only here */
     uint64_t hvip; /* as the guest has left it: only VSSIP counts, the others follow from axvm_arch_vcpu's and the timer */
 };
 
@@ -87,10 +88,13 @@ struct axvm_arch_vm {
     uint64_t paused_at;  /* the guest's clock while it stands */
     uint64_t henvcfg;
     uint64_t hedeleg;
+    uint64_t hedeleg_fp; /* and while FP registers are loaded */
+    uint64_t hstateen0;
     uint64_t timebase_hz;
     bool sstc;
     _Atomic uint64_t harts[AXVM_HART_WORDS]; /* where it has run: stage-2 translations may be cached there */
     _Atomic uint32_t far_harts;
+    bool iselect; /* guests reach vsiselect */
     uint8_t last_vcpu[AXVM_MAX_PCPUS]; /* id + 1 of who ran last on each CPU; see separate_vcpus() */
     char isa[256];                     /* what guests see as riscv,isa */
 };
@@ -104,13 +108,14 @@ struct axvm_arch_cpu {
     /* the host's, in registers that belong to guests while this CPU is enabled */
     struct axvm_vs_regs vs;
     uint64_t hedeleg, hideleg, hcounteren, henvcfg, htimedelta, hgatp, hstateen0;
+    uint64_t hvien, hvictl, hviprio1, hviprio2;
     bool eager_vs; /* AXVM_CPU_HOST_USES_GUEST_REGS */
 
     /* what this CPU has, and how it is to be used */
     uint64_t hartid;
     uint64_t timebase_hz;
     const char *isa;
-    bool sstc, has_fp, has_cycle, has_instret, has_stateen, has_henvcfg;
+    bool sstc, has_fp, has_cycle, has_instret, has_stateen, has_henvcfg, has_aia;
     uint8_t vmid_bits;
     uint64_t guest_hgatp; /* what hgatp holds for cpu->resident */
     bool (*take_kick)(void *ctx);

@@ -23,6 +23,9 @@
 #define CSR_STVAL 0x143
 #define CSR_SIP 0x144
 #define CSR_STIMECMP 0x14d
+#define CSR_SISELECT 0x150
+#define CSR_SIREG 0x151
+#define CSR_STOPEI 0x15c
 #define CSR_VSSTATUS 0x200
 #define CSR_VSIE 0x204
 #define CSR_VSTVEC 0x205
@@ -32,6 +35,7 @@
 #define CSR_VSTVAL 0x243
 #define CSR_VSIP 0x244
 #define CSR_VSTIMECMP 0x24d
+#define CSR_VSISELECT 0x250
 #define CSR_VSATP 0x280
 #define CSR_HSTATUS 0x600
 #define CSR_HEDELEG 0x602
@@ -39,12 +43,17 @@
 #define CSR_HIE 0x604
 #define CSR_HTIMEDELTA 0x605
 #define CSR_HCOUNTEREN 0x606
+#define CSR_HVIEN 0x608
+#define CSR_HVICTL 0x609
 #define CSR_HENVCFG 0x60a
 #define CSR_HSTATEEN0 0x60c
 #define CSR_HTVAL 0x643
 #define CSR_HVIP 0x645
+#define CSR_HVIPRIO1 0x646
+#define CSR_HVIPRIO2 0x647
 #define CSR_HTINST 0x64a
 #define CSR_HGATP 0x680
+#define CSR_STOPI 0xdb0
 
 /* sstatus, vsstatus */
 #define SSTATUS_SIE AXVM_BIT(1)
@@ -76,6 +85,9 @@
 #define HENVCFG_PBMTE AXVM_BIT(62)
 #define HENVCFG_STCE AXVM_BIT(63)
 
+/* Bits of it that let guests have state of the AIA: stopi; siselect and sireg. */
+#define HSTATEEN0_AIA AXVM_BIT(59)
+#define HSTATEEN0_CSRIND AXVM_BIT(60)
 #define HSTATEEN0_ENVCFG AXVM_BIT(62)
 
 #define HGATP_MODE AXVM_BITS(63, 60)

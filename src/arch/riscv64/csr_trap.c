@@ -58,7 +58,11 @@ static uint64_t exit_csr(struct axvm_vcpu *vcpu, uint32_t insn)
         if (csr == CSR_TIME)
             return step_over(vcpu, insn >> 7 & 31, axvm_guest_time(vcpu->vm));
     }
-    if ((axvm_csr_read(CSR_SSTATUS) & SSTATUS_SPP) == 0 || (write && op != 1))
+    if ((axvm_csr_read(CSR_SSTATUS) & SSTATUS_SPP) == 0)
+        return illegal(vcpu, insn);
+    if (vcpu->vm->arch.imsic && axvm_is_aia_csr(insn))
+        return axvm_exit_csr_aia(vcpu, insn);
+    if (write && op != 1)
         return illegal(vcpu, insn);
     return csr_on_bus(vcpu, insn, csr, write, val);
 }
@@ -78,10 +82,9 @@ static uint64_t exit_wfi(struct axvm_vcpu *vcpu)
 
 uint64_t axvm_exit_virtual_insn(struct axvm_vcpu *vcpu, uint64_t tval)
 {
-    uint32_t insn = (uint32_t)tval;
+    uint32_t insn;
 
-    /* stval may be 0: "Illegal-Instruction and Virtual-Instruction Exceptions". */
-    if (tval == 0 && !axvm_fetch_insn(&insn))
+    if (!axvm_trapped_insn(tval, &insn))
         return AXVM_TRAP_RESUME;
     if (insn == INSN_WFI)
         return exit_wfi(vcpu);

@@ -182,7 +182,9 @@ axvm_csr_exists_\name:
 	csr_exists hgatp, 0x680
 	csr_exists henvcfg, 0x60a
 	csr_exists hstateen0, 0x60c
+	csr_exists vsiselect, 0x250
 	csr_exists vstimecmp, 0x24d
+	csr_exists hvictl, 0x609
 	csr_exists cycle, 0xc00
 	csr_exists instret, 0xc02
 

@@ -23,9 +23,19 @@ static uint64_t exit_software(struct axvm_vcpu *vcpu)
     return axvm_wake_trap(vcpu->vm);
 }
 
-/* First use of FP after an entry, or really an illegal instruction. */
+/* First use of FP after an entry, a CSR that only guests have, or really an illegal instruction. */
 static uint64_t exit_illegal(struct axvm_vcpu *vcpu)
 {
+    uint32_t insn;
+
+    if (vcpu->vm->arch.hedeleg_fp == 0) {
+        if (!axvm_trapped_insn(axvm_csr_read(CSR_STVAL), &insn))
+            return AXVM_TRAP_RESUME;
+        if (axvm_is_aia_csr(insn) && (axvm_csr_read(CSR_SSTATUS) & SSTATUS_SPP) != 0) {
+            axvm_stat_inc(vcpu, AXVM_STAT_SYSREG);
+            return axvm_exit_csr_aia(vcpu, insn);
+        }
+    }
     if (vcpu->arch.cpu->arch.has_fp && !vcpu->arch.fp_loaded && (axvm_csr_read(CSR_VSSTATUS) & SSTATUS_FS) != 0) {
         axvm_stat_inc(vcpu, AXVM_STAT_FPU);
         axvm_fp_load(vcpu->arch.cpu, vcpu);

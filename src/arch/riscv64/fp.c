@@ -21,9 +21,10 @@ void axvm_fp_load(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
     axvm_csr_set(CSR_SSTATUS, SSTATUS_FS);
     axvm_fp_save_regs(&cpu->arch.fp);
     axvm_fp_load_regs(&vcpu->arch.fp);
-    /* Clean: so that one sees whether the guest writes any. From now on its illegal instructions are its own. */
+    /* Clean: so that one sees whether the guest writes any. From now on its illegal instructions are its own, if nothing is to be
+     * seen among them. */
     axvm_csr_clear(CSR_SSTATUS, FS_FIELD(FS_DIRTY & ~FS_CLEAN));
-    axvm_csr_set(CSR_HEDELEG, AXVM_BIT(CAUSE_ILLEGAL));
+    axvm_csr_set(CSR_HEDELEG, vcpu->vm->arch.hedeleg_fp);
     vcpu->arch.fp_loaded = true;
 }
 

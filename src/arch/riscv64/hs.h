@@ -12,8 +12,8 @@ void axvm_switch_to_host(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu);
 /* Loaded: hvip and what else waits for the vCPU. */
 void axvm_irqs_refresh(struct axvm_vcpu *vcpu);
 /* The VS registers of the CPU to and from memory. */
-void axvm_vs_save(struct axvm_vs_regs *r, bool sstc);
-void axvm_vs_load(const struct axvm_vs_regs *r, bool sstc);
+void axvm_vs_save(struct axvm_vs_regs *r, bool sstc, bool iselect);
+void axvm_vs_load(const struct axvm_vs_regs *r, bool sstc, bool iselect);
 
 /* ---- entry.S ---- */
 uint64_t axvm_guest_enter(struct axvm_vcpu *vcpu);
@@ -23,7 +23,9 @@ bool axvm_hlvx_wu(uint64_t va, uint64_t *val);
 bool axvm_csr_exists_hgatp(void);
 bool axvm_csr_exists_henvcfg(void);
 bool axvm_csr_exists_hstateen0(void);
+bool axvm_csr_exists_vsiselect(void);
 bool axvm_csr_exists_vstimecmp(void);
+bool axvm_csr_exists_hvictl(void);
 bool axvm_csr_exists_cycle(void);
 bool axvm_csr_exists_instret(void);
 
@@ -63,6 +65,24 @@ void axvm_raise(struct axvm_vcpu *vcpu, uint64_t cause, uint64_t tval);
 
 /* ---- csr_trap.c ---- */
 uint64_t axvm_exit_virtual_insn(struct axvm_vcpu *vcpu, uint64_t insn);
+
+/* The instruction at sepc, which scause's trap may have left in stval already. False: it cannot be fetched any more. */
+static inline bool axvm_trapped_insn(uint64_t tval, uint32_t *insn)
+{
+    /* "Illegal-Instruction and Virtual-Instruction Exceptions": stval may be 0. */
+    *insn = (uint32_t)tval;
+    return tval != 0 || axvm_fetch_insn(insn);
+}
+
+/* ---- csr_aia.c: an instruction for one of these, in VS-mode, of a guest with an IMSIC ---- */
+static inline bool axvm_is_aia_csr(uint32_t insn)
+{
+    uint32_t csr = insn >> 20;
+
+    return (insn & 0x7f) == 0x73 && (insn >> 12 & 3) != 0 &&
+           (csr == CSR_STOPEI || csr == CSR_SIREG || csr == CSR_SISELECT || csr == CSR_STOPI);
+}
+uint64_t axvm_exit_csr_aia(struct axvm_vcpu *vcpu, uint32_t insn);
 
 /* ---- s2.c ---- */
 /* Fences of this CPU for the VM whose hgatp is loaded. */

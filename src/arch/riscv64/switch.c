@@ -12,7 +12,7 @@
 #include "hs.h"
 #include "vmid.h"
 
-void axvm_vs_save(struct axvm_vs_regs *r, bool sstc)
+void axvm_vs_save(struct axvm_vs_regs *r, bool sstc, bool iselect)
 {
     r->vsstatus = axvm_csr_read(CSR_VSSTATUS);
     r->hie = axvm_csr_read(CSR_HIE);
@@ -25,9 +25,11 @@ void axvm_vs_save(struct axvm_vs_regs *r, bool sstc)
     r->vsatp = axvm_csr_read(CSR_VSATP);
     if (sstc)
         r->vstimecmp = axvm_csr_read(CSR_VSTIMECMP);
+    if (iselect)
+        r->vsiselect = axvm_csr_read(CSR_VSISELECT);
 }
 
-void axvm_vs_load(const struct axvm_vs_regs *r, bool sstc)
+void axvm_vs_load(const struct axvm_vs_regs *r, bool sstc, bool iselect)
 {
     axvm_csr_write(CSR_VSSTATUS, r->vsstatus);
     axvm_csr_write(CSR_HIE, r->hie);
@@ -40,6 +42,8 @@ void axvm_vs_load(const struct axvm_vs_regs *r, bool sstc)
     axvm_csr_write(CSR_VSATP, r->vsatp);
     if (sstc)
         axvm_csr_write(CSR_VSTIMECMP, r->vstimecmp);
+    if (iselect)
+        axvm_csr_write(CSR_VSISELECT, r->vsiselect);
 }
 
 /* ---- the host's own ---- */
@@ -50,7 +54,7 @@ static void save_host(struct axvm_arch_cpu *h)
     h->hstatus = axvm_csr_read(CSR_HSTATUS);
     h->sscratch = axvm_csr_read(CSR_SSCRATCH);
     if (h->eager_vs)
-        axvm_vs_save(&h->vs, h->sstc);
+        axvm_vs_save(&h->vs, h->sstc, h->has_aia);
 }
 
 static void restore_host(struct axvm_arch_cpu *h, const struct axvm_arch_vcpu *v)
@@ -60,7 +64,7 @@ static void restore_host(struct axvm_arch_cpu *h, const struct axvm_arch_vcpu *v
     axvm_csr_write(CSR_HSTATUS, h->hstatus);
     axvm_csr_write(CSR_SSTATUS, h->sstatus);
     if (h->eager_vs)
-        axvm_vs_load(&h->vs, h->sstc);
+        axvm_vs_load(&h->vs, h->sstc, h->has_aia);
 }
 
 /* ---- the guest's ---- */
@@ -122,6 +126,8 @@ static void load_vm(struct axvm_cpu *cpu, const struct axvm *vm)
     axvm_csr_write(CSR_HEDELEG, vm->arch.hedeleg);
     if (cpu->arch.has_henvcfg)
         axvm_csr_write(CSR_HENVCFG, vm->arch.henvcfg);
+    if (cpu->arch.has_stateen)
+        axvm_csr_write(CSR_HSTATEEN0, vm->arch.hstateen0);
 }
 
 void axvm_irqs_refresh(struct axvm_vcpu *vcpu)
@@ -151,7 +157,7 @@ void axvm_switch_to_guest(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
     load_translation(cpu, vcpu);
     if (!resident) {
         load_vm(cpu, vcpu->vm);
-        axvm_vs_load(&v->vs, vcpu->vm->arch.sstc);
+        axvm_vs_load(&v->vs, vcpu->vm->arch.sstc, vcpu->vm->arch.iselect);
     } else {
         axvm_csr_write(CSR_HIE, v->vs.hie);
     }
@@ -179,7 +185,7 @@ void axvm_switch_to_host(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
     v->sstatus = axvm_csr_read(CSR_SSTATUS);
     v->shared.scounteren = axvm_csr_swap(CSR_SCOUNTEREN, cpu->arch.shared.scounteren);
     v->shared.senvcfg = axvm_csr_swap(CSR_SENVCFG, cpu->arch.shared.senvcfg);
-    axvm_vs_save(&v->vs, vcpu->vm->arch.sstc);
+    axvm_vs_save(&v->vs, vcpu->vm->arch.sstc, vcpu->vm->arch.iselect);
     /* A guest's pending interrupt would end every WFI of the host. */
     axvm_csr_write(CSR_HIE, 0);
     restore_host(&cpu->arch, v);

@@ -15,6 +15,7 @@ ARCH_BUILD_PACKAGES=(gcc-riscv64-linux-gnu libc6-dev-riscv64-cross)
 ARCH_PRESETS=(riscv64)
 
 ARCH_QEMU=qemu-system-riscv64
+ARCH_QEMU10_PACKAGES=(qemu-system-riscv qemu-system-data opensbi)
 ARCH_DEFAULT_CPU=rv64
 ARCH_HOST_IMAGE=examples/baremetal/axvm-host.bin
 

@@ -18,7 +18,7 @@ load_arch() {
         esac
         die "there is no architecture '$1'" "There are: $known"
     fi
-    ARCH=$1
+    ARCH=$1 ARCH_QEMU10_PACKAGES=() ARCH_QEMU_ARGS=()
     # shellcheck source=scripts/lib/arch-aarch64.sh
     source "$file"
 }

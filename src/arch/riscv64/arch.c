@@ -136,6 +136,7 @@ static void allow_state(struct axvm_arch_vm *a, const struct axvm_arch_cpu *h)
     bool aia = a->imsic && h->has_aia;
 
     a->hstateen0 = HSTATEEN0_ENVCFG | (aia ? HSTATEEN0_AIA | HSTATEEN0_CSRIND : 0);
+    a->hvictl = h->has_aia;
     a->iselect = h->has_aia && (a->imsic || !h->has_stateen);
     a->hedeleg_fp = a->imsic && !aia ? 0 : AXVM_BIT(CAUSE_ILLEGAL);
 }

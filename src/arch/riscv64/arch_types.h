@@ -95,6 +95,7 @@ struct axvm_arch_vm {
     _Atomic uint64_t harts[AXVM_HART_WORDS]; /* where it has run: stage-2 translations may be cached there */
     _Atomic uint32_t far_harts;
     bool iselect; /* guests reach vsiselect */
+    bool hvictl;  /* there is hvictl */
     uint8_t last_vcpu[AXVM_MAX_PCPUS]; /* id + 1 of who ran last on each CPU; see separate_vcpus() */
     char isa[256];                     /* what guests see as riscv,isa */
 };

@@ -77,6 +77,10 @@
 #define IRQ_VSE AXVM_BIT(10)
 #define IRQ_VS_ALL (IRQ_VSS | IRQ_VST | IRQ_VSE)
 
+/* hvictl: an external interrupt of a priority; with priority 0, none. "Virtual interrupts for VS level". */
+#define HVICTL_IID_EXTERNAL (AXVM_U64(9) << 16)
+#define HVICTL_IPRIO_1 AXVM_U64(1)
+
 #define HCOUNTEREN_TM AXVM_BIT(1)
 
 #define HENVCFG_CBIE AXVM_BITS(5, 4)

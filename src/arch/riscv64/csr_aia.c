@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * CSRs of the Advanced Interrupt Architecture, of guests with an IMSIC that is a model: siselect, sireg, stopei, stopi. A CPU that has
- * them does siselect and stopi, and traps the two others, as there is no guest interrupt file (hstatus.VGEIN is 0): "Control and
- * Status Registers (CSRs) Added to Harts". On one that has not, all four are illegal instructions.
+ * CSRs of the Advanced Interrupt Architecture, of guests with an IMSIC that is a model: siselect, sireg, stopei, stopi. A CPU
+ * that has them does siselect and stopi, and traps the two others, as there is no guest interrupt file (hstatus.VGEIN is 0):
+ * "Control and Status Registers (CSRs) Added to Harts". On one that has not, all four are illegal instructions.
  */
 #include "../../devices/imsic.h"
 #include "bits.h"
@@ -47,8 +47,8 @@ static bool sireg(struct axvm_vcpu *vcpu, const struct change *c, uint64_t *old)
     return reg < AXVM_IMSIC_END && axvm_imsic_register(vcpu->vm->arch.imsic, vcpu->id, (uint32_t)reg, c->clear, c->set, old);
 }
 
-/* The interrupt that would be taken, in "Default priority order": external, software, timer. Not from vsip, which in QEMU 7.2 does not
- * show all that is pending. */
+/* The interrupt that would be taken, in "Default priority order": external, software, timer. Not from vsip, which in QEMU 7.2
+ * does not show all that is pending. */
 static uint64_t stopi(const struct axvm *vm)
 {
     uint64_t pending = axvm_csr_read(CSR_HVIP), id;

@@ -4,6 +4,7 @@
 #include "hs.h"
 
 #define INSN_WFI 0x10500073u
+#define INSN_WRS_NTO 0x00d00073u
 #define OP_SYSTEM 0x73u
 
 static uint64_t illegal(struct axvm_vcpu *vcpu, uint64_t insn)
@@ -28,7 +29,12 @@ static uint64_t csr_on_bus(struct axvm_vcpu *vcpu, uint32_t insn, uint32_t csr, 
     if (!axvm_bus_find(&vcpu->vm->bus[AXVM_BUS_SYSREG], csr, 1) || (write && rd != 0))
         return illegal(vcpu, insn);
     vcpu->trap.mmio = (struct axvm_mmio){
-        .addr = csr, .val = { val }, .space = AXVM_BUS_SYSREG, .size = 8, .count = 1, .write = write,
+        .addr = csr,
+        .val = { val },
+        .space = AXVM_BUS_SYSREG,
+        .size = 8,
+        .count = 1,
+        .write = write,
         .arch = { .dest = AXVM_DEST_GPR, .reg = (uint8_t)rd, .insn_len = 4 },
     };
     vcpu->arch.cause = CAUSE_ILLEGAL;
@@ -80,6 +86,17 @@ static uint64_t exit_wfi(struct axvm_vcpu *vcpu)
     return AXVM_TRAP_IDLE;
 }
 
+/* "Zawrs": a wait for a store of somebody else, which may end at any time. It traps as WFI does. */
+static uint64_t exit_wrs(struct axvm_vcpu *vcpu)
+{
+    axvm_stat_inc(vcpu, AXVM_STAT_WAIT);
+    axvm_csr_write(CSR_SEPC, axvm_csr_read(CSR_SEPC) + 4);
+    if ((vcpu->vm->flags & AXVM_VM_YIELD_ON_SPIN) == 0)
+        return AXVM_TRAP_RESUME;
+    vcpu->arch.exit->reason = AXVM_EXIT_YIELD;
+    return AXVM_TRAP_EXIT;
+}
+
 uint64_t axvm_exit_virtual_insn(struct axvm_vcpu *vcpu, uint64_t tval)
 {
     uint32_t insn;
@@ -88,6 +105,8 @@ uint64_t axvm_exit_virtual_insn(struct axvm_vcpu *vcpu, uint64_t tval)
         return AXVM_TRAP_RESUME;
     if (insn == INSN_WFI)
         return exit_wfi(vcpu);
+    if (insn == INSN_WRS_NTO)
+        return exit_wrs(vcpu);
     if ((insn & 0x7f) == OP_SYSTEM && (insn >> 12 & 3) != 0)
         return exit_csr(vcpu, insn);
     /* SRET, SFENCE.VMA and HINVAL where trapped, HLV, HSV, HFENCE: not for guests. */

@@ -15,6 +15,20 @@ void axvm_irqs_refresh(struct axvm_vcpu *vcpu);
 void axvm_vs_save(struct axvm_vs_regs *r, bool sstc, bool iselect);
 void axvm_vs_load(const struct axvm_vs_regs *r, bool sstc, bool iselect);
 
+/*
+ * VSEIP, on the CPU where @vcpu is loaded. With the AIA hvictl says so, too: its priority then is known without an interrupt file, and
+ * QEMU's vstopi, which guests with an IMSIC ask, takes no notice of hvip for this interrupt.
+ */
+static inline void axvm_set_external(struct axvm_vcpu *vcpu, bool level)
+{
+    if (level)
+        axvm_csr_set(CSR_HVIP, IRQ_VSE);
+    else
+        axvm_csr_clear(CSR_HVIP, IRQ_VSE);
+    if (vcpu->vm->arch.hvictl)
+        axvm_csr_write(CSR_HVICTL, HVICTL_IID_EXTERNAL | (level ? HVICTL_IPRIO_1 : 0));
+}
+
 /* ---- entry.S ---- */
 uint64_t axvm_guest_enter(struct axvm_vcpu *vcpu);
 extern const char axvm_vector[];

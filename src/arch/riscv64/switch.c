@@ -134,10 +134,7 @@ void axvm_irqs_refresh(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
-    if (atomic_load(&v->external))
-        axvm_csr_set(CSR_HVIP, IRQ_VSE);
-    else
-        axvm_csr_clear(CSR_HVIP, IRQ_VSE);
+    axvm_set_external(vcpu, atomic_load(&v->external) != 0);
     if (atomic_load_explicit(&v->posted_ssip, memory_order_relaxed) && atomic_exchange(&v->posted_ssip, 0))
         axvm_csr_set(CSR_HVIP, IRQ_VSS);
     if (!vcpu->vm->arch.sstc)

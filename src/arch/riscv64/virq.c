@@ -27,14 +27,10 @@ void axvm_virq_output(struct axvm *vm, uint32_t id, bool level)
     struct axvm_cpu *cpu = vm->hal.this_cpu(vm->hal.ctx);
 
     atomic_store(&vcpu->arch.external, level);
-    if (cpu && cpu->running == vcpu && vcpu->arch.loaded) {
-        if (level)
-            axvm_csr_set(CSR_HVIP, IRQ_VSE);
-        else
-            axvm_csr_clear(CSR_HVIP, IRQ_VSE);
-    } else if (level || atomic_load(&vcpu->in_guest) != 0) {
+    if (cpu && cpu->running == vcpu && vcpu->arch.loaded)
+        axvm_set_external(vcpu, level);
+    else if (level || atomic_load(&vcpu->in_guest) != 0)
         axvm_vcpu_request(vcpu, AXVM_REQ_IRQ);
-    }
 }
 
 void axvm_virq_complete(void *arg, uint32_t host_irq)

@@ -102,12 +102,12 @@ unsigned long axvm_device_lock(struct axvm_device *dev);
 void axvm_device_unlock(struct axvm_device *dev, unsigned long flags);
 
 /**
- * Have ops->expire() called at @p deadline_ns of hal->time_ns(), soon after, or earlier; AXVM_TIME_NEVER: not at all. One timer
+ * Have ops->expire() called at @p deadline_ns of axvm_device_time_ns(), soon after, or earlier; AXVM_TIME_NEVER: not at all. One timer
  * per device, the newest call counts. Any context. On a CPU whose backend polls them (x86_64).
  */
 void axvm_device_set_deadline(struct axvm_device *dev, uint64_t deadline_ns);
 
-/** hal->time_ns(), for devices. Any context. */
+/** The VM's time: hal->time_ns(), but it stands still while the VM is suspended. Any context. */
 uint64_t axvm_device_time_ns(const struct axvm_device *dev);
 
 /** Seconds since 1970 by the host's wall clock, or hal->time_ns() counted from 2000-01-01. Any context. */

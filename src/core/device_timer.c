@@ -10,15 +10,16 @@
 
 uint64_t axvm_device_time_ns(const struct axvm_device *dev)
 {
-    const struct axvm_hal *hal = &dev->vm->hal;
+    const struct axvm *vm = dev->vm;
 
-    return hal->time_ns(hal->ctx);
+    return vm->hal.time_ns(vm->hal.ctx) - vm->suspended_ns;
 }
 
 uint64_t axvm_device_wall_time_s(const struct axvm_device *dev)
 {
     const struct axvm_hal *hal = &dev->vm->hal;
 
+    /* Suspended or not: this is the time of day. */
     return hal->wall_time_s ? hal->wall_time_s(hal->ctx) : EPOCH_2000 + hal->time_ns(hal->ctx) / 1000000000u;
 }
 
@@ -46,9 +47,9 @@ void axvm_device_set_deadline(struct axvm_device *dev, uint64_t deadline_ns)
 
 /* A device that sets its timer meanwhile either finds next_deadline at NEVER and advances it, or is seen by our look at its
  * own. */
-void axvm_timers_expire(struct axvm *vm, uint64_t now_ns)
+void axvm_timers_expire(struct axvm *vm, uint64_t host_ns)
 {
-    uint64_t next = AXVM_TIME_NEVER;
+    uint64_t now_ns = host_ns - vm->suspended_ns, next = AXVM_TIME_NEVER;
 
     atomic_store(&vm->next_deadline, AXVM_TIME_NEVER);
     for (struct axvm_device *dev = vm->devices; dev; dev = dev->next) {

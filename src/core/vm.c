@@ -262,6 +262,7 @@ int axvm_suspend(struct axvm *vm)
 {
     if (!vm || !change_state(vm, AXVM_RUNNING, AXVM_SUSPENDED))
         return AXVM_ERR_STATE;
+    vm->suspended_at = vm->hal.time_ns(vm->hal.ctx);
     axvm_arch_clock_stop(vm);
     notify_all(vm);
     return AXVM_OK;
@@ -274,6 +275,7 @@ int axvm_resume(struct axvm *vm)
     /* A vCPU that still runs would see its clock jump. */
     if (atomic_load(&vm->inside) != 0)
         return AXVM_ERR_BUSY;
+    vm->suspended_ns += vm->hal.time_ns(vm->hal.ctx) - vm->suspended_at;
     axvm_arch_clock_start(vm);
     if (!change_state(vm, AXVM_SUSPENDED, AXVM_RUNNING))
         return AXVM_ERR_STATE;

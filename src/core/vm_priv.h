@@ -116,7 +116,8 @@ struct axvm {
     struct axvm_aspace as;
     struct axvm_bus bus[AXVM_BUS_SPACES];
     struct axvm_device *devices, *last_device;
-    _Atomic uint64_t next_deadline; /* no device's timer is due before: device_timer.c */
+    _Atomic uint64_t next_deadline; /* no device's timer is due before, in axvm_device_time_ns(): device_timer.c */
+    uint64_t suspended_at, suspended_ns; /* since when it is suspended, and how long it was; no vCPU runs when they change */
     struct axvm_arena arena;
     struct axvm_config cfg; /* arrays and strings copied into the arena */
     struct axvm_device *console;
@@ -165,13 +166,15 @@ void axvm_vcpu_power_off(struct axvm_vcpu *vcpu);
  */
 static inline uint64_t axvm_timers_deadline(struct axvm *vm)
 {
-    return atomic_load_explicit(&vm->next_deadline, memory_order_relaxed);
+    uint64_t next = atomic_load_explicit(&vm->next_deadline, memory_order_relaxed);
+
+    return next <= AXVM_TIME_NEVER - vm->suspended_ns ? next + vm->suspended_ns : AXVM_TIME_NEVER;
 }
-void axvm_timers_expire(struct axvm *vm, uint64_t now_ns);
-static inline void axvm_timers_poll(struct axvm *vm, uint64_t now_ns)
+void axvm_timers_expire(struct axvm *vm, uint64_t host_ns);
+static inline void axvm_timers_poll(struct axvm *vm, uint64_t host_ns)
 {
-    if (now_ns >= axvm_timers_deadline(vm))
-        axvm_timers_expire(vm, now_ns);
+    if (host_ns >= axvm_timers_deadline(vm))
+        axvm_timers_expire(vm, host_ns);
 }
 
 /* The last vCPU has left a VM that is STOPPING. */

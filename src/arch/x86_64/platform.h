@@ -6,6 +6,8 @@
 #include "vm_priv.h"
 
 /* Where things are, for the devices and for the ACPI tables. */
+#define AXVM_X86_PIT_IRQ 0u
+#define AXVM_X86_RTC_IRQ 8u
 #define AXVM_X86_SCI_IRQ 9u
 #define AXVM_X86_PM_BASE 0x600u /* PM1a event block 0x600, control block 0x604, timer 0x608 */
 #define AXVM_X86_RESET_PORT 0xcf9u

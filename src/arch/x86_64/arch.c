@@ -96,6 +96,18 @@ static int create_cpuid(struct axvm *vm, const struct axvm_arch_cpu *h)
     return AXVM_OK;
 }
 
+static void open_ports(struct axvm *vm)
+{
+    for (uint32_t i = 0; i < vm->cfg.passthrough_count; i++) {
+        const struct axvm_passthrough *dev = &vm->cfg.passthrough[i];
+
+        if (vm->arch.vendor == AXVM_X86_SVM)
+            axvm_svm_open_ports(vm, dev->port, dev->port_count);
+        else
+            axvm_vmx_open_ports(vm, dev->port, dev->port_count);
+    }
+}
+
 int axvm_arch_vm_init(struct axvm *vm)
 {
     const struct axvm_arch_cpu *h = any_cpu(vm);
@@ -108,6 +120,8 @@ int axvm_arch_vm_init(struct axvm *vm)
     rc = create_cpuid(vm, h);
     if (rc == AXVM_OK)
         rc = h->vendor == AXVM_X86_SVM ? axvm_svm_vm_init(vm) : axvm_vmx_vm_init(vm);
+    if (rc == AXVM_OK)
+        open_ports(vm);
     if (rc == AXVM_OK && vm->cfg.irq_mode != AXVM_IRQ_NONE)
         rc = axvm_vintc_create(vm);
     if (rc == AXVM_OK)

@@ -106,6 +106,7 @@ static uint32_t end(struct axvm_ioapic *io, uint32_t vector, const struct axvm_l
         if ((io->in_flight & bit) && io->vector[pin] == vector) {
             io->in_flight &= ~bit;
             io->level &= ~bit;
+            io->waiting &= ~bit;
             done |= bit;
         }
         if ((io->remote & bit) && (io->entry[pin] & 0xff) == vector) {

@@ -73,17 +73,16 @@ static inline uint64_t axvm_extend(uint64_t v, unsigned int size, bool sign)
 
 /* Number of the lowest set bit; v is not 0. Not __builtin_ctzll: on RISC-V without Zbb that calls libgcc. */
 #ifdef __riscv
+/* By a de Bruijn sequence: the upper 6 bits of its product with 2^n are different for each n. */
 static inline unsigned int axvm_ctz64(uint64_t v)
 {
-    unsigned int n = 0;
+    static const uint8_t numbers[64] = {
+        0,  1,  2,  53, 3,  7,  54, 27, 4,  38, 41, 8,  34, 55, 48, 28, 62, 5,  39, 46, 44, 42,
+        22, 9,  24, 35, 59, 56, 49, 18, 29, 11, 63, 52, 6,  26, 37, 40, 33, 47, 61, 45, 43, 21,
+        23, 58, 17, 10, 51, 25, 36, 32, 60, 20, 57, 16, 50, 31, 19, 15, 30, 14, 13, 12,
+    };
 
-    for (unsigned int step = 32; step != 0; step >>= 1) {
-        if ((v & ((UINT64_C(1) << step) - 1)) == 0) {
-            v >>= step;
-            n += step;
-        }
-    }
-    return n;
+    return numbers[(v & -v) * UINT64_C(0x022fdd63cc95386d) >> 58];
 }
 #else
 static inline unsigned int axvm_ctz64(uint64_t v)

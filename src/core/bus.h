@@ -17,6 +17,8 @@ struct axvm_bus_slot {
     /* Offsets below this are good for an access of any size, in the fast tier, without a lock of ours: len - 7 if the device is
      * AXVM_DEVICE_FAST and AXVM_DEVICE_SELF_LOCKED, otherwise 0. */
     uint64_t fast_len;
+    /* The same for naturally aligned accesses: all of it, if base and len are multiples of 8, otherwise 0. */
+    uint64_t aligned_len;
 };
 
 /* Sorted by base, no overlaps. */

@@ -99,6 +99,7 @@ static void insert(struct axvm *vm, struct axvm_device *dev)
             .dev = dev,
             .window = i,
             .fast_len = (dev->flags & fast) == fast && w->len >= 8 ? w->len - 7 : 0,
+            .aligned_len = (dev->flags & fast) == fast && ((w->base | w->len) & 7) == 0 ? w->len : 0,
         };
 
         axvm_bus_insert(&vm->bus[w->space], &slot);

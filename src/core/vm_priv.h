@@ -61,9 +61,9 @@ struct axvm_trap {
 };
 
 /* Bits of axvm_vcpu.requests; set from any CPU with axvm_vcpu_request(). */
-#define AXVM_REQ_KICK (1u << 0)    /* come back to the host */
-#define AXVM_REQ_IRQ (1u << 1)     /* look at pending interrupts */
-#define AXVM_REQ_STOP (1u << 2)    /* the VM's state has changed */
+#define AXVM_REQ_KICK (1u << 0) /* come back to the host */
+#define AXVM_REQ_IRQ (1u << 1)  /* look at pending interrupts */
+#define AXVM_REQ_STOP (1u << 2) /* the VM's state has changed */
 #define AXVM_REQ_END (1u << 3)  /* stop the VM and leave with the reason vcpu->end_reason; the vCPU asks itself */
 
 /* axvm_vcpu.power */
@@ -85,9 +85,9 @@ struct axvm_vcpu {
     _Atomic uint32_t in_guest; /* pcpu + 1 while the guest may be executing there */
     const struct axvm_bus_slot *hit[AXVM_BUS_SPACES];
 
-    _Atomic uint32_t state;    /* enum axvm_vcpu_state */
-    _Atomic uint32_t power;    /* enum axvm_power */
-    uint32_t pcpu;             /* where it was entered last */
+    _Atomic uint32_t state; /* enum axvm_vcpu_state */
+    _Atomic uint32_t power; /* enum axvm_power */
+    uint32_t pcpu;          /* where it was entered last */
     _Atomic uint32_t refs;
     uint64_t pcpu_mask;
     uint64_t start_entry, start_arg; /* for AXVM_POWER_ON_PENDING */
@@ -103,15 +103,15 @@ struct axvm_vcpu {
 
 struct axvm {
     struct axvm_hal hal;
-    struct axvm_lock lock; /* state changes */
-    _Atomic uint32_t state; /* enum axvm_state */
+    struct axvm_lock lock;   /* state changes */
+    _Atomic uint32_t state;  /* enum axvm_state */
     _Atomic uint32_t inside; /* vCPUs inside axvm_run_vcpu() */
     uint32_t id;
     uint32_t flags;
     uint32_t vcpu_count;
     struct axvm_vcpu **vcpus;
     _Atomic uint64_t wake[AXVM_MAX_VCPUS / 64]; /* vCPUs to be woken by whoever next may call the host */
-    _Atomic uint32_t wake_trap; /* AXVM_TRAP_REQUEST while there are any, otherwise AXVM_TRAP_RESUME */
+    _Atomic int32_t wake_trap;                  /* AXVM_TRAP_REQUEST while there are any, otherwise AXVM_TRAP_RESUME */
     _Atomic uint64_t vmid;                      /* generation and number: vmid.c */
     struct axvm_aspace as;
     struct axvm_bus bus[AXVM_BUS_SPACES];
@@ -123,7 +123,7 @@ struct axvm {
     struct axvm_device *console;
     uint64_t boot_entry, boot_arg;
     uint64_t firmware_gpa, firmware_len; /* memory that load.c mapped for a firmware image; 0: none. Not in the guest's tree */
-    _Atomic uint64_t log_paid_ns;   /* rate limit of guest-caused lines: log.c */
+    _Atomic uint64_t log_paid_ns;        /* rate limit of guest-caused lines: log.c */
     _Atomic uint32_t log_suppressed;
     struct axvm_arch_vm arch;
     char name[32];
@@ -145,7 +145,7 @@ void axvm_vcpu_request(struct axvm_vcpu *vcpu, uint32_t bits);
 /* How the fast tier ends an exit after which somebody may have to be woken: AXVM_TRAP_RESUME, or for the host if so. */
 static inline uint64_t axvm_wake_trap(struct axvm *vm)
 {
-    return atomic_load_explicit(&vm->wake_trap, memory_order_relaxed);
+    return (uint64_t)atomic_load_explicit(&vm->wake_trap, memory_order_relaxed);
 }
 /* Call hal->wake_vcpu() for all on vm->wake. Host context. */
 void axvm_wake_flush(struct axvm *vm);

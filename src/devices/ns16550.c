@@ -42,8 +42,16 @@ static enum ns16550_iir highest(const struct axvm_ns16550 *uart)
     return NS16550_IIR_NONE;
 }
 
+static uint32_t idle_lsr(const struct axvm_ns16550 *uart)
+{
+    if (uart->lsr_errors != 0 || uart->tx_count != 0)
+        return NS16550_LSR_LOOK;
+    return NS16550_LSR_THRE | NS16550_LSR_TEMT | (uart->rx_count != 0 ? NS16550_LSR_DR : 0);
+}
+
 void axvm_ns16550_update_irq(struct axvm_ns16550 *uart)
 {
+    atomic_store_explicit(&uart->lsr, idle_lsr(uart), memory_order_relaxed);
     axvm_irq_line_set(&uart->line, highest(uart) != NS16550_IIR_NONE);
 }
 
@@ -300,7 +308,7 @@ static bool is_stuck(const struct axvm_ns16550 *uart)
 }
 
 /* Wider accesses are bytes side by side. */
-int axvm_ns16550_read(struct axvm_device *dev, struct axvm_access *acc)
+static int read_locked(struct axvm_device *dev, struct axvm_access *acc)
 {
     struct axvm_ns16550 *uart = (struct axvm_ns16550 *)dev;
     unsigned long irqs;
@@ -319,6 +327,22 @@ int axvm_ns16550_read(struct axvm_device *dev, struct axvm_access *acc)
     axvm_ns16550_update_irq(uart);
     axvm_device_unlock(dev, irqs);
     return AXVM_OK;
+}
+
+int axvm_ns16550_read(struct axvm_device *dev, struct axvm_access *acc)
+{
+    struct axvm_ns16550 *uart = (struct axvm_ns16550 *)dev;
+    uint32_t lsr;
+
+    /* What a guest reads before each character that it sends. */
+    if (acc->off == NS16550_LSR && acc->size == 1) {
+        lsr = atomic_load_explicit(&uart->lsr, memory_order_relaxed);
+        if (lsr != NS16550_LSR_LOOK) {
+            acc->val = lsr;
+            return AXVM_OK;
+        }
+    }
+    return read_locked(dev, acc);
 }
 
 int axvm_ns16550_write(struct axvm_device *dev, struct axvm_access *acc)

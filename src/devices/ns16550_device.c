@@ -80,6 +80,7 @@ int axvm_ns16550_create(struct axvm *vm, enum axvm_bus_space space, uint64_t bas
     if (out)
         uart->out = *out;
     axvm_ns16550_registers_reset(uart);
+    axvm_ns16550_update_irq(uart);
     rc = irq != 0 ? axvm_irq_line_init(&uart->line, vm, irq, false) : AXVM_OK;
     if (rc == AXVM_OK)
         rc = axvm_device_attach(vm, &uart->dev);

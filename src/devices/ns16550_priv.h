@@ -7,6 +7,7 @@
 #include <axvm/config.h>
 #include <axvm/device.h>
 #include <axvm/ns16550.h>
+#include <stdatomic.h>
 
 #define NS16550_FIFO_DEPTH 16u
 /* What the host has sent and the receive FIFO has no room for yet. A power of two. */
@@ -61,6 +62,8 @@ enum ns16550_iir {
 #define NS16550_LSR_THRE 0x20u
 #define NS16550_LSR_TEMT 0x40u
 #define NS16550_LSR_ERRORS (NS16550_LSR_OE | NS16550_LSR_BI)
+/* In struct axvm_ns16550.lsr: reading it does something, look at the rest of the state. */
+#define NS16550_LSR_LOOK 0x100u
 
 /* MSR [7:4] are the inputs, [3:0] say which have changed. */
 #define NS16550_MSR_CTS 0x10u
@@ -78,6 +81,7 @@ struct axvm_ns16550 {
     struct axvm_irq_line line;
     struct axvm_chardev out;
 
+    _Atomic uint32_t lsr; /* what reading LSR gives, for readers without the lock; axvm_ns16550_update_irq() writes it */
     uint8_t ier, fcr, lcr, mcr, lsr_errors, msr, scr, dll, dlm;
     bool tx_pending; /* the transmitter-empty interrupt: neither seen in IIR yet nor answered by a character */
 

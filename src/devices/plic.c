@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * PLIC. A source's gateway is one of: idle; pending; claimed ("in flight": until completion it forwards nothing). A level-triggered
- * gateway looks at its line again on completion; an edge-triggered one remembers one edge that comes meanwhile.
+ * PLIC. A source's gateway is one of: idle; pending; claimed ("in flight": until completion it forwards nothing). A
+ * level-triggered gateway looks at its line again on completion; an edge-triggered one remembers one edge that comes meanwhile.
  */
 #include "plic.h"
 
@@ -9,9 +9,11 @@
 
 #include "bits.h"
 #include "lock.h"
-#include "mem.h"
 
 #define WORDS (AXVM_PLIC_SOURCES / 32)
+
+/* Keeps the registers that a handler needs from being saved by those that share its caller. */
+#define NOINLINE __attribute__((noinline))
 
 /* "Memory Map". */
 #define PENDING_BASE UINT64_C(0x1000)
@@ -22,35 +24,57 @@
 enum { CONTEXT_THRESHOLD = 0, CONTEXT_CLAIM = 4 };
 
 struct context {
-    uint32_t enable[WORDS];
+    _Atomic uint32_t enable[WORDS];
     uint8_t threshold;
     bool output;
 };
+
+/* The lock is held by whoever writes; plain registers are read without, as one word each. */
 
 struct axvm_plic {
     struct axvm_device dev;
     struct axvm_plic_config cfg;
     struct axvm_device_ops ops;
     struct axvm_lock lock;
-    uint8_t priority[AXVM_PLIC_SOURCES];
-    uint32_t pending[WORDS], claimed[WORDS];
-    uint32_t level[WORDS];  /* of the lines */
-    uint32_t latched[WORDS]; /* an edge that came while claimed */
-    uint32_t edge[WORDS], connected[WORDS];
+    _Atomic uint32_t priority[AXVM_PLIC_SOURCES];
+    _Atomic uint32_t pending[WORDS];
+    uint32_t pending_words; /* bit per word of pending that is not 0 */
+    _Atomic uint32_t claimed[WORDS];
+    _Atomic uint32_t level[WORDS];   /* of the lines */
+    _Atomic uint32_t latched[WORDS]; /* an edge that came while claimed */
+    _Atomic uint32_t edge[WORDS], connected[WORDS];
     uint32_t host_irq[AXVM_PLIC_SOURCES]; /* 0: not a passthrough one */
     struct context contexts[];
 };
 
-static bool get(const uint32_t *words, uint32_t n)
+static inline uint32_t load(const _Atomic uint32_t *word)
 {
-    return (words[n / 32] >> n % 32 & 1) != 0;
+    return atomic_load_explicit(word, memory_order_relaxed);
 }
 
-static void put(uint32_t *words, uint32_t n, bool bit)
+static inline void store(_Atomic uint32_t *word, uint32_t val)
 {
-    uint32_t mask = UINT32_C(1) << n % 32;
+    atomic_store_explicit(word, val, memory_order_relaxed);
+}
 
-    words[n / 32] = bit ? words[n / 32] | mask : words[n / 32] & ~mask;
+static inline bool get(const _Atomic uint32_t *words, uint32_t n)
+{
+    return (load(&words[n / 32]) >> n % 32 & 1) != 0;
+}
+
+static inline void put(_Atomic uint32_t *words, uint32_t n, bool bit)
+{
+    uint32_t mask = UINT32_C(1) << n % 32, was = load(&words[n / 32]);
+
+    store(&words[n / 32], bit ? was | mask : was & ~mask);
+}
+
+static void put_pending(struct axvm_plic *plic, uint32_t n, bool bit)
+{
+    uint32_t mask = UINT32_C(1) << n / 32;
+
+    put(plic->pending, n, bit);
+    plic->pending_words = load(&plic->pending[n / 32]) != 0 ? plic->pending_words | mask : plic->pending_words & ~mask;
 }
 
 /* ---- outputs; the lock is held ---- */
@@ -66,16 +90,18 @@ static void set_output(struct axvm_plic *plic, uint32_t ctx, bool level)
 }
 
 /* The pending source of highest priority that @ctx has enabled, the lowest number among equals; 0: none above @floor. */
-static uint32_t best(const struct axvm_plic *plic, const struct context *c, uint8_t floor)
+static uint32_t best(const struct axvm_plic *plic, const struct context *c, uint32_t floor)
 {
     uint32_t found = 0;
 
-    for (uint32_t w = 0; w < WORDS; w++) {
-        for (uint32_t set = plic->pending[w] & c->enable[w]; set != 0; set &= set - 1) {
-            uint32_t source = w * 32 + axvm_ctz64(set);
+    for (uint32_t words = plic->pending_words; words != 0; words &= words - 1) {
+        uint32_t w = axvm_ctz64(words);
 
-            if (plic->priority[source] > floor) {
-                floor = plic->priority[source];
+        for (uint32_t set = load(&plic->pending[w]) & load(&c->enable[w]); set != 0; set &= set - 1) {
+            uint32_t source = w * 32 + axvm_ctz64(set), priority = load(&plic->priority[source]);
+
+            if (priority > floor) {
+                floor = priority;
                 found = source;
             }
         }
@@ -100,14 +126,14 @@ static void update_source(struct axvm_plic *plic, uint32_t source, bool pending)
             continue;
         if (!pending)
             update_context(plic, ctx);
-        else if (plic->priority[source] > c->threshold)
+        else if (load(&plic->priority[source]) > c->threshold)
             set_output(plic, ctx, true);
     }
 }
 
 static void set_pending(struct axvm_plic *plic, uint32_t source)
 {
-    put(plic->pending, source, true);
+    put_pending(plic, source, true);
     update_source(plic, source, true);
 }
 
@@ -140,7 +166,7 @@ static uint32_t claim(struct axvm_plic *plic, uint32_t ctx)
     uint32_t source = best(plic, &plic->contexts[ctx], 0);
 
     if (source != 0) {
-        put(plic->pending, source, false);
+        put_pending(plic, source, false);
         put(plic->claimed, source, true);
         update_source(plic, source, false);
     }
@@ -167,17 +193,9 @@ static void complete(struct axvm_plic *plic, uint32_t ctx, uint32_t source)
     }
 }
 
-/* ---- registers; the lock is held ---- */
+/* ---- registers ---- */
 
-/* Where an offset leads. */
-enum where { NOWHERE, PRIORITY, PENDING, ENABLE, THRESHOLD, CLAIM };
-struct reg {
-    enum where where;
-    uint32_t ctx;
-    uint32_t index; /* of a source, or of a word of sources */
-};
-
-static bool find_context(const struct axvm_plic *plic, uint64_t number, uint32_t *ctx)
+static inline bool find_context(const struct axvm_plic *plic, uint64_t number, uint32_t *ctx)
 {
     if (number >= plic->cfg.contexts || (plic->cfg.odd_only && number % 2 == 0))
         return false;
@@ -185,119 +203,133 @@ static bool find_context(const struct axvm_plic *plic, uint64_t number, uint32_t
     return true;
 }
 
-static inline struct reg find(const struct axvm_plic *plic, uint64_t off)
+/* The word of enable bits at @off, and whose it is. NULL: nothing is there. */
+static inline _Atomic uint32_t *enable_word(struct axvm_plic *plic, uint64_t off, uint32_t *ctx, uint32_t *index)
 {
-    struct reg reg = { NOWHERE, 0, 0 };
+    uint64_t word = (off - ENABLE_BASE) % ENABLE_STRIDE / 4;
 
-    if (off < PENDING_BASE) {
-        if (off / 4 != 0 && off / 4 < AXVM_PLIC_SOURCES)
-            reg = (struct reg){ PRIORITY, 0, (uint32_t)axvm_nospec(off / 4, AXVM_PLIC_SOURCES) };
-    } else if (off < ENABLE_BASE) {
-        if ((off - PENDING_BASE) / 4 < WORDS)
-            reg = (struct reg){ PENDING, 0, (uint32_t)axvm_nospec((off - PENDING_BASE) / 4, WORDS) };
-    } else if (off < CONTEXT_BASE) {
-        uint64_t word = (off - ENABLE_BASE) % ENABLE_STRIDE / 4;
-
-        if (word < WORDS && find_context(plic, (off - ENABLE_BASE) / ENABLE_STRIDE, &reg.ctx)) {
-            reg.where = ENABLE;
-            reg.index = (uint32_t)axvm_nospec(word, WORDS);
-        }
-    } else if (find_context(plic, (off - CONTEXT_BASE) / CONTEXT_STRIDE, &reg.ctx)) {
-        uint64_t in = (off - CONTEXT_BASE) % CONTEXT_STRIDE;
-
-        reg.where = in == CONTEXT_THRESHOLD ? THRESHOLD : in == CONTEXT_CLAIM ? CLAIM : NOWHERE;
-    }
-    return reg;
+    if (word >= WORDS || !find_context(plic, (off - ENABLE_BASE) / ENABLE_STRIDE, ctx))
+        return NULL;
+    *index = (uint32_t)axvm_nospec(word, WORDS);
+    return &plic->contexts[*ctx].enable[*index];
 }
 
-static inline uint32_t read_register(struct axvm_plic *plic, const struct reg *reg)
+static NOINLINE int read_context(struct axvm_plic *plic, struct axvm_access *acc)
 {
-    switch (reg->where) {
-    case PRIORITY:
-        return plic->priority[reg->index];
-    case PENDING:
-        return plic->pending[reg->index];
-    case ENABLE:
-        return plic->contexts[reg->ctx].enable[reg->index];
-    case THRESHOLD:
-        return plic->contexts[reg->ctx].threshold;
-    case CLAIM:
-        return claim(plic, reg->ctx);
-    case NOWHERE:
-        break;
-    }
-    return 0;
+    uint64_t off = acc->off - CONTEXT_BASE, in = off % CONTEXT_STRIDE;
+    unsigned long flags;
+    uint32_t ctx;
+
+    acc->val = 0;
+    if (in > CONTEXT_CLAIM || !find_context(plic, off / CONTEXT_STRIDE, &ctx))
+        return AXVM_OK;
+    flags = axvm_lock_irqsave(&plic->lock);
+    acc->val = in == CONTEXT_CLAIM ? claim(plic, ctx) : plic->contexts[ctx].threshold;
+    axvm_unlock_irqrestore(&plic->lock, flags);
+    return AXVM_OK;
 }
 
-static void write_enable(struct axvm_plic *plic, const struct reg *reg, uint32_t val)
+static inline uint32_t read_register(struct axvm_plic *plic, uint64_t off)
 {
-    uint32_t *word = &plic->contexts[reg->ctx].enable[reg->index];
-    uint32_t was = *word;
+    uint32_t ctx, index;
+    const _Atomic uint32_t *word;
+
+    if (off < PENDING_BASE) /* that of source 0 is always 0 */
+        return off / 4 < AXVM_PLIC_SOURCES ? load(&plic->priority[axvm_nospec(off / 4, AXVM_PLIC_SOURCES)]) : 0;
+    if (off >= ENABLE_BASE) {
+        word = enable_word(plic, off, &ctx, &index);
+        return word ? load(word) : 0;
+    }
+    index = (uint32_t)(off - PENDING_BASE) / 4;
+    return index < WORDS ? load(&plic->pending[axvm_nospec(index, WORDS)]) : 0;
+}
+
+static NOINLINE int write_context(struct axvm_plic *plic, uint64_t off, uint32_t val)
+{
+    uint64_t in = (off - CONTEXT_BASE) % CONTEXT_STRIDE;
+    unsigned long flags;
+    uint32_t ctx;
+
+    if (in > CONTEXT_CLAIM || !find_context(plic, (off - CONTEXT_BASE) / CONTEXT_STRIDE, &ctx))
+        return AXVM_OK;
+    flags = axvm_lock_irqsave(&plic->lock);
+    if (in == CONTEXT_CLAIM) {
+        complete(plic, ctx, val);
+    } else {
+        plic->contexts[ctx].threshold = val & AXVM_PLIC_PRIORITIES;
+        update_context(plic, ctx);
+    }
+    axvm_unlock_irqrestore(&plic->lock, flags);
+    return AXVM_OK;
+}
+
+static NOINLINE int change_enable(struct axvm_plic *plic, _Atomic uint32_t *word, uint32_t ctx, uint32_t index, uint32_t val)
+{
+    unsigned long flags = axvm_lock_irqsave(&plic->lock);
+    uint32_t changed = load(word) ^ val;
+
+    store(word, val);
+    if ((changed & load(&plic->pending[index])) != 0)
+        update_context(plic, ctx);
+    axvm_unlock_irqrestore(&plic->lock, flags);
+    return AXVM_OK;
+}
+
+static inline int write_enable(struct axvm_plic *plic, uint64_t off, uint32_t val)
+{
+    uint32_t ctx, index;
+    _Atomic uint32_t *word = enable_word(plic, off, &ctx, &index);
 
     /* Source 0 does not exist. */
-    *word = reg->index == 0 ? val & ~UINT32_C(1) : val;
-    if (((was ^ *word) & plic->pending[reg->index]) != 0)
-        update_context(plic, reg->ctx);
+    val &= word && index == 0 ? ~UINT32_C(1) : UINT32_MAX;
+    /* One that writes what is there sees it, whoever changes it at the same time. */
+    return word && load(word) != val ? change_enable(plic, word, ctx, index, val) : AXVM_OK;
 }
 
-static void write_register(struct axvm_plic *plic, const struct reg *reg, uint32_t val)
+static NOINLINE int write_priority(struct axvm_plic *plic, uint32_t source, uint32_t val)
 {
-    switch (reg->where) {
-    case PRIORITY:
-        plic->priority[reg->index] = val & AXVM_PLIC_PRIORITIES;
-        if (get(plic->pending, reg->index))
-            update_source(plic, reg->index, false);
-        break;
-    case ENABLE:
-        write_enable(plic, reg, val);
-        break;
-    case THRESHOLD:
-        plic->contexts[reg->ctx].threshold = val & AXVM_PLIC_PRIORITIES;
-        update_context(plic, reg->ctx);
-        break;
-    case CLAIM:
-        complete(plic, reg->ctx, val);
-        break;
-    case PENDING:
-    case NOWHERE:
-        break;
-    }
+    unsigned long flags = axvm_lock_irqsave(&plic->lock);
+
+    store(&plic->priority[source], val & AXVM_PLIC_PRIORITIES);
+    if (get(plic->pending, source))
+        update_source(plic, source, false);
+    axvm_unlock_irqrestore(&plic->lock, flags);
+    return AXVM_OK;
+}
+
+/* Pending bits are read-only. */
+static inline int write_register(struct axvm_plic *plic, uint64_t off, uint32_t val)
+{
+    if (off >= CONTEXT_BASE)
+        return write_context(plic, off, val);
+    if (off >= ENABLE_BASE)
+        return write_enable(plic, off, val);
+    if (off / 4 != 0 && off / 4 < AXVM_PLIC_SOURCES)
+        return write_priority(plic, (uint32_t)axvm_nospec(off / 4, AXVM_PLIC_SOURCES), val);
+    return AXVM_OK;
 }
 
 /* "Memory Map": registers are 32 bits wide, and so are the accesses. Others are refused, as SiFive's do. */
-static bool is_word(const struct axvm_access *acc)
+static inline bool is_word(const struct axvm_access *acc)
 {
     return acc->size == 4 && acc->off % 4 == 0;
 }
 
 static int plic_read(struct axvm_device *dev, struct axvm_access *acc)
 {
-    struct axvm_plic *plic = (struct axvm_plic *)dev;
-    unsigned long flags;
-    struct reg reg;
-
     if (!is_word(acc))
         return AXVM_ERR_GUEST;
-    reg = find(plic, acc->off);
-    flags = axvm_lock_irqsave(&plic->lock);
-    acc->val = read_register(plic, &reg);
-    axvm_unlock_irqrestore(&plic->lock, flags);
+    if (acc->off >= CONTEXT_BASE)
+        return read_context((struct axvm_plic *)dev, acc);
+    acc->val = read_register((struct axvm_plic *)dev, acc->off);
     return AXVM_OK;
 }
 
 static int plic_write(struct axvm_device *dev, struct axvm_access *acc)
 {
-    struct axvm_plic *plic = (struct axvm_plic *)dev;
-    unsigned long flags;
-    struct reg reg;
-
     if (!is_word(acc))
         return AXVM_ERR_GUEST;
-    reg = find(plic, acc->off);
-    flags = axvm_lock_irqsave(&plic->lock);
-    write_register(plic, &reg, (uint32_t)acc->val);
-    axvm_unlock_irqrestore(&plic->lock, flags);
-    return AXVM_OK;
+    return write_register((struct axvm_plic *)dev, acc->off, (uint32_t)acc->val);
 }
 
 static void plic_reset(struct axvm_device *dev)
@@ -310,14 +342,20 @@ static void plic_reset(struct axvm_device *dev)
         if (plic->host_irq[source] != 0 && (get(plic->pending, source) || get(plic->claimed, source)))
             plic->cfg.complete(plic->cfg.arg, plic->host_irq[source]);
     }
-    memset(plic->priority, 0, sizeof(plic->priority));
-    memset(plic->pending, 0, sizeof(plic->pending));
-    memset(plic->claimed, 0, sizeof(plic->claimed));
-    memset(plic->level, 0, sizeof(plic->level));
-    memset(plic->latched, 0, sizeof(plic->latched));
+    for (uint32_t source = 0; source < AXVM_PLIC_SOURCES; source++)
+        store(&plic->priority[source], 0);
+    for (uint32_t w = 0; w < WORDS; w++) {
+        store(&plic->pending[w], 0);
+        store(&plic->claimed[w], 0);
+        store(&plic->level[w], 0);
+        store(&plic->latched[w], 0);
+    }
+    plic->pending_words = 0;
     for (uint32_t ctx = 0; ctx < plic->cfg.contexts; ctx++) {
         set_output(plic, ctx, false);
-        memset(&plic->contexts[ctx], 0, sizeof(plic->contexts[ctx]));
+        for (uint32_t w = 0; w < WORDS; w++)
+            store(&plic->contexts[ctx].enable[w], 0);
+        plic->contexts[ctx].threshold = 0;
     }
     axvm_unlock_irqrestore(&plic->lock, flags);
 }
@@ -332,7 +370,11 @@ int axvm_plic_create(struct axvm *vm, const struct axvm_plic_config *cfg, struct
         return AXVM_ERR_NOMEM;
     plic->cfg = *cfg;
     plic->ops = (struct axvm_device_ops){
-        .name = "plic", .read = plic_read, .write = plic_write, .reset = plic_reset, .describe = cfg->describe,
+        .name = "plic",
+        .read = plic_read,
+        .write = plic_write,
+        .reset = plic_reset,
+        .describe = cfg->describe,
     };
     plic->dev.ops = &plic->ops;
     plic->dev.windows[0] = (struct axvm_window){ AXVM_BUS_MMIO, cfg->base, AXVM_PLIC_SIZE };

@@ -8,8 +8,12 @@
  *     [sp, 0]          struct axvm_vcpu *
  *     [sp, 8]          ~sp: marks the frame for host_trap; cleared on the way out
  *     [sp, 16 ... 144) the host's ra, gp, tp, s0..s11
- * The handler is a C function that runs on that stack, with the host's gp and tp. It returns 0 (AXVM_TRAP_RESUME): the guest goes
- * on, nothing but x1..x31 having been saved; or another enum axvm_trap_kind: axvm_guest_enter() returns it.
+ * Handlers are C functions that run on that stack, with the host's gp and tp. They return 0 (AXVM_TRAP_RESUME): the guest goes on,
+ * nothing but x1..x31 having been saved; or another enum axvm_trap_kind: axvm_guest_enter() returns it.
+ *
+ * The first one, axvm_exit_quick(), finds only those registers of the guest in memory that C would overwrite. s0..s11 are still in the
+ * CPU, and are there again when it returns; if it needs one of them it returns AXVM_TRAP_SAVE_ALL, having done nothing, and
+ * axvm_exit() finds all of them.
  */
 #include "arch_types.h"
 
@@ -25,10 +29,18 @@
 	.endr
 	.endm
 
-/* a0 = vcpu: load x1..x31 and enter. */
-	.macro enter_guest
+/* What C overwrites, but for a0; and what it keeps. */
+	.macro gprs_of_caller op, base
+	gprs	\op, \base, 1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 14, 15, 16, 17, 28, 29, 30, 31
+	.endm
+	.macro gprs_of_callee op, base
+	gprs	\op, \base, 8, 9, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27
+	.endm
+
+/* a0 = vcpu: load what C has overwritten and enter. */
+	.macro resume_guest
 	csrw	sscratch, a0
-	gprs	ld, a0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+	gprs_of_caller ld, a0
 	ld	a0, (VCPU_GPR + 8 * 10)(a0)
 	sret
 	.endm
@@ -65,7 +77,8 @@ axvm_guest_enter:
 	lla	t0, axvm_vector
 	csrrw	t0, stvec, t0
 	sd	t0, VCPU_HOST_STVEC(a0)
-	enter_guest
+	gprs_of_callee ld, a0
+	resume_guest
 	.size	axvm_guest_enter, . - axvm_guest_enter
 
 	.balign	4
@@ -74,17 +87,27 @@ axvm_guest_enter:
 axvm_vector:
 	csrrw	a0, sscratch, a0
 	beqz	a0, host_trap
-	gprs	sd, a0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+	gprs_of_caller sd, a0
 	csrrw	t0, sscratch, zero
 	sd	t0, (VCPU_GPR + 8 * 10)(a0)
 	ld	sp, VCPU_HOST_SP(a0)
 	ld	gp, (FRAME_REGS + 8)(sp)
 	ld	tp, (FRAME_REGS + 16)(sp)
 	csrr	a1, scause
+	call	axvm_exit_quick
+	bnez	a0, 1f
+	ld	a0, FRAME_VCPU(sp)
+	resume_guest
+1:	ld	a2, FRAME_VCPU(sp)
+	gprs_of_callee sd, a2
+	bgtz	a0, leave
+	mv	a0, a2
+	csrr	a1, scause
 	call	axvm_exit
 	bnez	a0, leave
 	ld	a0, FRAME_VCPU(sp)
-	enter_guest
+	gprs_of_callee ld, a0
+	resume_guest
 
 /* a0 = why. stvec and sscratch are given back by C: axvm_switch_to_host(). */
 leave:

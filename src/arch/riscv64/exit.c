@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What brings a guest to HS-mode: dispatch by cause. */
+#include "access_quick.h"
 #include "bits.h"
 #include "hs.h"
 #include "insn.h"
@@ -45,14 +46,15 @@ static uint64_t exit_illegal(struct axvm_vcpu *vcpu)
     return AXVM_TRAP_RESUME;
 }
 
-static uint64_t exit_ecall(struct axvm_vcpu *vcpu)
+static inline uint64_t exit_ecall(struct axvm_vcpu *vcpu)
 {
     axvm_stat_inc(vcpu, AXVM_STAT_HYPERCALL);
     axvm_csr_write(CSR_SEPC, axvm_csr_read(CSR_SEPC) + 4);
     return axvm_sbi_call(vcpu, vcpu->arch.exit);
 }
 
-/* A store that a device wants to have in the host tier comes again through the long way, which changes nothing before that either. */
+/* A store that a device wants to have in the host tier comes again through the long way, which changes nothing before that
+ * either. */
 static uint64_t exit_access(struct axvm_vcpu *vcpu, uint64_t scause)
 {
     uint64_t va = axvm_csr_read(CSR_STVAL), gpa = axvm_csr_read(CSR_HTVAL) << 2 | (va & 3);
@@ -68,24 +70,64 @@ static uint64_t exit_access(struct axvm_vcpu *vcpu, uint64_t scause)
 
 uint64_t axvm_exit(struct axvm_vcpu *vcpu, uint64_t scause)
 {
-    if (scause == CAUSE_LOAD_GUEST_PAGE || scause == CAUSE_STORE_GUEST_PAGE)
-        return exit_access(vcpu, scause);
-    if (scause == CAUSE_ECALL_VS)
-        return exit_ecall(vcpu);
     switch (scause) {
+    case CAUSE_LOAD_GUEST_PAGE:
+    case CAUSE_STORE_GUEST_PAGE:
+        return exit_access(vcpu, scause);
     case CAUSE_FETCH_GUEST_PAGE:
         return axvm_exit_guest_page_fault(vcpu, scause);
     case CAUSE_VIRTUAL_INSN:
         return axvm_exit_virtual_insn(vcpu, axvm_csr_read(CSR_STVAL));
-    case CAUSE_ILLEGAL:
-        return exit_illegal(vcpu);
-    case CAUSE_INTERRUPT | INTERRUPT_SSI:
-        return exit_software(vcpu);
     }
-    if (scause & CAUSE_INTERRUPT)
-        return AXVM_TRAP_HOST_IRQ;
     /* What hardware would not delegate: the guest's own, all of it. */
     axvm_stat_inc(vcpu, AXVM_STAT_OTHER);
     axvm_raise_live(vcpu, scause, axvm_csr_read(CSR_STVAL));
     return AXVM_TRAP_RESUME;
+}
+
+/* WFI, and CSR instructions on registers that have been saved. */
+static uint64_t quick_virtual_insn(struct axvm_vcpu *vcpu)
+{
+    uint64_t insn = axvm_csr_read(CSR_STVAL);
+
+    if (axvm_is_caller_saved(insn >> 7 & 31) && axvm_is_caller_saved(insn >> 15 & 31))
+        return axvm_exit_virtual_insn(vcpu, insn);
+    return AXVM_TRAP_SAVE_ALL;
+}
+
+/* Keeps the registers that a handler needs from being saved by those that share its caller. */
+#define NOINLINE __attribute__((noinline))
+
+/* Those that do not look at registers of the guest but at arguments of a call, or at none. */
+static NOINLINE uint64_t quick_other(struct axvm_vcpu *vcpu, uint64_t scause)
+{
+    if (scause == CAUSE_VIRTUAL_INSN)
+        return quick_virtual_insn(vcpu);
+    if (scause == CAUSE_ILLEGAL)
+        return exit_illegal(vcpu);
+    if (scause == (CAUSE_INTERRUPT | INTERRUPT_SSI))
+        return exit_software(vcpu);
+    return scause & CAUSE_INTERRUPT ? (uint64_t)AXVM_TRAP_HOST_IRQ : AXVM_TRAP_SAVE_ALL;
+}
+
+static NOINLINE uint64_t quick_load(struct axvm_vcpu *vcpu)
+{
+    return axvm_quick_access(vcpu, false);
+}
+
+static NOINLINE uint64_t quick_store(struct axvm_vcpu *vcpu)
+{
+    return axvm_quick_access(vcpu, true);
+}
+
+/* Only jumps, in the order of how often they are taken: each instruction here is paid by every exit. */
+uint64_t axvm_exit_quick(struct axvm_vcpu *vcpu, uint64_t scause)
+{
+    if (scause == CAUSE_ECALL_VS)
+        return exit_ecall(vcpu);
+    if (scause == CAUSE_LOAD_GUEST_PAGE)
+        return quick_load(vcpu);
+    if (scause == CAUSE_STORE_GUEST_PAGE)
+        return quick_store(vcpu);
+    return quick_other(vcpu, scause);
 }

@@ -60,9 +60,18 @@ static inline uint64_t axvm_sbi_reply(struct axvm_vcpu *vcpu, int64_t error, uin
     return AXVM_TRAP_RESUME;
 }
 
-/* ---- exit.c ---- */
-/* What entry.S calls; returns an enum axvm_trap_kind. */
+/* ---- exit_quick.c, exit.c: what entry.S calls ---- */
+/* With s0..s11 of the guest still in the CPU. Returns an enum axvm_trap_kind, or AXVM_TRAP_SAVE_ALL having done nothing. */
+uint64_t axvm_exit_quick(struct axvm_vcpu *vcpu, uint64_t scause);
+#define AXVM_TRAP_SAVE_ALL UINT64_MAX /* negative for entry.S */
+/* With all of x1..x31 in memory. Returns an enum axvm_trap_kind. */
 uint64_t axvm_exit(struct axvm_vcpu *vcpu, uint64_t scause);
+
+/* Is this a register that entry.S saves for axvm_exit_quick()? The others are s0..s11. */
+static inline bool axvm_is_caller_saved(uint32_t reg)
+{
+    return (UINT32_C(0x0ffc0300) >> reg & 1) == 0;
+}
 
 /* ---- abort.c ---- */
 uint64_t axvm_exit_guest_page_fault(struct axvm_vcpu *vcpu, uint64_t cause);

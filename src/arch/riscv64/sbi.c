@@ -9,6 +9,9 @@
 #define IMPL_ID 0x4158564du /* "AXVM": none of the assigned ones */
 #define IMPL_VERSION 1u
 
+/* Keeps the registers that a handler needs from being saved by those that share its caller. */
+#define NOINLINE __attribute__((noinline))
+
 /* ---- BASE ---- */
 
 static bool has_extension(uint64_t eid)
@@ -27,7 +30,7 @@ static bool has_extension(uint64_t eid)
     return false;
 }
 
-static uint64_t sbi_base(struct axvm_vcpu *vcpu, uint64_t fid)
+static NOINLINE uint64_t sbi_base(struct axvm_vcpu *vcpu, uint64_t fid)
 {
     switch (fid) {
     case 0:
@@ -48,7 +51,7 @@ static uint64_t sbi_base(struct axvm_vcpu *vcpu, uint64_t fid)
 
 /* ---- TIME, IPI ---- */
 
-static uint64_t sbi_time(struct axvm_vcpu *vcpu, uint64_t fid)
+static NOINLINE uint64_t sbi_time(struct axvm_vcpu *vcpu, uint64_t fid)
 {
     if (fid != 0)
         return axvm_sbi_reply(vcpu, SBI_ERR_NOT_SUPPORTED, 0);
@@ -66,13 +69,19 @@ static void send_ipi(struct axvm_vcpu *vcpu, struct axvm_vcpu *target)
     }
 }
 
-static uint64_t sbi_ipi(struct axvm_vcpu *vcpu, uint64_t fid)
+static NOINLINE uint64_t sbi_ipi(struct axvm_vcpu *vcpu, uint64_t fid)
 {
     struct axvm *vm = vcpu->vm;
     struct axvm_vcpu_set set;
 
     if (fid != 0)
         return axvm_sbi_reply(vcpu, SBI_ERR_NOT_SUPPORTED, 0);
+    /* Most are for one. */
+    if (vcpu->arch.gpr[10] == 1 && vcpu->arch.gpr[11] < vm->vcpu_count) {
+        send_ipi(vcpu, vm->vcpus[axvm_nospec(vcpu->arch.gpr[11], vm->vcpu_count)]);
+        axvm_sbi_reply(vcpu, SBI_SUCCESS, 0);
+        return axvm_wake_trap(vm);
+    }
     if (axvm_sbi_harts(vcpu->arch.gpr[10], vcpu->arch.gpr[11], vm->vcpu_count, &set) != SBI_SUCCESS)
         return axvm_sbi_reply(vcpu, SBI_ERR_INVALID_PARAM, 0);
     for (unsigned int w = 0; w < AXVM_MAX_VCPUS / 64; w++) {
@@ -120,19 +129,9 @@ static uint64_t other_call(struct axvm_vcpu *vcpu, uint64_t eid, uint64_t fid, s
     return AXVM_TRAP_EXIT;
 }
 
-uint64_t axvm_sbi_call(struct axvm_vcpu *vcpu, struct axvm_exit *exit)
+static NOINLINE uint64_t rare_call(struct axvm_vcpu *vcpu, uint64_t eid, uint64_t fid, struct axvm_exit *exit)
 {
-    uint64_t eid = vcpu->arch.gpr[17], fid = vcpu->arch.gpr[16];
-
     switch (eid) {
-    case SBI_EXT_BASE:
-        return sbi_base(vcpu, fid);
-    case SBI_EXT_TIME:
-        return sbi_time(vcpu, fid);
-    case SBI_EXT_IPI:
-        return sbi_ipi(vcpu, fid);
-    case SBI_EXT_RFNC:
-        return axvm_sbi_rfence(vcpu, fid);
     case SBI_EXT_HSM:
         return axvm_sbi_hsm(vcpu, fid, exit);
     case SBI_EXT_SRST:
@@ -143,4 +142,20 @@ uint64_t axvm_sbi_call(struct axvm_vcpu *vcpu, struct axvm_exit *exit)
         return axvm_sbi_susp(vcpu, fid);
     }
     return other_call(vcpu, eid, fid, exit);
+}
+
+/* Only jumps, the commonest first. */
+uint64_t axvm_sbi_call(struct axvm_vcpu *vcpu, struct axvm_exit *exit)
+{
+    uint64_t eid = vcpu->arch.gpr[17], fid = vcpu->arch.gpr[16];
+
+    if (eid == SBI_EXT_BASE)
+        return sbi_base(vcpu, fid);
+    if (eid == SBI_EXT_IPI)
+        return sbi_ipi(vcpu, fid);
+    if (eid == SBI_EXT_RFNC)
+        return axvm_sbi_rfence(vcpu, fid);
+    if (eid == SBI_EXT_TIME)
+        return sbi_time(vcpu, fid);
+    return rare_call(vcpu, eid, fid, exit);
 }

@@ -12,6 +12,7 @@
 #define VCPU_VMCB_PA 160
 #define VCPU_HOST_PA 168
 #define VCPU_HOST_SP 176
+#define VCPU_LAUNCHED 184
 
 #ifndef __ASSEMBLER__
 
@@ -133,6 +134,7 @@ struct axvm_arch_vcpu {
     uint64_t vmcb_pa;
     uint64_t host_pa; /* of the page that VMSAVE put this CPU's registers in */
     uint64_t host_sp;
+    uint64_t launched; /* VMX: its VMCS has been entered since it was cleared: VMRESUME */
 
     uint32_t work;     /* AXVM_WORK_* */
     uint32_t insn_len; /* of the instruction that exited, as far as known */
@@ -234,6 +236,7 @@ VCPU_AT(vmcb, VCPU_VMCB);
 VCPU_AT(vmcb_pa, VCPU_VMCB_PA);
 VCPU_AT(host_pa, VCPU_HOST_PA);
 VCPU_AT(host_sp, VCPU_HOST_SP);
+VCPU_AT(launched, VCPU_LAUNCHED);
 
 #endif /* __ASSEMBLER__ */
 #endif

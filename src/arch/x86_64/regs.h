@@ -11,7 +11,16 @@
 #include "vmcb.h"
 
 /* VMX's part: vmx_regs.c */
-enum axvm_vmx_reg { AXVM_VMX_CR3, AXVM_VMX_CR4, AXVM_VMX_EFER, AXVM_VMX_DR6, AXVM_VMX_DR7, AXVM_VMX_PAT, AXVM_VMX_CPL };
+enum axvm_vmx_reg {
+    AXVM_VMX_CR0,
+    AXVM_VMX_CR3,
+    AXVM_VMX_CR4,
+    AXVM_VMX_EFER,
+    AXVM_VMX_DR6,
+    AXVM_VMX_DR7,
+    AXVM_VMX_PAT,
+    AXVM_VMX_CPL
+};
 uint64_t axvm_vmx_get_reg(struct axvm_vcpu *vcpu, enum axvm_vmx_reg reg);
 void axvm_vmx_set_reg(struct axvm_vcpu *vcpu, enum axvm_vmx_reg reg, uint64_t val);
 void axvm_vmx_set_cr0(struct axvm_vcpu *vcpu); /* .cr0 has changed */
@@ -67,9 +76,9 @@ static inline uint64_t axvm_x86_get_cr0(struct axvm_vcpu *vcpu)
 {
     const struct axvm_arch_vcpu *v = &vcpu->arch;
 
-    if (!axvm_x86_is_svm(vcpu) || !v->fp_loaded)
+    if (!v->fp_loaded)
         return v->cr0;
-    return (v->cr0 & ~CR0_LAZY) | (v->vmcb->cr0 & CR0_LAZY);
+    return (v->cr0 & ~CR0_LAZY) | ((axvm_x86_is_svm(vcpu) ? v->vmcb->cr0 : axvm_vmx_get_reg(vcpu, AXVM_VMX_CR0)) & CR0_LAZY);
 }
 
 static inline void axvm_x86_set_cr0(struct axvm_vcpu *vcpu, uint64_t val)

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the parts of the VMX half offer each other. */
+#ifndef AXVM_X86_64_VMX_H
+#define AXVM_X86_64_VMX_H
+
+#include "exit.h"
+#include "vmcs.h"
+#include "vmx_caps.h"
+
+#define VMX_HOST_SEGS 4u /* ES, DS, FS, GS */
+
+/* The host's registers that VM exits load, as the VMCS has them; and what VM exits destroy. */
+struct axvm_vmx_host {
+    uint64_t cr0, cr3, cr4;
+    uint64_t fs_base, gs_base, tr_base, gdtr_base, idtr_base;
+    uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
+    uint16_t gdtr_limit, idtr_limit;
+    uint16_t tr, ldtr, cs, ss;
+    uint16_t seg[VMX_HOST_SEGS];
+    uint64_t debugctl;
+};
+
+/* MSRs that no field of the VMCS holds: exchanged with each host-tier entry. */
+enum axvm_vmx_msr { VMX_STAR, VMX_LSTAR, VMX_CSTAR, VMX_SFMASK, VMX_KERNEL_GS, VMX_MSRS };
+
+/* Of a vCPU; vcpu->arch.vmx. The VMCS is active only while the vCPU is loaded. */
+struct axvm_vmx {
+    void *vmcs;
+    uint8_t *vapic; /* the page that has the virtual TPR */
+    uint64_t vmcs_pa, vapic_pa;
+    const struct axvm_vmx_caps *caps; /* of the CPU where it is loaded */
+    uint64_t eptp;
+    uint32_t cpu, entry, exceptions; /* controls, as the VMCS has them */
+    uint16_t vpid;
+    uint8_t tpr_threshold;
+    bool made;           /* the VMCS has been filled in */
+    uint64_t refused_at; /* vmx_fail.c */
+    uint64_t efer, dr6, tsc_offset;
+    uint64_t msr[VMX_MSRS], host_msr[VMX_MSRS];
+    const struct axvm_cpu *host_cpu; /* whose PAT and EFER are in it */
+    struct axvm_vmx_host host;
+};
+
+/* Of a CPU; cpu->arch.vmx. */
+struct axvm_vmx_cpu {
+    struct axvm_vmx_caps caps;
+    void *region;
+    uint64_t region_pa;
+    uint64_t old_cr0, old_cr4;
+};
+
+#define VMX_PAGE_ORDER 0
+
+static inline struct axvm_vmx *axvm_vmx_of(const struct axvm_vcpu *vcpu)
+{
+    return vcpu->arch.vmx;
+}
+
+/* ---- the current VMCS. Fields exist, so these do not fail ---- */
+
+static inline uint64_t axvm_vmread(uint64_t field)
+{
+    uint64_t val;
+
+    __asm__ volatile("vmread %1, %0" : "=r"(val) : "r"(field) : "cc");
+    return val;
+}
+
+static inline void axvm_vmwrite(uint64_t field, uint64_t val)
+{
+    __asm__ volatile("vmwrite %1, %0" : : "r"(field), "r"(val) : "cc", "memory");
+}
+
+/* "INVEPT—Invalidate Translations Derived from EPT", "INVVPID—Invalidate Translations Based on VPID": all of them. */
+static inline void axvm_invept(uint64_t type, uint64_t eptp)
+{
+    const uint64_t desc[2] = { eptp, 0 };
+
+    __asm__ volatile("invept %0, %1" : : "m"(desc), "r"(type) : "cc", "memory");
+}
+
+static inline void axvm_invvpid_all(void)
+{
+    const uint64_t desc[2] = { 0, 0 };
+
+    __asm__ volatile("invvpid %0, %1" : : "m"(desc), "r"((uint64_t)2) : "cc", "memory");
+}
+
+static inline const struct axvm_vmx_cpu *axvm_vmx_cpu_of(const struct axvm_cpu *cpu)
+{
+    return cpu->arch.vmx;
+}
+
+/* vmx_vmcs.c: the VMCS is current */
+/* All fields but those of registers. */
+void axvm_vmx_vmcs_init(struct axvm_vcpu *vcpu);
+/* vcpu->arch.sys, to and from. */
+void axvm_vmx_vmcs_set_sys(struct axvm_vcpu *vcpu);
+void axvm_vmx_vmcs_get_sys(struct axvm_vcpu *vcpu);
+
+/* vmx_host.c: what of the host VM exits change */
+void axvm_vmx_host_take(struct axvm_cpu *cpu, struct axvm_vmx *vmx);
+void axvm_vmx_host_give_back(struct axvm_vmx *vmx);
+
+/* vmx_switch.c */
+void axvm_vmx_relaunch(struct axvm_vcpu *vcpu);
+
+/* vmx_regs.c */
+void axvm_vmx_set_cpu_control(struct axvm_vmx *vmx, uint32_t bit, bool on);
+
+/* vmx_fail.c */
+enum axvm_trap_kind axvm_vmx_exit_failed(struct axvm_vcpu *vcpu, uint32_t reason);
+
+/* vmx_task.c */
+enum axvm_trap_kind axvm_vmx_exit_task_switch(struct axvm_vcpu *vcpu);
+
+/* vmx_entry.S */
+enum axvm_trap_kind axvm_vmx_enter(struct axvm_vcpu *vcpu);
+extern const char axvm_vmx_exit_rip[]; /* where VM exits go */
+/* vmx_exit.c, vmx_fail.c; called by it. The latter: VMLAUNCH or VMRESUME came back. */
+enum axvm_trap_kind axvm_vmx_exit(struct axvm_vcpu *vcpu);
+enum axvm_trap_kind axvm_vmx_not_entered(struct axvm_vcpu *vcpu);
+
+#endif

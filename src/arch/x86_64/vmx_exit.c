@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What ended the guest's run, decoded, to the handlers both vendors share. Intel SDM vol. 3C, "VM Exits"; vol. 3D, appendix C.
+ */
+#include "cpu.h"
+#include "s2_hw.h"
+#include "vmx.h"
+
+static inline unsigned int insn_len(void)
+{
+    return (unsigned int)axvm_vmread(VMCS_EXIT_INSN_LEN);
+}
+
+static enum axvm_trap_kind general_protection(struct axvm_vcpu *vcpu)
+{
+    axvm_x86_raise_error(vcpu, X86_GP, 0);
+    return AXVM_TRAP_RESUME;
+}
+
+/* ---- events whose delivery the exit interrupted ---- */
+
+/* "Information for VM Exits That Occur During Event Delivery". Software interrupts and INT3, INTO, INT1 leave RIP at their
+ * instruction, which is simply run again. */
+static void redeliver(struct axvm_vcpu *vcpu)
+{
+    uint64_t event = axvm_vmread(VMCS_IDT_EVENT) & (EVENT_INFO | EVENT_VALID);
+
+    switch (axvm_field(event, EVENT_TYPE)) {
+    case EVENT_NMI:
+        /* It blocked NMIs when its delivery began, and has to be let in again. */
+        axvm_vmwrite(VMCS_BLOCKING, axvm_vmread(VMCS_BLOCKING) & ~BLOCKING_NMI);
+        break;
+    case EVENT_INTR:
+    case EVENT_EXCEPTION:
+        break;
+    default:
+        return;
+    }
+    if (event & EVENT_HAS_ERROR)
+        event |= axvm_put_field(EVENT_ERROR, axvm_vmread(VMCS_IDT_EVENT_ERROR));
+    axvm_x86_redeliver(vcpu, event);
+}
+
+/* "... NMI unblocking due to IRET": it faulted, and is run again with NMIs blocked as they were. */
+static void block_nmi(void)
+{
+    axvm_vmwrite(VMCS_BLOCKING, axvm_vmread(VMCS_BLOCKING) | BLOCKING_NMI);
+}
+
+/* ---- exceptions ---- */
+
+/* The exit has not changed DR6 and DR7: "Debug Exceptions" in "Causes of VM Exits". */
+static enum axvm_trap_kind exit_db(struct axvm_vcpu *vcpu, uint64_t event)
+{
+    uint64_t dr6 = axvm_read_dr6() & ~AXVM_BITS(3, 0);
+
+    axvm_write_dr6(dr6 | (axvm_vmread(VMCS_QUALIFICATION) & QUAL_DB));
+    axvm_vmwrite(VMCS_GUEST_DR7, axvm_vmread(VMCS_GUEST_DR7) & ~DR7_GD);
+    /* INT1 is a trap. */
+    if (axvm_field(event, EVENT_TYPE) == EVENT_PRIV_SOFT)
+        vcpu->arch.rip += insn_len();
+    axvm_x86_raise(vcpu, X86_DB);
+    return AXVM_TRAP_RESUME;
+}
+
+static enum axvm_trap_kind exit_exception(struct axvm_vcpu *vcpu)
+{
+    uint64_t event = axvm_vmread(VMCS_EXIT_EVENT);
+
+    if (axvm_field(event, EVENT_TYPE) == EVENT_NMI) {
+        /* The host's: it has been taken from the CPU, which blocks NMIs until the handler's IRET. */
+        __asm__ volatile("int $2" : : : "memory");
+        return AXVM_TRAP_RESUME;
+    }
+    if (__builtin_expect((axvm_vmread(VMCS_IDT_EVENT) & EVENT_VALID) != 0, 0))
+        redeliver(vcpu);
+    else if (event & EVENT_NMI_UNBLOCKED)
+        block_nmi();
+    switch (axvm_field(event, EVENT_VECTOR)) {
+    case X86_NM:
+        return axvm_x86_exit_nm(vcpu);
+    case X86_DB:
+        return exit_db(vcpu, event);
+    case X86_AC:
+        axvm_x86_raise_error(vcpu, X86_AC, (uint32_t)axvm_vmread(VMCS_EXIT_EVENT_ERROR));
+        return AXVM_TRAP_RESUME;
+    case X86_MC:
+        return axvm_x86_exit_machine_check(vcpu);
+    default:
+        return axvm_x86_exit_unknown(vcpu, event);
+    }
+}
+
+/* ---- instructions ---- */
+
+static enum axvm_trap_kind exit_cr(struct axvm_vcpu *vcpu)
+{
+    uint64_t q = axvm_vmread(VMCS_QUALIFICATION);
+    unsigned int n = (unsigned int)axvm_field(q, QUAL_CR_NUMBER), gpr = (unsigned int)axvm_field(q, QUAL_CR_GPR);
+
+    switch (axvm_field(q, QUAL_CR_TYPE)) {
+    case QUAL_CR_CLTS:
+        return axvm_x86_exit_clts(vcpu, insn_len());
+    case QUAL_CR_LMSW:
+        return axvm_x86_exit_lmsw(vcpu, (uint16_t)axvm_field(q, QUAL_CR_MSW), insn_len());
+    default:
+        return axvm_x86_exit_cr(vcpu, n, axvm_field(q, QUAL_CR_TYPE) == QUAL_CR_WRITE, gpr, insn_len());
+    }
+}
+
+static enum axvm_trap_kind exit_io(struct axvm_vcpu *vcpu)
+{
+    uint64_t q = axvm_vmread(VMCS_QUALIFICATION);
+    uint16_t port = (uint16_t)axvm_field(q, QUAL_IO_PORT);
+    unsigned int size = (unsigned int)axvm_field(q, QUAL_IO_SIZE) + 1;
+
+    if (q & QUAL_IO_STRING)
+        return axvm_x86_exit_io_string(vcpu, port, size, (q & QUAL_IO_IN) != 0, (q & QUAL_IO_REP) != 0);
+    return axvm_x86_exit_io(vcpu, port, size, (q & QUAL_IO_IN) != 0, insn_len());
+}
+
+static enum axvm_trap_kind exit_ept(struct axvm_vcpu *vcpu)
+{
+    uint64_t q = axvm_vmread(VMCS_QUALIFICATION);
+    bool walk = (q & QUAL_EPT_LINEAR) && !(q & QUAL_EPT_TRANSLATED);
+    uint32_t prot = q & QUAL_EPT_FETCH ? AXVM_PROT_EXEC : q & QUAL_EPT_WRITE ? AXVM_PROT_WRITE : AXVM_PROT_READ;
+
+    if (__builtin_expect((axvm_vmread(VMCS_IDT_EVENT) & EVENT_VALID) != 0, 0))
+        redeliver(vcpu);
+    else if (__builtin_expect((q & QUAL_EPT_NMI_UNBLOCKED) != 0, 0))
+        block_nmi();
+    return axvm_x86_exit_fault(vcpu, axvm_vmread(VMCS_GPA), prot, walk);
+}
+
+/* ---- dispatch ---- */
+
+static enum axvm_trap_kind exit_rare(struct axvm_vcpu *vcpu, uint32_t reason)
+{
+    if (reason & EXIT_REASON_FAILED)
+        return axvm_vmx_exit_failed(vcpu, reason);
+    switch (reason & EXIT_REASON_BASIC) {
+    case VMX_EXCEPTION_NMI:
+        return exit_exception(vcpu);
+    case VMX_TRIPLE_FAULT:
+        return axvm_x86_exit_shutdown(vcpu);
+    case VMX_INIT:
+    case VMX_SIPI:
+        return AXVM_TRAP_HOST_IRQ;
+    case VMX_NMI_WINDOW:
+        axvm_vmx_nmi_window(vcpu, false);
+        vcpu->arch.work |= AXVM_WORK_NMI;
+        return AXVM_TRAP_RESUME;
+    case VMX_TPR_BELOW: /* seen already */
+        return AXVM_TRAP_RESUME;
+    case VMX_INVD: /* what it would lose is not the guest's to lose */
+    case VMX_WBINVD:
+        return axvm_x86_exit_wbinvd(vcpu, insn_len());
+    case VMX_RDPMC: /* no performance counters */
+        return general_protection(vcpu);
+    case VMX_CR:
+        return exit_cr(vcpu);
+    case VMX_DR:
+        return axvm_x86_exit_dr(vcpu);
+    case VMX_PAUSE:
+        return axvm_x86_exit_pause(vcpu, insn_len());
+    case VMX_XSETBV:
+        return axvm_x86_exit_xsetbv(vcpu, insn_len());
+    case VMX_EPT_MISCONFIG: /* our own tables: a bug, or broken memory */
+        return axvm_x86_exit_fail(vcpu, reason, axvm_vmread(VMCS_GPA));
+    case VMX_TASK_SWITCH:
+        return axvm_vmx_exit_task_switch(vcpu);
+    default:
+        break;
+    }
+    /* VMX's instructions, MONITOR, MWAIT, GETSEC, ...: the guest's CPU has none of them. */
+    return axvm_x86_exit_ud(vcpu);
+}
+
+static inline enum axvm_trap_kind dispatch(struct axvm_vcpu *vcpu, uint32_t reason)
+{
+    switch (reason) {
+    case VMX_EPT_VIOLATION:
+        return exit_ept(vcpu);
+    case VMX_IO:
+        return exit_io(vcpu);
+    case VMX_WRMSR:
+        return axvm_x86_exit_wrmsr(vcpu, insn_len());
+    case VMX_RDMSR:
+        return axvm_x86_exit_rdmsr(vcpu, insn_len());
+    case VMX_VMCALL:
+        return axvm_x86_exit_hypercall(vcpu, insn_len());
+    case VMX_CPUID:
+        return axvm_x86_exit_cpuid(vcpu, insn_len());
+    case VMX_HLT:
+        return axvm_x86_exit_hlt(vcpu, insn_len());
+    case VMX_EXTERNAL:
+        vcpu->arch.cpu->arch.timer_ns = 0; /* it may have been ours: to be set again */
+        return AXVM_TRAP_HOST_IRQ;
+    case VMX_IRQ_WINDOW:
+        return AXVM_TRAP_RESUME;
+    default:
+        return exit_rare(vcpu, reason);
+    }
+}
+
+enum axvm_trap_kind axvm_vmx_exit(struct axvm_vcpu *vcpu)
+{
+    enum axvm_trap_kind kind;
+    uint8_t cr8;
+
+    axvm_x86_mode_out(vcpu);
+    cr8 = axvm_vmx_get_cr8(vcpu);
+    if (__builtin_expect(cr8 != vcpu->arch.cr8, 0))
+        axvm_x86_cr8_changed(vcpu, cr8);
+    kind = dispatch(vcpu, (uint32_t)axvm_vmread(VMCS_EXIT_REASON));
+    if (kind != AXVM_TRAP_RESUME)
+        return kind;
+    kind = axvm_x86_prepare(vcpu);
+    if (kind != AXVM_TRAP_RESUME)
+        return kind;
+    axvm_x86_mode_in(vcpu);
+    return AXVM_TRAP_RESUME;
+}

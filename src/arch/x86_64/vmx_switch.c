@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A vCPU's VMCS comes to a CPU and goes. It is cleared (written back to memory, inactive) whenever the vCPU leaves for the host
+ * tier: where it goes on, and when it is destroyed, nobody here would be asked again. "Software Use of Virtual-Machine Control
+ * Structures".
+ */
+#include "cpu.h"
+#include "mem.h"
+#include "s2_hw.h"
+#include "vmx.h"
+
+static void vmclear(uint64_t pa)
+{
+    __asm__ volatile("vmclear %0" : : "m"(pa) : "cc", "memory");
+}
+
+static void vmptrld(uint64_t pa)
+{
+    __asm__ volatile("vmptrld %0" : : "m"(pa) : "cc", "memory");
+}
+
+/* The first load on any CPU. */
+static void make(struct axvm_vcpu *vcpu)
+{
+    struct axvm_vmx *vmx = axvm_vmx_of(vcpu);
+
+    memcpy(vmx->vmcs, &vmx->caps->revision, sizeof(vmx->caps->revision));
+    vmclear(vmx->vmcs_pa);
+    vmptrld(vmx->vmcs_pa);
+    axvm_vmx_vmcs_init(vcpu);
+}
+
+static void flush_all(struct axvm_cpu *cpu, const struct axvm_vmx *vmx)
+{
+    axvm_invept(2, 0);
+    if (vmx->caps->vpid)
+        axvm_invvpid_all();
+    cpu->arch.flush_all = false;
+}
+
+static void set_vpid(struct axvm_vmx *vmx, uint64_t vmid)
+{
+    if (!vmx->caps->vpid || vmx->vpid == vmid)
+        return;
+    vmx->vpid = (uint16_t)vmid;
+    axvm_vmwrite(VMCS_VPID, vmid);
+}
+
+void axvm_vmx_load_on(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu, uint64_t vmid, bool fresh)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+    struct axvm_vmx *vmx = axvm_vmx_of(vcpu);
+    uint64_t offset = vcpu->vm->arch.tsc_offset + v->tsc_moved;
+
+    vmx->caps = &axvm_vmx_cpu_of(cpu)->caps;
+    v->launched = 0;
+    if (vmx->made)
+        vmptrld(vmx->vmcs_pa);
+    else
+        make(vcpu);
+    if (v->sys_dirty) {
+        axvm_vmx_vmcs_set_sys(vcpu);
+        v->sys_dirty = false;
+    }
+    if (cpu->arch.flush_all)
+        flush_all(cpu, vmx);
+    if (fresh)
+        axvm_vmx_flush(vcpu);
+    set_vpid(vmx, vmid);
+    if (vmx->tsc_offset != offset)
+        axvm_vmx_set_tsc_offset(vcpu, offset);
+    axvm_vmx_host_take(cpu, vmx);
+    axvm_write_dr6(vmx->dr6);
+}
+
+void axvm_vmx_put_from(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu)
+{
+    struct axvm_vmx *vmx = axvm_vmx_of(vcpu);
+
+    (void)cpu;
+    vmx->dr6 = axvm_read_dr6();
+    axvm_vmx_host_give_back(vmx);
+    vmclear(vmx->vmcs_pa);
+}
+
+/* For a VM entry that did not happen: whether the VMCS counts as launched depends on how far it got. */
+void axvm_vmx_relaunch(struct axvm_vcpu *vcpu)
+{
+    struct axvm_vmx *vmx = axvm_vmx_of(vcpu);
+
+    vmclear(vmx->vmcs_pa);
+    vmptrld(vmx->vmcs_pa);
+    vcpu->arch.launched = 0;
+}
+
+/* The VMCS is nobody's at the moment; any CPU with VMX on can look into it. */
+void axvm_vmx_fetch_sys(struct axvm_vcpu *vcpu)
+{
+    struct axvm_vmx *vmx = axvm_vmx_of(vcpu);
+    const struct axvm_hal *hal = &vcpu->vm->hal;
+    unsigned long irqs;
+
+    if (vcpu->arch.sys_dirty || !vmx->made)
+        return;
+    irqs = axvm_irq_save();
+    if (hal->this_cpu(hal->ctx)) {
+        vmptrld(vmx->vmcs_pa);
+        axvm_vmx_vmcs_get_sys(vcpu);
+        vmclear(vmx->vmcs_pa);
+    }
+    axvm_irq_restore(irqs);
+}
+
+enum axvm_trap_kind axvm_vmx_run(struct axvm_vcpu *vcpu)
+{
+    enum axvm_trap_kind kind = axvm_x86_prepare(vcpu);
+
+    if (kind != AXVM_TRAP_RESUME)
+        return kind;
+    axvm_x86_mode_in(vcpu);
+    return axvm_vmx_enter(vcpu);
+}

@@ -4,6 +4,8 @@ set(guests ${PROJECT_SOURCE_DIR}/build/guests/x86_64)
 set(payloads ${PROJECT_SOURCE_DIR}/build/x86_64/tests/guest)
 set(linux --arch x86_64 --kernel ${guests}/linux --initrd ${guests}/initrd.gz)
 
+file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/module "a multiboot module")
+
 # A payload: one for each thing that a guest may stumble over, in the order in which to look at them.
 function(axvm_x86_64_payload_test name payload expect)
   axvm_system_test(x86_64.${name} EXPECT ${expect} ARGS --arch x86_64 --kernel ${payloads}/${payload}.bin ${ARGN})
@@ -12,6 +14,10 @@ endfunction()
 axvm_x86_64_payload_test(hello hello "hello: done" --append cpus=2)
 axvm_x86_64_payload_test(hello.x2apic hello "hello: done" --append "x2apic cpus=4" --vcpus 4 --host-cpus 1)
 axvm_x86_64_payload_test(hello.8-vcpu hello "hello: done" --append cpus=8 --vcpus 8 --host-arg canary)
+axvm_x86_64_payload_test(hello.multiboot hello-multiboot "hello: module of 18 bytes, sum 6, a command line" --append cpus=1
+  --module "${CMAKE_CURRENT_BINARY_DIR}/module=a command line")
+axvm_x86_64_payload_test(hello.pvh-module hello "hello: module of 18 bytes, sum 6, a command line" --append cpus=1
+  --module "${CMAKE_CURRENT_BINARY_DIR}/module=a command line")
 axvm_x86_64_payload_test(hello.qemu64 hello "hello: done" --append cpus=2 --cpu qemu64,+svm,+npt)
 axvm_x86_64_payload_test(hello.epyc hello "hello: done" --append cpus=2 --cpu EPYC,+svm,+npt)
 axvm_x86_64_payload_test(hello.vmx hello "hello: done" --append "x2apic cpus=2" --cpu vmx --host-arg canary)

@@ -3,6 +3,7 @@
 
 struct guest_cpu guest_cpus[MAX_CPUS];
 volatile uint32_t guest_cpu_count = 1; /* start.S counts the others */
+uint64_t guest_boot_info;
 bool (*volatile guest_trap_hook)(struct frame *f);
 
 extern char guest_vectors[], ap_trampoline[], ap_trampoline_end[], _stacks[];
@@ -298,6 +299,7 @@ static const char *find_cmdline(uint32_t magic, uint64_t info)
 
 void guest_boot(uint32_t magic, uint64_t info)
 {
+    guest_boot_info = info;
     fill_idt();
     setup_cpu(0);
     outb(0x21, 0xff); /* the PIC: all masked */

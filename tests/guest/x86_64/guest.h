@@ -32,6 +32,7 @@ struct guest_cpu {
 };
 extern struct guest_cpu guest_cpus[MAX_CPUS];
 extern volatile uint32_t guest_cpu_count;
+extern uint64_t guest_boot_info; /* struct multiboot_info or hvm_start_info */
 /* Sees every exception and interrupt first, if set; true: done, return to the frame. */
 extern bool (*volatile guest_trap_hook)(struct frame *f);
 

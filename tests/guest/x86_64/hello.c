@@ -39,6 +39,36 @@ static void print_cpu(void)
     put_str("\n");
 }
 
+static void print_module(uint64_t addr, uint64_t size, const char *cmdline)
+{
+    uint8_t sum = 0;
+
+    for (uint64_t i = 0; i < size; i++)
+        sum = (uint8_t)(sum + *(const volatile uint8_t *)(addr + i));
+    put_str("hello: module of ");
+    put_dec(size);
+    put_str(" bytes, sum ");
+    put_dec(sum);
+    put_str(", ");
+    put_str(cmdline);
+    put_str("\n");
+}
+
+/* struct multiboot_info and its modules; struct hvm_start_info and hvm_modlist_entry. */
+static void print_modules(uint32_t magic)
+{
+    const uint32_t *mb = (const uint32_t *)guest_boot_info, *mods = (const uint32_t *)(uint64_t)mb[6];
+    const uint64_t *pvh_mods = (const uint64_t *)*(const uint64_t *)(guest_boot_info + 16);
+
+    if (magic == BOOT_PVH) {
+        for (uint32_t i = 0; i < mb[3]; i++)
+            print_module(pvh_mods[4 * i], pvh_mods[4 * i + 1], pvh_mods[4 * i + 2] ? (const char *)pvh_mods[4 * i + 2] : "");
+    } else if (mb[0] & 8) {
+        for (uint32_t i = 0; i < mb[5]; i++)
+            print_module(mods[4 * i], mods[4 * i + 1] - mods[4 * i], (const char *)(uint64_t)mods[4 * i + 2]);
+    }
+}
+
 static void test_fault(void)
 {
     uint64_t v;
@@ -100,6 +130,7 @@ void guest_main(uint32_t magic, const char *cmdline)
     put_str("\n");
     if (find_word(cmdline, "print"))
         return;
+    print_modules(magic);
     print_cpu();
     test_fault();
     apic_enable(find_word(cmdline, "x2apic") != NULL);

@@ -73,11 +73,16 @@ static uint64_t now(struct axvm_lapic *apic)
     return from_hal_time(vintc_of(vcpu), hal->time_ns(hal->ctx));
 }
 
-/* In terms of the VM's TSC, which the backend converts: a guest may have moved this vCPU's. */
+/* As the guest compares them, unsigned; but the backend converts the VM's TSC, which a guest may have moved this vCPU's from. */
 static uint64_t tsc_time(struct axvm_lapic *apic, uint64_t tsc)
 {
     struct axvm_vcpu *vcpu = axvm_vlapic_vcpu(apic);
+    uint64_t guest_now = axvm_x86_guest_tsc(vcpu);
 
+    if (tsc <= guest_now)
+        return 0;
+    if (tsc - guest_now > INT64_MAX)
+        return AXVM_TIME_NEVER;
     return from_hal_time(vintc_of(vcpu), axvm_x86_tsc_to_ns(vcpu->vm, tsc - vcpu->arch.tsc_moved));
 }
 

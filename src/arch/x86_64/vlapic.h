@@ -126,7 +126,8 @@ bool axvm_x86_msi(struct axvm *vm, uint64_t addr, uint32_t data);
 
 /* ---- what the backend offers to this part; any context ---- */
 
-/* The guest's TSC now, and when in hal->time_ns() it will be (or was) @tsc: saturates at 0 and AXVM_TIME_NEVER. */
+/* The vCPU's TSC now; and when in hal->time_ns() the VM's, which is the vCPU's less what the guest has moved it by, will be
+ * @tsc. */
 uint64_t axvm_x86_guest_tsc(struct axvm_vcpu *vcpu);
 uint64_t axvm_x86_tsc_to_ns(struct axvm *vm, uint64_t tsc);
 /* Messages for the CPU itself. The vCPU may be the caller's own. */

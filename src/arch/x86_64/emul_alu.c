@@ -273,6 +273,9 @@ void axvm_emul_compute(struct axvm_vcpu *vcpu, struct axvm_emul *e)
         break;
     case X86_OP_PUSH:
     case X86_OP_POP:
+        axvm_emul_move_stack(vcpu, e);
+        memcpy(e->op[1].buf, e->op[0].buf, sizeof(e->op[1].buf));
+        break;
     case X86_OP_MOVS:
     case X86_OP_INS:
     case X86_OP_OUTS:

@@ -70,34 +70,34 @@ static unsigned int stack_size(const struct axvm_emul *e)
     return (e->env.seg[AXVM_X86_SS].attr & SEG_DB) ? 4 : 2;
 }
 
-static void move_stack(struct axvm_vcpu *vcpu, const struct axvm_emul *e, int by)
+/* What RSP is after PUSH or POP. */
+void axvm_emul_move_stack(struct axvm_vcpu *vcpu, const struct axvm_emul *e)
 {
-    axvm_emul_set_reg(vcpu, AXVM_RSP, stack_size(e), vcpu->arch.gpr[AXVM_RSP] + (uint64_t)(int64_t)by);
+    uint64_t by = e->insn.op == X86_OP_PUSH ? -(uint64_t)e->insn.size : e->insn.size;
+
+    axvm_emul_set_reg(vcpu, AXVM_RSP, stack_size(e), vcpu->arch.gpr[AXVM_RSP] + by);
 }
 
-/* RSP is changed by now, and put back unless all is well: the destination of POP is addressed with what it is after it. */
+/* The source of PUSH is addressed with RSP as it is before, the destination of POP as it is after it. */
 static enum axvm_emul_result prepare_push_pop(struct axvm_vcpu *vcpu, struct axvm_emul *e)
 {
-    const struct axvm_x86_insn *insn = &e->insn;
-    bool push = insn->op == X86_OP_PUSH;
-    unsigned int stack = push ? 1 : 0;
-    uint64_t rsp = vcpu->arch.gpr[AXVM_RSP], top, offset;
+    uint64_t *rsp = &vcpu->arch.gpr[AXVM_RSP], before = *rsp, after, offset = axvm_emul_offset(vcpu, e);
+    bool push = e->insn.op == X86_OP_PUSH;
+    unsigned int size = e->insn.size;
     enum axvm_emul_result rc;
 
-    e->known = false;
-    offset = axvm_emul_offset(vcpu, e);
-    move_stack(vcpu, e, push ? -(int)insn->size : insn->size);
+    axvm_emul_move_stack(vcpu, e);
+    after = *rsp;
     if (!push)
         offset = axvm_emul_offset(vcpu, e);
-    top = axvm_extend(push ? vcpu->arch.gpr[AXVM_RSP] : rsp, stack_size(e), false);
-    set_operand(e, stack, AXVM_X86_SS, insn->size, !push, push);
-    set_operand(e, 1 - stack, insn->seg, insn->size, push, !push);
-    rc = axvm_emul_resolve(vcpu, e, &e->op[0], push ? offset : top);
-    if (rc == AXVM_EMUL_DONE)
-        rc = axvm_emul_resolve(vcpu, e, &e->op[1], push ? top : offset);
+    *rsp = before;
+    e->known = false;
+    set_operand(e, push ? 1 : 0, AXVM_X86_SS, size, !push, push);
+    set_operand(e, push ? 0 : 1, e->insn.seg, size, push, !push);
+    rc = axvm_emul_resolve(vcpu, e, &e->op[0], push ? offset : axvm_extend(before, stack_size(e), false));
     if (rc != AXVM_EMUL_DONE)
-        vcpu->arch.gpr[AXVM_RSP] = rsp;
-    return rc;
+        return rc;
+    return axvm_emul_resolve(vcpu, e, &e->op[1], push ? axvm_extend(after, stack_size(e), false) : offset);
 }
 
 /* ---- strings ---- */

@@ -8,13 +8,10 @@ static struct world *world_of(struct axvm *vm)
 
 static const struct axvm_x86_seg flat = { .sel = 0x10, .attr = 0xc93, .limit = UINT32_MAX };
 
-struct world *world_new(uint64_t base)
+void world_init(struct world *w, uint64_t base, uint8_t *mem)
 {
-    struct world *w = calloc(1, sizeof(*w));
-
-    assert_non_null(w);
-    w->mem = calloc(WORLD_PAGES, WORLD_PAGE);
-    assert_non_null(w->mem);
+    memset(w, 0, sizeof(*w));
+    w->mem = mem;
     w->base = base;
     w->vm.as.gen = 1;
     w->vcpu.vm = &w->vm;
@@ -26,6 +23,16 @@ struct world *world_new(uint64_t base)
         w->env.seg[i] = flat;
     w->env.seg[AXVM_X86_CS].attr = 0xa9b;
     w->env.cs = w->env.seg[AXVM_X86_CS];
+}
+
+struct world *world_new(uint64_t base)
+{
+    struct world *w = malloc(sizeof(*w));
+    uint8_t *mem = calloc(WORLD_PAGES, WORLD_PAGE);
+
+    assert_non_null(w);
+    assert_non_null(mem);
+    world_init(w, base, mem);
     return w;
 }
 

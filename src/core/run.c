@@ -138,6 +138,7 @@ static enum step handle_requests(struct axvm_vcpu *vcpu, struct axvm_exit *exit)
         exit->u.system.code = 0;
         atomic_fetch_or(&vcpu->requests, requests & ~AXVM_REQ_END);
         axvm_vm_stop(vcpu->vm);
+        axvm_wake_flush(vcpu->vm);
         return STEP_EXIT;
     }
     if (requests & AXVM_REQ_KICK) {

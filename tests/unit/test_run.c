@@ -103,6 +103,50 @@ static void idle_tells_the_deadline_and_an_interrupt_ends_it(void **state)
     end(vm);
 }
 
+/* A device with a power switch. */
+static int switch_read(struct axvm_device *dev, struct axvm_access *acc)
+{
+    (void)dev;
+    acc->val = 0;
+    return AXVM_OK;
+}
+
+static int switch_write(struct axvm_device *dev, struct axvm_access *acc)
+{
+    (void)dev;
+    return axvm_device_end_vm(acc, AXVM_EXIT_SYSTEM_OFF);
+}
+
+static int turn_off(struct axvm_vcpu *vcpu, struct axvm_exit *exit, void *arg)
+{
+    (void)exit;
+    (void)arg;
+    return vcpu->id == 0 ? fake_guest_write(vcpu, HOLE, 4, 1) : AXVM_TRAP_IDLE;
+}
+
+/* H8: no lost wake-up. */
+static void a_device_that_turns_the_machine_off_wakes_vcpus_that_sleep(void **state)
+{
+    static const struct axvm_device_ops ops = { .name = "switch", .read = switch_read, .write = switch_write };
+    struct axvm_device dev = { .ops = &ops, .window_count = 1, .windows = { { .base = HOLE, .len = 0x1000 } } };
+    struct fake_hal *hal = *state;
+    struct axvm *vm = fake_vm(hal, 2);
+    struct axvm_exit exit;
+    uint64_t wakes;
+
+    assert_int_equal(axvm_device_attach(vm, &dev), AXVM_OK);
+    for (uint32_t i = 0; i < 2; i++)
+        fake_guest_set(vm, i, turn_off, NULL);
+    assert_int_equal(axvm_boot(vm), AXVM_OK);
+    assert_int_equal(axvm_vcpu_power_on(vm->vcpus[1], 0, 0), AXVM_OK);
+    assert_int_equal(run(vm, 1, &exit), AXVM_EXIT_IDLE);
+    wakes = hal->wakes[0][1];
+    assert_int_equal(run(vm, 0, &exit), AXVM_EXIT_SYSTEM_OFF);
+    assert_int_equal(hal->wakes[0][1], wakes + 1);
+    assert_int_equal(run(vm, 1, &exit), AXVM_EXIT_SHUTDOWN);
+    assert_int_equal(axvm_destroy(vm), AXVM_OK);
+}
+
 static void kicks_are_not_lost_whenever_they_come(void **state)
 {
     struct axvm *vm = booted(*state, 1, idle, NULL);
@@ -454,6 +498,7 @@ int main(void)
         FAKE_TEST(only_a_booted_vm_with_such_a_vcpu_runs),
         FAKE_TEST(vcpus_that_are_off_say_so_until_they_are_started),
         FAKE_TEST(idle_tells_the_deadline_and_an_interrupt_ends_it),
+        FAKE_TEST(a_device_that_turns_the_machine_off_wakes_vcpus_that_sleep),
         FAKE_TEST(kicks_are_not_lost_whenever_they_come),
         FAKE_TEST(host_interrupts_return_only_to_a_caller_who_masks_them),
         FAKE_TEST(a_guest_for_which_memory_ran_out_can_go_on_later),

@@ -2,6 +2,7 @@
 /* CPUID, control and debug registers, FP. What is allowed is cpuid.c's and cr.c's business. */
 #include <axvm/err.h>
 
+#include "cpu.h"
 #include "exit.h"
 #include "mem.h"
 #include "vlapic.h"
@@ -29,6 +30,8 @@ static void patch(struct axvm_vcpu *vcpu, const struct axvm_cpuid_entry *e, uint
         .xcr0 = vcpu->arch.xcr0,
     };
 
+    if (vcpu->arch.osxsave && vcpu->arch.cpu->arch.has_xsave)
+        state.xcr0 = axvm_xgetbv(0);
     for (int i = 0; i < 4; i++)
         r[i] = e->r[i];
     axvm_cpuid_patch(vcpu->vm->arch.cpuid, e, (uint32_t)vcpu->arch.gpr[AXVM_RCX], &state, r);

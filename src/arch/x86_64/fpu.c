@@ -61,17 +61,17 @@ static void restore(const struct axvm_arch_cpu *h, const void *area)
 }
 
 /* With the host's XCR0, so that what the guest has disabled in its own is kept, too. */
-static void exchange(struct axvm_arch_cpu *h, struct axvm_arch_vcpu *v, void *out, const void *in)
+static void exchange(struct axvm_arch_cpu *h, void *out, const void *in)
 {
     struct host_state s = allow();
-    bool xcr0 = v->osxsave && h->has_xsave && v->xcr0 != h->host_xcr0;
+    uint64_t xcr0 = h->has_xsave ? axvm_xgetbv(0) : 0;
 
-    if (xcr0)
+    if (xcr0 != h->host_xcr0)
         axvm_xsetbv(0, h->host_xcr0);
     save(h, out);
     restore(h, in);
-    if (xcr0)
-        axvm_xsetbv(0, v->xcr0);
+    if (xcr0 != h->host_xcr0)
+        axvm_xsetbv(0, xcr0);
     disallow(s);
 }
 
@@ -80,7 +80,7 @@ void axvm_x86_fp_load(struct axvm_vcpu *vcpu)
     struct axvm_arch_vcpu *v = &vcpu->arch;
     struct axvm_arch_cpu *h = &v->cpu->arch;
 
-    exchange(h, v, h->host_fpu.area, v->fpu.area);
+    exchange(h, h->host_fpu.area, v->fpu.area);
     v->fp_loaded = true;
     axvm_x86_hw(vcpu, fp_access, true);
 }
@@ -93,7 +93,7 @@ void axvm_x86_fp_put(struct axvm_vcpu *vcpu)
     v->cr0 = axvm_x86_get_cr0(vcpu);
     v->fp_loaded = false;
     axvm_x86_hw(vcpu, fp_access, false);
-    exchange(h, v, v->fpu.area, h->host_fpu.area);
+    exchange(h, v->fpu.area, h->host_fpu.area);
 }
 
 /* ---- areas ---- */

@@ -50,8 +50,12 @@ static void give_back(struct axvm_arch_cpu *h, struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
-    if (v->osxsave && h->has_xsave && h->host_xcr0 != v->xcr0)
-        axvm_xsetbv(0, h->host_xcr0);
+    if (v->osxsave && h->has_xsave) {
+        /* QEMU's SVM does not intercept XSETBV. */
+        v->xcr0 = axvm_xgetbv(0);
+        if (h->host_xcr0 != v->xcr0)
+            axvm_xsetbv(0, h->host_xcr0);
+    }
     if (h->has_rdtscp && h->host_tsc_aux != v->tsc_aux)
         axvm_wrmsr(MSR_TSC_AUX, h->host_tsc_aux);
     axvm_write_dr6(h->host_dr6);

@@ -79,6 +79,7 @@ struct axvm_x86_sys {
 #define AXVM_WORK_NMI (1u << 2)    /* .nmi may be set, or NMIs may have been unblocked */
 #define AXVM_WORK_TIMER (1u << 3)  /* the local APIC's timer may be due, or its deadline have changed */
 #define AXVM_WORK_WINDOW (1u << 4) /* an interrupt or NMI window is open at the moment: close it when there is nothing left */
+#define AXVM_WORK_FLUSHED (1u << 8) /* SVM: the last entry flushed translations */
 #define AXVM_WORK_CR2 (1u << 7)    /* .cr2 goes into the hardware with .event */
 #define AXVM_WORK_DONE (1u << 6)   /* the host tier has finished an instruction: see axvm_x86_instruction_done() */
 #define AXVM_WORK_STEP (1u << 5)   /* RFLAGS.TF is ours: see nmi.c */
@@ -118,9 +119,9 @@ enum axvm_nmi_state {
 /* Lengths of instructions that exit, where the CPU does not tell them: insn_len.c. */
 #define AXVM_INSN_SITES 16u
 struct axvm_insn_site {
-    uint64_t rip, cr3;
-    uint32_t code; /* exit code */
+    uint64_t key, cr3;
     uint32_t len;
+    uint32_t reserved[3];
 };
 
 /* I/O APIC, PIC and the lines into them: vlapic.h. */
@@ -146,6 +147,7 @@ struct axvm_arch_vcpu {
     uint64_t tlb_seen; /* vm->arch.tlb_gen that its CPU has been flushed for */
     uint8_t vendor;    /* enum axvm_x86_vendor */
     uint8_t cr8;       /* what the hardware was given */
+    bool nrips;     /* SVM: the CPU says where the next instruction is */
     bool fp_loaded, dr_loaded;
     bool halted;  /* HLT: until an interrupt comes */
     bool osxsave; /* CR4.OSXSAVE: XCR0 is exchanged with the host's */

@@ -22,22 +22,32 @@ uint64_t axvm_x86_merge_events(uint64_t first, uint64_t second);
 
 /* ---- the instruction that exited; loaded ---- */
 /*
- * Its length: insn_len if the CPU said so, otherwise found out. 0: it cannot be known now (an exception is raised, or another
- * vCPU has changed the code): nothing of the instruction may have an effect, the guest is entered again. @code: the vendor's
- * exit code; @opcode: its bytes without prefixes, lowest first; @plain: how many these are.
+ * The length of the instruction at RIP, which has exited with @code (below 0x8000; different instructions have different ones), where the
+ * CPU does not tell. 0: it cannot be known now (an exception is raised, or another vCPU has changed the code): nothing of the instruction
+ * may have an effect, the guest is entered again.
  */
-unsigned int axvm_x86_find_len(struct axvm_vcpu *vcpu, uint32_t code, uint32_t opcode, unsigned int plain);
-static inline unsigned int axvm_x86_exit_len(struct axvm_vcpu *vcpu, uint32_t code, uint32_t opcode, unsigned int plain)
+unsigned int axvm_x86_find_len(struct axvm_vcpu *vcpu, uint64_t code);
+static inline uint64_t axvm_x86_site_key(uint64_t rip, uint64_t code)
 {
-    unsigned int len = vcpu->arch.insn_len;
+    return rip ^ code << 48;
+}
+static inline unsigned int axvm_x86_known_len(struct axvm_vcpu *vcpu, uint64_t cr3, uint64_t code)
+{
+    const struct axvm_arch_vcpu *v = &vcpu->arch;
+    const struct axvm_insn_site *site = &v->sites[v->rip % AXVM_INSN_SITES];
 
-    return len != 0 ? len : axvm_x86_find_len(vcpu, code, opcode, plain);
+    if (__builtin_expect(site->key == axvm_x86_site_key(v->rip, code) && site->cr3 == cr3, 1))
+        return site->len;
+    return axvm_x86_find_len(vcpu, code);
 }
 /* It is done, and RIP beyond it: no more shadow of STI or MOV SS; a trap if the guest single-steps. */
 void axvm_x86_single_step(struct axvm_vcpu *vcpu);
 static inline void axvm_x86_instruction_done(struct axvm_vcpu *vcpu)
 {
-    axvm_x86_hw0(vcpu, clear_int_shadow);
+    if (axvm_x86_is_svm(vcpu))
+        vcpu->arch.vmcb->int_state = 0;
+    else
+        axvm_vmx_clear_int_shadow(vcpu);
     if (__builtin_expect((vcpu->arch.rflags & (RFLAGS_TF | RFLAGS_RF)) != 0, 0))
         axvm_x86_single_step(vcpu);
 }
@@ -107,11 +117,10 @@ void axvm_x86_lapic_touched(struct axvm_vcpu *vcpu);
 /* The four PDPTEs that PAE paging would load with @cr3; false: they are not valid, #GP. Loaded. */
 bool axvm_x86_read_pdptes(struct axvm_vcpu *vcpu, uint64_t cr3, uint64_t pdpte[4]);
 void axvm_x86_set_tsc_aux(struct axvm_vcpu *vcpu, uint64_t val);
-/* @buf: prefixes, then the @plain bytes of @opcode? How many bytes; 0: no. Pure. */
-unsigned int axvm_x86_prefixed_len(const uint8_t *buf, unsigned int have, bool code64, uint32_t opcode, unsigned int plain);
 
 /* ---- before each entry: event.c ---- */
-/* Deliver what waits for the guest, or say why it cannot be entered now. */
+/* Deliver what waits for the guest, or say why it cannot be entered now. A handler that has called devices ends with axvm_wake_trap() instead
+ * of AXVM_TRAP_RESUME. */
 enum axvm_trap_kind axvm_x86_prepare_work(struct axvm_vcpu *vcpu);
 static inline enum axvm_trap_kind axvm_x86_prepare(struct axvm_vcpu *vcpu)
 {

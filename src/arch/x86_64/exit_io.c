@@ -95,7 +95,7 @@ enum axvm_trap_kind axvm_x86_answer(struct axvm_vcpu *vcpu, struct axvm_mmio *mm
         if (!more)
             break;
     }
-    return AXVM_TRAP_RESUME;
+    return (enum axvm_trap_kind)axvm_wake_trap(vcpu->vm);
 }
 
 /* ---- ports ---- */
@@ -115,7 +115,7 @@ enum axvm_trap_kind axvm_x86_exit_io(struct axvm_vcpu *vcpu, uint16_t port, unsi
         if (in)
             merge_rax(vcpu, acc.val, size);
         axvm_x86_step_over(vcpu, len);
-        return AXVM_TRAP_RESUME;
+        return (enum axvm_trap_kind)axvm_wake_trap(vcpu->vm);
     }
     mmio->addr = port;
     mmio->val[0] = in ? 0 : axvm_extend(v->gpr[AXVM_RAX], size, false);
@@ -128,7 +128,7 @@ enum axvm_trap_kind axvm_x86_exit_io(struct axvm_vcpu *vcpu, uint16_t port, unsi
     if (rc == AXVM_ERR_AGAIN || rc == AXVM_ERR_NOENT)
         return AXVM_TRAP_MMIO;
     axvm_x86_refuse(vcpu, mmio);
-    return AXVM_TRAP_RESUME;
+    return (enum axvm_trap_kind)axvm_wake_trap(vcpu->vm);
 }
 
 /* ---- emulated instructions ---- */
@@ -194,14 +194,10 @@ static bool is_device(struct axvm_vcpu *vcpu, uint64_t gpa)
     return axvm_bus_find(&vcpu->vm->bus[AXVM_BUS_MMIO], gpa, 1) != NULL;
 }
 
-/* No RAM, and nothing to emulate: tables or code in what a bus would answer with all ones. Tables of ones have reserved bits
- * set; code of ones is no instruction. */
-static enum axvm_trap_kind refuse(struct axvm_vcpu *vcpu, bool walk)
+/* Code in what a bus answers with all ones is no instruction. */
+static enum axvm_trap_kind refuse_fetch(struct axvm_vcpu *vcpu)
 {
-    if (walk)
-        axvm_x86_raise_error(vcpu, X86_GP, 0);
-    else
-        axvm_x86_raise(vcpu, X86_UD);
+    axvm_x86_raise(vcpu, X86_UD);
     return AXVM_TRAP_RESUME;
 }
 
@@ -222,5 +218,6 @@ enum axvm_trap_kind axvm_x86_exit_fault(struct axvm_vcpu *vcpu, uint64_t gpa, ui
         vcpu->trap.prot = prot;
         return AXVM_TRAP_FAULT;
     }
-    return data ? exit_mmio(vcpu, gpa, prot == AXVM_PROT_WRITE) : refuse(vcpu, walk);
+    /* The guest's tables in no RAM, too: emulation reads them as all ones, and finds the page fault that this gives. */
+    return prot == AXVM_PROT_EXEC ? refuse_fetch(vcpu) : exit_mmio(vcpu, gpa, prot == AXVM_PROT_WRITE);
 }

@@ -12,43 +12,6 @@
 #include "mem.h"
 #include "walk.h"
 
-/* Intel SDM vol. 2A, "Instruction Prefixes". */
-static bool is_prefix(uint8_t byte, bool code64)
-{
-    switch (byte) {
-    case 0x26:
-    case 0x2e:
-    case 0x36:
-    case 0x3e:
-    case 0x64:
-    case 0x65:
-    case 0x66:
-    case 0x67:
-    case 0xf0:
-    case 0xf2:
-    case 0xf3:
-        return true;
-    default:
-        return code64 && (byte & 0xf0) == 0x40;
-    }
-}
-
-/* Does @buf hold prefixes and then the @plain bytes of @opcode? Its length, or 0. */
-unsigned int axvm_x86_prefixed_len(const uint8_t *buf, unsigned int have, bool code64, uint32_t opcode, unsigned int plain)
-{
-    unsigned int n = 0;
-
-    while (n < have && is_prefix(buf[n], code64))
-        n++;
-    if (plain > have - n)
-        return 0;
-    for (unsigned int i = 0; i < plain; i++) {
-        if (buf[n + i] != (uint8_t)(opcode >> 8 * i))
-            return 0;
-    }
-    return n + plain;
-}
-
 /* ---- fetching ---- */
 
 static void fetch_failed(struct axvm_vcpu *vcpu, enum axvm_x86_walk_result rc, uint64_t linear, uint32_t error)
@@ -99,24 +62,32 @@ unsigned int axvm_x86_fetch(struct axvm_vcpu *vcpu, uint8_t *buf, unsigned int m
 
 /* ---- the places that exit often ---- */
 
-static unsigned int look(struct axvm_vcpu *vcpu, uint32_t opcode, unsigned int plain)
+/* What is no instruction known to exit has been changed by another vCPU since: it tries again, or gets its #UD. */
+static unsigned int look(struct axvm_vcpu *vcpu)
 {
     uint8_t buf[AXVM_X86_INSN_MAX];
-    unsigned int have = axvm_x86_fetch(vcpu, buf, sizeof(buf));
+    unsigned int have = axvm_x86_fetch(vcpu, buf, sizeof(buf)), len;
 
-    return axvm_x86_prefixed_len(buf, have, axvm_x86_is_64bit(vcpu), opcode, plain);
+    if (have == 0)
+        return 0;
+    len = axvm_x86_insn_len(buf, have, vcpu->arch.emul.env.mode);
+    if (len == 0)
+        axvm_x86_raise(vcpu, X86_UD);
+    return len;
 }
 
-unsigned int axvm_x86_find_len(struct axvm_vcpu *vcpu, uint32_t code, uint32_t opcode, unsigned int plain)
+unsigned int axvm_x86_find_len(struct axvm_vcpu *vcpu, uint64_t code)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
-    struct axvm_insn_site *site = &v->sites[(v->rip ^ v->rip >> 4) % AXVM_INSN_SITES];
-    uint64_t cr3 = axvm_x86_get_cr3(vcpu);
+    struct axvm_insn_site *site = &v->sites[v->rip % AXVM_INSN_SITES];
+    unsigned int len = look(vcpu);
 
-    if (__builtin_expect(site->rip == v->rip && site->cr3 == cr3 && site->code == code && site->len != 0, 1))
-        return site->len;
-    *site = (struct axvm_insn_site){ .rip = v->rip, .cr3 = cr3, .code = code, .len = look(vcpu, opcode, plain) };
-    return site->len;
+    if (len != 0) {
+        site->key = axvm_x86_site_key(v->rip, code);
+        site->cr3 = axvm_x86_get_cr3(vcpu);
+        site->len = len;
+    }
+    return len;
 }
 
 /* ---- after an instruction ---- */

@@ -24,8 +24,8 @@ static inline void axvm_x86_mode_in(struct axvm_vcpu *vcpu)
     struct axvm_arch_vcpu *v = &vcpu->arch;
     uint64_t gen;
 
-    /* An exchange: a barrier between this store and the load below. */
-    atomic_exchange(&v->mode, atomic_load_explicit(&v->mode, memory_order_relaxed) + 1);
+    /* Nobody else writes it; it is a barrier between this store and the load below. */
+    atomic_fetch_add(&v->mode, 1);
     gen = atomic_load(&vcpu->vm->arch.tlb_gen);
     if (__builtin_expect(gen != v->tlb_seen, 0)) {
         v->tlb_seen = gen;

@@ -18,7 +18,9 @@
 /* svm_entry.S */
 enum axvm_trap_kind axvm_svm_enter(struct axvm_vcpu *vcpu);
 /* svm_exit.c; called by it */
-enum axvm_trap_kind axvm_svm_exit(struct axvm_vcpu *vcpu);
+#define SVM_ALL_REGISTERS 0x100
+int axvm_svm_exit(struct axvm_vcpu *vcpu);
+enum axvm_trap_kind axvm_svm_exit_all(struct axvm_vcpu *vcpu);
 
 /* svm_vmcb.c: pure */
 /* A VMCB that lets a guest do nothing but what it may. @features: SVM_FEATURE_* */

@@ -8,9 +8,15 @@
  * the guest runs; GIF keeps them from being taken here.
  *
  * On the stack: [rsp] = vcpu, above it the host's callee-saved registers.
+ *
+ * An exit first saves the registers that C may use, which is all that most handlers need: C keeps the others. Only when
+ * axvm_svm_exit() says so the rest goes to memory, too, and axvm_svm_exit_all() is called.
  */
 #include "arch_types.h"
 #include "vmcb.h"
+
+#define ALL_REGISTERS 0x100 /* SVM_ALL_REGISTERS */
+#define GPR(n) (VCPU_GPR + 8 * n)
 
 	.section .text.axvm_svm_enter, "ax"
 	.balign	16
@@ -26,31 +32,35 @@ axvm_svm_enter:
 	push	%rdi
 
 /* rdi = vcpu */
+enter_all:
+	mov	VCPU_VMCB(%rdi), %rax
+	mov	GPR(4)(%rdi), %rcx
+	mov	%rcx, VMCB_RSP(%rax)
+	mov	GPR(5)(%rdi), %rbp
+	mov	GPR(12)(%rdi), %r12
+	mov	GPR(13)(%rdi), %r13
+	mov	GPR(14)(%rdi), %r14
+	mov	GPR(15)(%rdi), %r15
+
+/* rdi = vcpu; rbp, r12 to r15 and rsp in the VMCB are the guest's */
 enter_guest:
 	mov	VCPU_VMCB(%rdi), %rax
 	mov	VCPU_RIP(%rdi), %rcx
 	mov	%rcx, VMCB_RIP(%rax)
 	mov	VCPU_RFLAGS(%rdi), %rcx
 	mov	%rcx, VMCB_RFLAGS(%rax)
-	mov	(VCPU_GPR + 8 * 4)(%rdi), %rcx
-	mov	%rcx, VMCB_RSP(%rax)
-	mov	VCPU_GPR(%rdi), %rcx
+	mov	GPR(0)(%rdi), %rcx
 	mov	%rcx, VMCB_RAX(%rax)
 	mov	VCPU_VMCB_PA(%rdi), %rax
-	mov	(VCPU_GPR + 8 * 1)(%rdi), %rcx
-	mov	(VCPU_GPR + 8 * 2)(%rdi), %rdx
-	mov	(VCPU_GPR + 8 * 3)(%rdi), %rbx
-	mov	(VCPU_GPR + 8 * 5)(%rdi), %rbp
-	mov	(VCPU_GPR + 8 * 6)(%rdi), %rsi
-	mov	(VCPU_GPR + 8 * 8)(%rdi), %r8
-	mov	(VCPU_GPR + 8 * 9)(%rdi), %r9
-	mov	(VCPU_GPR + 8 * 10)(%rdi), %r10
-	mov	(VCPU_GPR + 8 * 11)(%rdi), %r11
-	mov	(VCPU_GPR + 8 * 12)(%rdi), %r12
-	mov	(VCPU_GPR + 8 * 13)(%rdi), %r13
-	mov	(VCPU_GPR + 8 * 14)(%rdi), %r14
-	mov	(VCPU_GPR + 8 * 15)(%rdi), %r15
-	mov	(VCPU_GPR + 8 * 7)(%rdi), %rdi
+	mov	GPR(1)(%rdi), %rcx
+	mov	GPR(2)(%rdi), %rdx
+	mov	GPR(3)(%rdi), %rbx
+	mov	GPR(6)(%rdi), %rsi
+	mov	GPR(8)(%rdi), %r8
+	mov	GPR(9)(%rdi), %r9
+	mov	GPR(10)(%rdi), %r10
+	mov	GPR(11)(%rdi), %r11
+	mov	GPR(7)(%rdi), %rdi
 	clgi
 	sti
 	vmload	%rax
@@ -63,41 +73,50 @@ enter_guest:
 	vmload	%rax
 	cli
 	stgi
-	mov	%rcx, (VCPU_GPR + 8 * 1)(%rdi)
-	mov	%rdx, (VCPU_GPR + 8 * 2)(%rdi)
-	mov	%rbx, (VCPU_GPR + 8 * 3)(%rdi)
-	mov	%rbp, (VCPU_GPR + 8 * 5)(%rdi)
-	mov	%rsi, (VCPU_GPR + 8 * 6)(%rdi)
-	popq	(VCPU_GPR + 8 * 7)(%rdi)
-	mov	%r8, (VCPU_GPR + 8 * 8)(%rdi)
-	mov	%r9, (VCPU_GPR + 8 * 9)(%rdi)
-	mov	%r10, (VCPU_GPR + 8 * 10)(%rdi)
-	mov	%r11, (VCPU_GPR + 8 * 11)(%rdi)
-	mov	%r12, (VCPU_GPR + 8 * 12)(%rdi)
-	mov	%r13, (VCPU_GPR + 8 * 13)(%rdi)
-	mov	%r14, (VCPU_GPR + 8 * 14)(%rdi)
-	mov	%r15, (VCPU_GPR + 8 * 15)(%rdi)
+	mov	%rcx, GPR(1)(%rdi)
+	mov	%rdx, GPR(2)(%rdi)
+	mov	%rbx, GPR(3)(%rdi)
+	mov	%rsi, GPR(6)(%rdi)
+	popq	GPR(7)(%rdi)
+	mov	%r8, GPR(8)(%rdi)
+	mov	%r9, GPR(9)(%rdi)
+	mov	%r10, GPR(10)(%rdi)
+	mov	%r11, GPR(11)(%rdi)
 	mov	VCPU_VMCB(%rdi), %rax
 	mov	VMCB_RIP(%rax), %rcx
 	mov	%rcx, VCPU_RIP(%rdi)
 	mov	VMCB_RFLAGS(%rax), %rcx
 	mov	%rcx, VCPU_RFLAGS(%rdi)
-	mov	VMCB_RSP(%rax), %rcx
-	mov	%rcx, (VCPU_GPR + 8 * 4)(%rdi)
 	mov	VMCB_RAX(%rax), %rcx
-	mov	%rcx, VCPU_GPR(%rdi)
-	/* What the guest has left in registers that C keeps across calls is not to be speculated on. rcx and rax are ours by now. */
+	mov	%rcx, GPR(0)(%rdi)
+	call	axvm_svm_exit
+	mov	(%rsp), %rdi
+	test	%eax, %eax
+	jz	enter_guest
+
+	mov	VCPU_VMCB(%rdi), %rdx
+	mov	VMCB_RSP(%rdx), %rcx
+	mov	%rcx, GPR(4)(%rdi)
+	mov	%rbp, GPR(5)(%rdi)
+	mov	%r12, GPR(12)(%rdi)
+	mov	%r13, GPR(13)(%rdi)
+	mov	%r14, GPR(14)(%rdi)
+	mov	%r15, GPR(15)(%rdi)
+	cmp	$ALL_REGISTERS, %eax
+	jne	leave
+	/* What the guest has left in registers that C keeps across calls is not to be speculated on. */
 	xor	%ebx, %ebx
 	xor	%ebp, %ebp
 	xor	%r12d, %r12d
 	xor	%r13d, %r13d
 	xor	%r14d, %r14d
 	xor	%r15d, %r15d
-	call	axvm_svm_exit
+	call	axvm_svm_exit_all
 	mov	(%rsp), %rdi
 	test	%eax, %eax
-	jz	enter_guest
+	jz	enter_all
 
+leave:
 	pop	%rdi
 	pop	%r15
 	pop	%r14

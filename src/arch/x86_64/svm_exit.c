@@ -3,29 +3,24 @@
 #include "s2_hw.h"
 #include "svm.h"
 
-/* Instructions that exit, without prefixes: bytes, lowest first, and how many. */
-#define OP_CPUID 0xa20fu, 2
-#define OP_RDMSR 0x320fu, 2
-#define OP_WRMSR 0x300fu, 2
-#define OP_HLT 0xf4u, 1
-#define OP_PAUSE 0x90u, 1
-#define OP_VMMCALL 0xd9010fu, 3
-#define OP_XSETBV 0xd1010fu, 3
-#define OP_WBINVD 0x090fu, 2
-#define OP_INVD 0x080fu, 2
-
-/* Call @handler with the length of the instruction, if that can be had. */
-typedef enum axvm_trap_kind handler_fn(struct axvm_vcpu *vcpu, unsigned int len);
-
-static inline __attribute__((always_inline)) enum axvm_trap_kind
-with_len(struct axvm_vcpu *vcpu, uint64_t code, handler_fn *handler, uint32_t opcode, unsigned int plain)
+/* The length of the instruction that exited, or 0: see axvm_x86_find_len(). */
+static inline unsigned int length(struct axvm_vcpu *vcpu, uint64_t code)
 {
     const struct axvm_vmcb *b = vcpu->arch.vmcb;
-    unsigned int len;
 
-    vcpu->arch.insn_len = axvm_svm_has(vcpu, SVM_FEATURE_NRIPS) ? (uint32_t)(b->nrip - b->rip) : 0;
-    len = axvm_x86_exit_len(vcpu, (uint32_t)code, opcode, plain);
-    return len != 0 ? handler(vcpu, len) : AXVM_TRAP_RESUME;
+    if (vcpu->arch.nrips)
+        return (unsigned int)(b->nrip - b->rip);
+    return axvm_x86_known_len(vcpu, b->cr3, code);
+}
+
+typedef enum axvm_trap_kind handler_fn(struct axvm_vcpu *vcpu, unsigned int len);
+
+/* Call @handler, if the length can be had. */
+static inline __attribute__((always_inline)) enum axvm_trap_kind with_len(struct axvm_vcpu *vcpu, uint64_t code, handler_fn *handler)
+{
+    unsigned int len = length(vcpu, code);
+
+    return __builtin_expect(len != 0, 1) ? handler(vcpu, len) : AXVM_TRAP_RESUME;
 }
 
 static enum axvm_trap_kind exit_npf(struct axvm_vcpu *vcpu)
@@ -40,23 +35,13 @@ static enum axvm_trap_kind exit_npf(struct axvm_vcpu *vcpu)
     return axvm_x86_exit_fault(vcpu, vcpu->arch.vmcb->exitinfo2, prot, walk);
 }
 
-static enum axvm_trap_kind exit_ioio(struct axvm_vcpu *vcpu)
+static inline enum axvm_trap_kind exit_ioio(struct axvm_vcpu *vcpu, const struct axvm_vmcb *b)
 {
-    const struct axvm_vmcb *b = vcpu->arch.vmcb;
     uint64_t info = b->exitinfo1;
     uint16_t port = (uint16_t)axvm_field(info, IOIO_PORT);
     unsigned int size = (unsigned int)axvm_field(info, IOIO_SIZE);
 
-    if (info & IOIO_STR)
-        return axvm_x86_exit_io_string(vcpu, port, size, (info & IOIO_IN) != 0, (info & IOIO_REP) != 0);
     return axvm_x86_exit_io(vcpu, port, size, (info & IOIO_IN) != 0, (unsigned int)(b->exitinfo2 - b->rip));
-}
-
-static enum axvm_trap_kind exit_msr(struct axvm_vcpu *vcpu)
-{
-    if (vcpu->arch.vmcb->exitinfo1 & 1)
-        return with_len(vcpu, SVM_MSR | 0x10000, axvm_x86_exit_wrmsr, OP_WRMSR);
-    return with_len(vcpu, SVM_MSR, axvm_x86_exit_rdmsr, OP_RDMSR);
 }
 
 /* ---- control registers ---- */
@@ -100,6 +85,28 @@ static enum axvm_trap_kind exit_exception(struct axvm_vcpu *vcpu, uint64_t code)
     }
 }
 
+static enum axvm_trap_kind exit_io_string(struct axvm_vcpu *vcpu)
+{
+    uint64_t info = vcpu->arch.vmcb->exitinfo1;
+    uint16_t port = (uint16_t)axvm_field(info, IOIO_PORT);
+
+    return axvm_x86_exit_io_string(vcpu, port, (unsigned int)axvm_field(info, IOIO_SIZE), (info & IOIO_IN) != 0, (info & IOIO_REP) != 0);
+}
+
+/* "Canonicalization and Consistency Checks". QEMU lets a guest load CR3 with bits that this refuses: on a CPU that would have been #GP. */
+static enum axvm_trap_kind exit_invalid(struct axvm_vcpu *vcpu)
+{
+    struct axvm_vmcb *b = vcpu->arch.vmcb;
+    uint64_t beyond = AXVM_BITS(63, 0) << vcpu->vm->as.geo.hpa_bits;
+
+    if ((b->cr3 & beyond) == 0)
+        return axvm_x86_exit_fail(vcpu, b->exitcode, b->exitinfo1);
+    axvm_x86_set_cr3(vcpu, b->cr3 & ~beyond);
+    axvm_x86_raise_error(vcpu, X86_GP, 0);
+    return AXVM_TRAP_RESUME;
+}
+
+/* What needs all registers, or comes too rarely to be worth less. */
 static enum axvm_trap_kind exit_rare(struct axvm_vcpu *vcpu, uint64_t code)
 {
     if (code < SVM_DR_READ)
@@ -109,6 +116,8 @@ static enum axvm_trap_kind exit_rare(struct axvm_vcpu *vcpu, uint64_t code)
     if (code < SVM_INTR)
         return exit_exception(vcpu, code);
     switch (code) {
+    case SVM_IOIO:
+        return exit_io_string(vcpu);
     case SVM_NMI: /* the host's own vector has had it since GIF was set again */
         return AXVM_TRAP_RESUME;
     case SVM_INIT:
@@ -121,13 +130,13 @@ static enum axvm_trap_kind exit_rare(struct axvm_vcpu *vcpu, uint64_t code)
         axvm_x86_raise_error(vcpu, X86_GP, 0);
         return AXVM_TRAP_RESUME;
     case SVM_INVD: /* what it would lose is not the guest's to lose */
-        return with_len(vcpu, code, axvm_x86_exit_wbinvd, OP_INVD);
+        return with_len(vcpu, code, axvm_x86_exit_wbinvd);
     case SVM_WBINVD:
-        return with_len(vcpu, code, axvm_x86_exit_wbinvd, OP_WBINVD);
+        return with_len(vcpu, code, axvm_x86_exit_wbinvd);
     case SVM_PAUSE:
-        return with_len(vcpu, code, axvm_x86_exit_pause, OP_PAUSE);
+        return with_len(vcpu, code, axvm_x86_exit_pause);
     case SVM_XSETBV:
-        return with_len(vcpu, code, axvm_x86_exit_xsetbv, OP_XSETBV);
+        return with_len(vcpu, code, axvm_x86_exit_xsetbv);
     case SVM_SHUTDOWN:
         return axvm_x86_exit_shutdown(vcpu);
     case SVM_VMRUN:
@@ -148,74 +157,100 @@ static enum axvm_trap_kind exit_rare(struct axvm_vcpu *vcpu, uint64_t code)
     case SVM_TLBSYNC:
         return axvm_x86_exit_ud(vcpu);
     case SVM_INVALID:
-        return axvm_x86_exit_fail(vcpu, code, vcpu->arch.vmcb->exitinfo1);
+        return exit_invalid(vcpu);
     default:
         return axvm_x86_exit_unknown(vcpu, code);
     }
 }
 
-static inline enum axvm_trap_kind dispatch(struct axvm_vcpu *vcpu, uint64_t code)
-{
-    switch (code) {
-    case SVM_NPF:
-        return exit_npf(vcpu);
-    case SVM_IOIO:
-        return exit_ioio(vcpu);
-    case SVM_MSR:
-        return exit_msr(vcpu);
-    case SVM_VMMCALL:
-        return with_len(vcpu, code, axvm_x86_exit_hypercall, OP_VMMCALL);
-    case SVM_CPUID:
-        return with_len(vcpu, code, axvm_x86_exit_cpuid, OP_CPUID);
-    case SVM_HLT:
-        return with_len(vcpu, code, axvm_x86_exit_hlt, OP_HLT);
-    case SVM_INTR:
-        vcpu->arch.cpu->arch.timer_ns = 0; /* it may have been ours: to be set again */
-        return AXVM_TRAP_HOST_IRQ;
-    case SVM_VINTR: /* the window is open */
-        return AXVM_TRAP_RESUME;
-    default:
-        return exit_rare(vcpu, code);
-    }
-}
-
 /* What was true of the last entry only. */
-static inline void tidy(struct axvm_vcpu *vcpu)
+static void tidy(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
     struct axvm_vmcb *b = v->vmcb;
-    uint64_t event;
 
-    b->clean = CLEAN_ALL;
-    b->eventinj = 0;
-    if (__builtin_expect(b->tlb_control != TLB_KEEP, 0)) {
-        if (b->tlb_control == TLB_FLUSH_ALL)
-            v->cpu->arch.flush_all = false;
-        b->tlb_control = TLB_KEEP;
-    }
-    if (__builtin_expect((b->exitintinfo & EVENT_VALID) != 0, 0)) {
-        event = axvm_svm_redelivery(b->exitintinfo);
-        if (event)
-            axvm_x86_redeliver(vcpu, event);
-    }
-    if (__builtin_expect((b->int_ctl & 15) != v->cr8, 0))
-        axvm_x86_cr8_changed(vcpu, (uint8_t)(b->int_ctl & 15));
+    if (b->tlb_control == TLB_FLUSH_ALL)
+        v->cpu->arch.flush_all = false;
+    b->tlb_control = TLB_KEEP;
+    if (v->work & AXVM_WORK_STEP)
+        axvm_svm_step_over(vcpu);
+    v->work &= ~AXVM_WORK_FLUSHED;
 }
 
-enum axvm_trap_kind axvm_svm_exit(struct axvm_vcpu *vcpu)
+static void redeliver(struct axvm_vcpu *vcpu)
 {
+    uint64_t event = axvm_svm_redelivery(vcpu->arch.vmcb->exitintinfo);
+
+    if (event)
+        axvm_x86_redeliver(vcpu, event);
+}
+
+static inline enum axvm_trap_kind finish(struct axvm_vcpu *vcpu, enum axvm_trap_kind kind)
+{
+    if (kind == AXVM_TRAP_RESUME)
+        kind = axvm_x86_prepare(vcpu);
+    if (kind == AXVM_TRAP_RESUME)
+        axvm_x86_mode_in(vcpu);
+    return kind;
+}
+
+/*
+ * With the registers that C may use, RIP and RFLAGS in struct axvm_arch_vcpu; the others are still the guest's in the CPU. That does for
+ * the exits that come often. SVM_ALL_REGISTERS: for axvm_svm_exit_all(), which is called when they are there.
+ */
+int axvm_svm_exit(struct axvm_vcpu *vcpu)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+    struct axvm_vmcb *b = v->vmcb;
+    uint32_t code = (uint32_t)b->exitcode;
     enum axvm_trap_kind kind;
 
     axvm_x86_mode_out(vcpu);
-    tidy(vcpu);
-    if (__builtin_expect((vcpu->arch.work & AXVM_WORK_STEP) != 0, 0))
-        axvm_svm_step_over(vcpu);
-    kind = dispatch(vcpu, vcpu->arch.vmcb->exitcode);
-    if (kind != AXVM_TRAP_RESUME)
-        return kind;
-    kind = axvm_x86_prepare(vcpu);
-    if (kind != AXVM_TRAP_RESUME)
-        return kind;
-    axvm_x86_mode_in(vcpu);
-    return AXVM_TRAP_RESUME;
+    b->clean = CLEAN_ALL;
+    if (__builtin_expect((b->exitintinfo & EVENT_VALID) != 0, 0))
+        redeliver(vcpu);
+    if (__builtin_expect((uint8_t)b->int_ctl != v->cr8, 0))
+        axvm_x86_cr8_changed(vcpu, (uint8_t)(b->int_ctl & 15));
+    if (__builtin_expect((v->work & (AXVM_WORK_STEP | AXVM_WORK_FLUSHED)) != 0, 0))
+        tidy(vcpu);
+    switch (code) {
+    case SVM_MSR:
+        if (b->exitinfo1 & 1)
+            kind = with_len(vcpu, SVM_MSR + 1, axvm_x86_exit_wrmsr);
+        else
+            kind = with_len(vcpu, SVM_MSR, axvm_x86_exit_rdmsr);
+        break;
+    case SVM_IOIO:
+        if (b->exitinfo1 & IOIO_STR)
+            return SVM_ALL_REGISTERS;
+        kind = exit_ioio(vcpu, b);
+        break;
+    case SVM_VMMCALL:
+        kind = with_len(vcpu, code, axvm_x86_exit_hypercall);
+        break;
+    case SVM_CPUID:
+        kind = with_len(vcpu, code, axvm_x86_exit_cpuid);
+        break;
+    case SVM_HLT:
+        kind = with_len(vcpu, code, axvm_x86_exit_hlt);
+        break;
+    case SVM_INTR:
+        v->cpu->arch.timer_ns = 0; /* it may have been ours: to be set again */
+        return AXVM_TRAP_HOST_IRQ;
+    case SVM_VINTR: /* the window is open */
+        kind = AXVM_TRAP_RESUME;
+        break;
+    default:
+        return SVM_ALL_REGISTERS;
+    }
+    return (int)finish(vcpu, kind);
+}
+
+enum axvm_trap_kind axvm_svm_exit_all(struct axvm_vcpu *vcpu)
+{
+    uint64_t code = vcpu->arch.vmcb->exitcode;
+
+    if (code == SVM_NPF)
+        return finish(vcpu, exit_npf(vcpu));
+    return finish(vcpu, exit_rare(vcpu, (uint32_t)code));
 }

@@ -44,8 +44,11 @@ void axvm_svm_load_on(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu, uint64_t vmi
     }
     if (b->tsc_offset != vcpu->vm->arch.tsc_offset + v->tsc_moved)
         axvm_svm_set_tsc_offset(vcpu, vcpu->vm->arch.tsc_offset + v->tsc_moved);
-    if (cpu->arch.flush_all)
+    if (cpu->arch.flush_all) {
         b->tlb_control = TLB_FLUSH_ALL;
+        v->work |= AXVM_WORK_FLUSHED;
+    }
+    v->nrips = axvm_svm_has(vcpu, SVM_FEATURE_NRIPS);
     v->host_pa = cpu->arch.host_vmcb_pa;
     vmsave(v->host_pa);
 }
@@ -80,6 +83,7 @@ void axvm_svm_flush(struct axvm_vcpu *vcpu)
 
     if (b->tlb_control != TLB_FLUSH_ALL)
         b->tlb_control = axvm_svm_has(vcpu, SVM_FEATURE_FLUSH_BY_ASID) ? TLB_FLUSH_ASID : TLB_FLUSH_ALL;
+    vcpu->arch.work |= AXVM_WORK_FLUSHED;
 }
 
 void axvm_svm_set_tsc_offset(struct axvm_vcpu *vcpu, uint64_t offset)

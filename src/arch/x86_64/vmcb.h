@@ -113,7 +113,7 @@ enum svm_exit_code {
     SVM_NPF = 0x400,
 };
 #endif
-#define SVM_INVALID UINT64_MAX /* the CPU refused to enter */
+#define SVM_INVALID 0xffffffffu /* the CPU refused to enter; the upper half is ones, too, or not (QEMU) */
 
 /* exitinfo1 of SVM_IOIO: "IN/OUT Intercept Information". exitinfo2 is the next instruction's rIP. */
 #define IOIO_IN AXVM_BIT(0)

@@ -4,36 +4,40 @@
 
 #include "lapic_priv.h"
 
-/* "Interrupt, Task, and Processor Priority" */
-static inline uint32_t class_of(uint32_t priority)
+/* "Interrupt, Task, and Processor Priority": the class is bits [7:4]. A vector is of a higher class than a priority if this is
+ * greater. */
+static inline uint32_t class_bits(uint32_t vector)
 {
-    return priority >> 4 & 15;
+    return vector & 0xf0;
+}
+
+static inline unsigned int class_of(uint32_t vector)
+{
+    return vector >> 4 & 15;
 }
 
 /* ---- out: what the CPU gets ---- */
 
 /* An 8259 drives LINT0. With the APIC off its pins are the CPU's: "Presence of the Local APIC", "Enabling or Disabling the
  * Local APIC". */
-static bool has_external(const struct axvm_lapic *apic)
+static bool is_external(const struct axvm_lapic *apic, uint32_t lint)
 {
-    uint32_t lint = load32(&apic->lint);
     uint32_t lvt = load32(&apic->lvt[AXVM_LAPIC_LVT_LINT0]) & (LVT_MASKED | LVT_DELIVERY);
 
-    if ((lint & (LINT_PIN(0) | LINT_EXTERNAL)) == 0)
-        return false;
     if (!axvm_lapic_enabled(apic))
         return (lint & LINT_PIN(0)) != 0;
     return (lint & LINT_EXTERNAL) || lvt == AXVM_LAPIC_EXTERNAL << LVT_DELIVERY_SHIFT;
 }
 
-static int find(const struct axvm_lapic *apic)
+static inline int find(const struct axvm_lapic *apic)
 {
+    uint32_t lint = load32(&apic->lint) & (LINT_PIN(0) | LINT_EXTERNAL);
     int top;
 
-    if (has_external(apic))
+    if (__builtin_expect(lint != 0, 0) && is_external(apic, lint))
         return AXVM_LAPIC_EXTINT;
     top = irr_top(apic);
-    if (top < 0 || class_of((uint32_t)top) <= class_of(load32(&apic->ppr)) || !axvm_lapic_enabled(apic))
+    if (top < 0 || class_bits((uint32_t)top) <= load32(&apic->ppr) || !axvm_lapic_enabled(apic))
         return AXVM_LAPIC_NONE;
     return top;
 }
@@ -71,15 +75,15 @@ void axvm_lapic_accept(struct axvm_lapic *apic, int what)
     apic->isr_classes |= 1u << class_of(vector);
     apic->isr_vector[class_of(vector)] = (uint8_t)vector;
     apic->isr_top = vector;
-    store32(&apic->ppr, vector & 0xf0);
+    store32(&apic->ppr, class_bits(vector));
 }
 
-/* "Task and Processor Priorities" */
-void axvm_lapic_update_ppr(struct axvm_lapic *apic)
+/* "Task and Processor Priorities": TPR or what is in service has changed. */
+static inline void update_ppr(struct axvm_lapic *apic)
 {
-    uint32_t tpr = load32(&apic->tpr), isrv = apic->isr_top;
+    uint32_t tpr = load32(&apic->tpr), isr = class_bits(apic->isr_top);
 
-    store32(&apic->ppr, class_of(tpr) >= class_of(isrv) ? tpr : isrv & 0xf0);
+    store32(&apic->ppr, tpr >= isr ? tpr : isr);
     if ((load64(&apic->irr[0]) | load64(&apic->irr[1]) | load64(&apic->irr[2]) | load64(&apic->irr[3])) != 0)
         attend_own(apic);
 }
@@ -87,33 +91,53 @@ void axvm_lapic_update_ppr(struct axvm_lapic *apic)
 void axvm_lapic_set_tpr(struct axvm_lapic *apic, uint32_t tpr)
 {
     store32(&apic->tpr, tpr & 0xff);
-    axvm_lapic_update_ppr(apic);
+    update_ppr(apic);
 }
 
 /* The vector in service goes; one of each lower class may still be. */
-static uint32_t leave_service(struct axvm_lapic *apic)
+static inline void leave_service(struct axvm_lapic *apic, uint32_t vector)
 {
-    uint32_t vector = apic->isr_top;
     uint32_t classes = apic->isr_classes & ~(1u << class_of(vector));
 
     apic->isr_classes = classes;
     apic->isr_top = classes != 0 ? apic->isr_vector[axvm_top_bit64(classes)] : 0;
-    return vector;
+}
+
+static void tell_eoi(struct axvm_lapic *apic, uint32_t vector)
+{
+    axvm_lapic_lint_eoi(apic, vector);
+    apic->set->ops->eoi(apic, vector);
 }
 
 /* "Signaling Interrupt Servicing Completion" */
 void axvm_lapic_eoi(struct axvm_lapic *apic)
 {
-    uint32_t vector;
+    uint32_t vector = apic->isr_top;
 
-    if (apic->isr_top == 0)
+    if (vector == 0)
         return;
-    vector = leave_service(apic);
-    axvm_lapic_update_ppr(apic);
-    if ((load64(&apic->watch[vector_word(vector)]) & vector_bit(vector)) == 0)
+    leave_service(apic, vector);
+    update_ppr(apic);
+    if (__builtin_expect((load64(&apic->watch[vector_word(vector)]) & vector_bit(vector)) != 0, 0))
+        tell_eoi(apic, vector);
+}
+
+/* ---- in ---- */
+
+static void set_to(_Atomic uint64_t *word, uint64_t bit, bool value)
+{
+    if (((load64(word) & bit) != 0) == value)
         return;
-    axvm_lapic_lint_eoi(apic, vector);
-    apic->set->ops->eoi(apic, vector);
+    if (value)
+        atomic_fetch_or(word, bit);
+    else
+        atomic_fetch_and(word, ~bit);
+}
+
+void axvm_lapic_mark(struct axvm_lapic *apic, unsigned int w, uint64_t bit, bool level, bool watch)
+{
+    set_to(&apic->tmr[w], bit, level);
+    set_to(&apic->watch[w], bit, level || watch);
 }
 
 /* ---- errors ---- */

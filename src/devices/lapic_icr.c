@@ -2,10 +2,13 @@
 /* IPIs: "Interrupt Command Register (ICR)". */
 #include "lapic_priv.h"
 
+#define ICR_DELIVERY (7u << 8)
 #define ICR_LOGICAL (1u << 11)
 #define ICR_ASSERT (1u << 14)
 #define ICR_LEVEL (1u << 15)
 #define ICR_SHORTHAND_SHIFT 18
+#define ICR_SHORTHAND (3u << ICR_SHORTHAND_SHIFT)
+#define ICR_TO_SELF (1u << ICR_SHORTHAND_SHIFT)
 enum { TO_DEST, TO_SELF, TO_ALL, TO_OTHERS };
 
 void axvm_lapic_self_ipi(struct axvm_lapic *apic, uint32_t vector)
@@ -43,8 +46,26 @@ static void route(struct axvm_lapic *apic, const struct axvm_lapic_msg *msg, uin
     }
 }
 
-/* The trigger mode is of no effect but for a level-triggered de-assert, which nobody takes. */
-void axvm_lapic_send(struct axvm_lapic *apic, uint32_t low, uint32_t dest)
+/* A fixed interrupt for the sender or one other APIC: most of them. False: it is not that. */
+static inline bool send_simple(struct axvm_lapic *apic, uint32_t low, uint32_t dest)
+{
+    const struct axvm_lapics *set = apic->set;
+    uint32_t how = low & (ICR_DELIVERY | ICR_LOGICAL | ICR_LEVEL | ICR_SHORTHAND);
+    struct axvm_lapic *to = apic;
+
+    if ((how & ~(uint32_t)ICR_TO_SELF) != 0 || (low & 0xff) < FIRST_VECTOR)
+        return false;
+    if (how == 0) {
+        if (dest >= set->count)
+            return false;
+        to = set->apic[axvm_nospec(dest, set->count)];
+    }
+    if (axvm_lapic_enabled(to) && is_software_enabled(to))
+        post_edge(to, low & 0xff, apic);
+    return true;
+}
+
+static void send_any(struct axvm_lapic *apic, uint32_t low, uint32_t dest)
 {
     uint32_t shorthand = low >> ICR_SHORTHAND_SHIFT & 3;
     const struct axvm_lapic_msg msg = {
@@ -61,4 +82,10 @@ void axvm_lapic_send(struct axvm_lapic *apic, uint32_t low, uint32_t dest)
     if ((low & (ICR_LEVEL | ICR_ASSERT)) == ICR_LEVEL || !is_valid(msg.delivery, shorthand))
         return;
     route(apic, &msg, shorthand);
+}
+
+void axvm_lapic_send(struct axvm_lapic *apic, uint32_t low, uint32_t dest)
+{
+    if (!send_simple(apic, low, dest))
+        send_any(apic, low, dest);
 }

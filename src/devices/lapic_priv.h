@@ -101,24 +101,17 @@ static inline void attend(struct axvm_lapic *apic, const struct axvm_lapic *self
 
 /* ---- IRR ---- */
 
-static inline void set_to(_Atomic uint64_t *word, uint64_t bit, bool value)
-{
-    if (((load64(word) & bit) != 0) == value)
-        return;
-    if (value)
-        atomic_fetch_or(word, bit);
-    else
-        atomic_fetch_and(word, ~bit);
-}
+/* How @vector, bit @bit of word @w, is triggered: "Acceptance of Interrupts": as the newest one was. TMR is within watch. */
+void axvm_lapic_mark(struct axvm_lapic *apic, unsigned int w, uint64_t bit, bool level, bool watch);
 
-/* A legal vector is accepted. "Acceptance of Interrupts": TMR follows the newest one. */
+/* A legal vector is accepted. */
 static inline void post(struct axvm_lapic *apic, uint32_t vector, bool level, bool watch, const struct axvm_lapic *self)
 {
     unsigned int w = vector_word(vector);
     uint64_t bit = vector_bit(vector);
 
-    set_to(&apic->tmr[w], bit, level);
-    set_to(&apic->watch[w], bit, level || watch);
+    if (__builtin_expect(level || watch || (load64(&apic->watch[w]) & bit) != 0, 0))
+        axvm_lapic_mark(apic, w, bit, level, watch);
     if ((atomic_fetch_or(&apic->irr[w], bit) & bit) == 0)
         attend(apic, self);
 }
@@ -144,8 +137,6 @@ static inline int irr_top(const struct axvm_lapic *apic)
 
 /* Bits of ESR; the error interrupt when one is new. */
 void axvm_lapic_error(struct axvm_lapic *apic, uint32_t bit, const struct axvm_lapic *self);
-/* TPR or what is in service has changed. Own CPU. */
-void axvm_lapic_update_ppr(struct axvm_lapic *apic);
 /* All registers but IA32_APIC_BASE as after power-on. Own CPU. */
 void axvm_lapic_clear(struct axvm_lapic *apic);
 /* A message for this one. False: it does not accept it. */

@@ -41,7 +41,7 @@ enum reg {
 #define READ_ONLY (ONE(REG_ID) | ONE(REG_VERSION) | ONE(REG_PPR) | ONE(REG_LDR) | VECTORS | ONE(REG_CURRENT_COUNT))
 
 #define X2APIC_READABLE (COMMON | READ_ONLY)
-#define X2APIC_WRITABLE (COMMON | ONE(REG_EOI) | ONE(REG_SELF_IPI))
+#define X2APIC_WRITABLE (COMMON & ~ONE(REG_ICR_LOW)) /* and ICR, EOI, self IPI, each on its own way */
 #define XAPIC_THERE (COMMON | READ_ONLY | ONE(REG_APR) | ONE(REG_EOI) | ONE(REG_DFR) | ONE(REG_ICR_HIGH))
 
 /* Version 0x14: an integrated one. Bits [23:16]: how many entries the LVT has, less one. */
@@ -101,11 +101,14 @@ static uint32_t read_ldr(const struct axvm_lapic *apic)
 
 static uint32_t read_reg(struct axvm_lapic *apic, uint32_t reg)
 {
-    if (reg >= REG_ISR && reg < REG_ESR)
-        return read_vectors(apic, reg);
-    if (reg >= REG_LVT_TIMER && reg <= REG_LVT_ERROR)
-        return axvm_lapic_lvt_read(apic, (enum axvm_lapic_lvt)axvm_nospec(reg - REG_LVT_TIMER, AXVM_LAPIC_LVTS));
     switch ((enum reg)reg) {
+    case REG_LVT_TIMER:
+    case REG_LVT_THERMAL:
+    case REG_LVT_PERF:
+    case REG_LVT_LINT0:
+    case REG_LVT_LINT1:
+    case REG_LVT_ERROR:
+        return axvm_lapic_lvt_read(apic, (enum axvm_lapic_lvt)axvm_nospec(reg - REG_LVT_TIMER, AXVM_LAPIC_LVTS));
     case REG_ID:
         return read_id(apic);
     case REG_VERSION:
@@ -134,8 +137,8 @@ static uint32_t read_reg(struct axvm_lapic *apic, uint32_t reg)
         return axvm_lapic_timer_count(apic);
     case REG_DIVIDE:
         return apic->timer_divide;
-    default: /* EOI and what is not there */
-        return 0;
+    default: /* vectors; EOI and what is not there */
+        return reg >= REG_ISR && reg < REG_ESR ? read_vectors(apic, reg) : 0;
     }
 }
 
@@ -177,11 +180,15 @@ static void write_icr(struct axvm_lapic *apic, uint32_t low, uint32_t dest)
 /* What both modes have. */
 static void write_reg(struct axvm_lapic *apic, uint32_t reg, uint32_t val)
 {
-    if (reg >= REG_LVT_TIMER && reg <= REG_LVT_ERROR) {
-        axvm_lapic_lvt_write(apic, (enum axvm_lapic_lvt)axvm_nospec(reg - REG_LVT_TIMER, AXVM_LAPIC_LVTS), val);
-        return;
-    }
     switch ((enum reg)reg) {
+    case REG_LVT_TIMER:
+    case REG_LVT_THERMAL:
+    case REG_LVT_PERF:
+    case REG_LVT_LINT0:
+    case REG_LVT_LINT1:
+    case REG_LVT_ERROR:
+        axvm_lapic_lvt_write(apic, (enum axvm_lapic_lvt)axvm_nospec(reg - REG_LVT_TIMER, AXVM_LAPIC_LVTS), val);
+        break;
     case REG_TPR:
         axvm_lapic_set_tpr(apic, val);
         break;
@@ -244,6 +251,8 @@ uint64_t axvm_lapic_mmio_read(struct axvm_lapic *apic, uint32_t off, unsigned in
 
     if (reg >= REGS || !is_there(apic, reg) || at >= 4)
         return 0;
+    if (__builtin_expect(size == 4 && at == 0, 1))
+        return read_reg(apic, reg);
     return axvm_extend((uint64_t)read_reg(apic, reg) >> 8 * at, size, false);
 }
 
@@ -263,12 +272,9 @@ static uint64_t x2apic_allowed(uint32_t reg)
 {
     switch ((enum reg)reg) {
     case REG_TPR:
-    case REG_SELF_IPI:
         return 0xff;
     case REG_SVR:
         return SVR_BITS;
-    case REG_ICR_LOW:
-        return ICR_X2APIC_BITS;
     case REG_LVT_TIMER: /* in each: Delivery Status is read-only, not reserved */
         return 0x710ff;
     case REG_LVT_THERMAL:
@@ -283,7 +289,7 @@ static uint64_t x2apic_allowed(uint32_t reg)
         return UINT32_MAX;
     case REG_DIVIDE:
         return 0xb;
-    default: /* EOI, ESR */
+    default: /* ESR */
         return 0;
     }
 }
@@ -292,14 +298,16 @@ static int write_x2apic(struct axvm_lapic *apic, uint32_t reg, uint64_t val)
 {
     if (reg >= REGS || !(X2APIC_WRITABLE >> reg & 1) || (val & ~x2apic_allowed(reg)) != 0)
         return AXVM_ERR_GUEST;
-    if (reg == REG_SELF_IPI) {
-        axvm_lapic_self_ipi(apic, (uint32_t)val);
-    } else if (reg == REG_ICR_LOW) {
-        apic->icr_high = (uint32_t)(val >> 32);
-        write_icr(apic, (uint32_t)val, apic->icr_high);
-    } else {
-        write_reg(apic, reg, (uint32_t)val);
-    }
+    write_reg(apic, reg, (uint32_t)val);
+    return AXVM_OK;
+}
+
+static inline int write_x2apic_icr(struct axvm_lapic *apic, uint64_t val)
+{
+    if ((val & ~ICR_X2APIC_BITS) != 0)
+        return AXVM_ERR_GUEST;
+    apic->icr_high = (uint32_t)(val >> 32);
+    write_icr(apic, (uint32_t)val, apic->icr_high);
     return AXVM_OK;
 }
 
@@ -326,14 +334,32 @@ int axvm_lapic_msr_read(struct axvm_lapic *apic, uint32_t msr, uint64_t *val)
     return AXVM_OK;
 }
 
-int axvm_lapic_msr_write(struct axvm_lapic *apic, uint32_t msr, uint64_t val)
+static int write_other_msr(struct axvm_lapic *apic, uint32_t msr, uint64_t val)
 {
-    if (msr - AXVM_MSR_X2APIC < AXVM_MSR_X2APIC_END - AXVM_MSR_X2APIC)
-        return axvm_lapic_is_x2apic(apic) ? write_x2apic(apic, msr - AXVM_MSR_X2APIC, val) : AXVM_ERR_GUEST;
     if (msr == AXVM_MSR_APIC_BASE)
         return axvm_lapic_base_write(apic, val);
     if (msr != AXVM_MSR_TSC_DEADLINE || !apic->set->tsc_deadline)
         return AXVM_ERR_GUEST;
     axvm_lapic_set_tsc_deadline(apic, val);
     return AXVM_OK;
+}
+
+/* Those that are written most are met first. */
+int axvm_lapic_msr_write(struct axvm_lapic *apic, uint32_t msr, uint64_t val)
+{
+    uint32_t reg = msr - AXVM_MSR_X2APIC;
+
+    if (reg >= AXVM_MSR_X2APIC_END - AXVM_MSR_X2APIC)
+        return write_other_msr(apic, msr, val);
+    if (!axvm_lapic_is_x2apic(apic))
+        return AXVM_ERR_GUEST;
+    if (reg == REG_EOI && val == 0) {
+        axvm_lapic_eoi(apic);
+        return AXVM_OK;
+    }
+    if (reg == REG_SELF_IPI && val <= 0xff) {
+        axvm_lapic_self_ipi(apic, (uint32_t)val);
+        return AXVM_OK;
+    }
+    return reg == REG_ICR_LOW ? write_x2apic_icr(apic, val) : write_x2apic(apic, reg, val);
 }

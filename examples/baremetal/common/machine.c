@@ -35,11 +35,16 @@ static bool node_reg(int parent, int node, unsigned int index, struct range *out
     return true;
 }
 
+bool machine_node_reg(int node, unsigned int index, struct range *out)
+{
+    return node_reg(fdt_parent_offset(machine.fdt, node), node, index, out);
+}
+
 bool machine_reg(const char *compatible, unsigned int index, struct range *out)
 {
     int node = fdt_node_offset_by_compatible(machine.fdt, -1, compatible);
 
-    return node >= 0 && node_reg(fdt_parent_offset(machine.fdt, node), node, index, out);
+    return node >= 0 && machine_node_reg(node, index, out);
 }
 
 static void read_memory(void)

@@ -43,7 +43,8 @@ extern struct host_options options;
 /* False: @fdt is no device tree, or it lacks memory. Needs no memory itself. */
 bool machine_init(const void *fdt);
 
-/* Register block @index of the first node compatible with @compatible. */
+/* Register block @index of a node; of the first node compatible with @compatible. */
+bool machine_node_reg(int node, unsigned int index, struct range *out);
 bool machine_reg(const char *compatible, unsigned int index, struct range *out);
 
 /* Calls @fn for each range under /reserved-memory that has an address. */

@@ -7,9 +7,9 @@
 #include <axvm/vcpu.h>
 #include <libfdt.h>
 
+#include "irqchip.h"
 #include "lib.h"
 #include "machine.h"
-#include "plic.h"
 #include "riscv.h"
 #include "sched.h"
 #include "uart.h"
@@ -79,7 +79,8 @@ static void setup_cpu(void)
 {
     board_timer_set(TIME_NEVER);
     SET_CSR("sstatus", 3u << 13); /* FS: the canary's threads move between CPUs */
-    WRITE_CSR("sie", SIE_SOFTWARE | SIE_TIMER | SIE_EXTERNAL);
+    irqchip_cpu_init();
+    WRITE_CSR("sie", SIE_SOFTWARE | SIE_TIMER | SIE_EXTERNAL | SIE_GUEST_EXTERNAL);
 }
 
 static uint32_t uart_irq(void)
@@ -93,9 +94,9 @@ static uint32_t uart_irq(void)
 void board_init(void)
 {
     cpus[0].hwid = boot_hart;
-    plic_init(uart_irq());
+    irqchip_init(uart_irq());
     setup_cpu();
-    plic_enable(uart_irq());
+    irqchip_enable(uart_irq(), false);
 }
 
 void board_cpu_init(void)
@@ -105,7 +106,10 @@ void board_cpu_init(void)
 
 const char *board_description(void)
 {
-    return sstc ? "Sstc" : "no Sstc";
+    static char text[32];
+
+    format(text, sizeof(text), "%s, %s", sstc ? "Sstc" : "no Sstc", irqchip_name());
+    return text;
 }
 
 /* Without translation all of it is. */
@@ -123,7 +127,8 @@ void secondary_main(struct cpu *cpu)
 
 /* ---- firmware ---- */
 
-/* Asleep: where instructions are counted instead of time, one that spins keeps the emulated machine's other CPUs from running. */
+/* Asleep: where instructions are counted instead of time, one that spins keeps the emulated machine's other CPUs from running.
+ */
 static void wait_until_online(struct cpu *cpu)
 {
     unsigned long irqs = irq_save();
@@ -221,17 +226,17 @@ static bool take_kick(void *ctx)
 
 bool board_device_irq_enable(const struct axvm_passthrough *dev)
 {
-    return plic_enable(dev->host_irq);
+    return irqchip_enable(dev->host_irq, dev->edge);
 }
 
 void board_device_irq_disable(uint32_t irq)
 {
-    plic_disable(irq);
+    irqchip_disable(irq);
 }
 
 void board_device_irq_complete(uint32_t irq)
 {
-    plic_complete(irq);
+    irqchip_complete(irq);
 }
 
 void board_wait_irq(void)
@@ -286,9 +291,13 @@ const struct axvm_cpu_config *board_cpu_config(bool host_uses_guest_regs)
     unsigned int id = cpu_self()->id;
 
     riscv[id] = (struct axvm_riscv64_cpu_config){
-        .hartid = cpu_self()->hwid, .timebase_hz = ticks_per_s, .isa = isa, .take_kick = take_kick,
+        .hartid = cpu_self()->hwid,
+        .timebase_hz = ticks_per_s,
+        .isa = isa,
+        .take_kick = take_kick,
         .flags = options.no_sstc ? AXVM_RISCV64_NO_SSTC : 0,
     };
-    config[id] = (struct axvm_cpu_config){ .flags = host_uses_guest_regs ? AXVM_CPU_HOST_USES_GUEST_REGS : 0, .riscv64 = &riscv[id] };
+    config[id] =
+        (struct axvm_cpu_config){ .flags = host_uses_guest_regs ? AXVM_CPU_HOST_USES_GUEST_REGS : 0, .riscv64 = &riscv[id] };
     return &config[id];
 }

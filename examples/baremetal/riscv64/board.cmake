@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 target_sources(axvm-host PRIVATE
   riscv64/bits.c
+  riscv64/aia.c
   riscv64/board.c
   riscv64/canary.S
   riscv64/canary.c
+  riscv64/irqchip.c
   riscv64/plic.c
   riscv64/start.S
   riscv64/trap.c

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "plic.h"
-
 #include <libfdt.h>
 
 #include "board.h"
+#include "irqchip.h"
 #include "lib.h"
 #include "machine.h"
 #include "sched.h"
@@ -16,7 +15,6 @@
 #define CONTEXT_STRIDE 0x1000u
 #define THRESHOLD 0u
 #define CLAIM 4u
-#define EXTERNAL_S 9u
 
 static uintptr_t plic;
 static uint32_t sources, uart_source, boot_context;
@@ -32,32 +30,10 @@ static uint32_t read32(uintptr_t addr)
     return *(volatile uint32_t *)addr;
 }
 
-/* The hart whose interrupt controller has this phandle. */
-static bool is_intc_of(uint32_t phandle, uint64_t hart)
-{
-    int intc = fdt_node_offset_by_phandle(machine.fdt, phandle), cpu = fdt_parent_offset(machine.fdt, intc), len;
-    const fdt32_t *reg = cpu >= 0 ? fdt_getprop(machine.fdt, cpu, "reg", &len) : NULL;
-
-    return reg && len >= 4 && fdt32_ld((const fdt32_t *)((const char *)reg + len - 4)) == hart;
-}
-
-/* The context of a hart's S-mode: the position of its pair in interrupts-extended. */
-static uint32_t context_of(int node, uint64_t hart)
-{
-    int len;
-    const fdt32_t *cells = fdt_getprop(machine.fdt, node, "interrupts-extended", &len);
-
-    for (int i = 0; cells && i + 1 < len / 4; i += 2) {
-        if (fdt32_ld(cells + i + 1) == EXTERNAL_S && is_intc_of(fdt32_ld(cells + i), hart))
-            return (uint32_t)i / 2;
-    }
-    host_fail("the PLIC does not know the boot CPU");
-}
-
-void plic_init(uint32_t uart)
+bool plic_init(uint32_t uart)
 {
     static const char *const names[] = { "sifive,plic-1.0.0", "riscv,plic0" };
-    int node = -1, len;
+    int node = -1, len, output;
     const fdt32_t *ndev;
     struct range reg;
 
@@ -66,16 +42,18 @@ void plic_init(uint32_t uart)
         if (node >= 0 && !machine_reg(names[i], 0, &reg))
             node = -1;
     }
-    if (node < 0)
-        host_fail("there is no PLIC");
+    output = node >= 0 ? irqchip_output_of(node, cpus[0].hwid) : -1;
+    if (output < 0)
+        return false;
     ndev = fdt_getprop(machine.fdt, node, "riscv,ndev", &len);
     sources = ndev && len == 4 ? fdt32_ld(ndev) + 1 : 0;
     plic = reg.base;
     uart_source = uart;
-    boot_context = context_of(node, cpus[0].hwid);
+    boot_context = (uint32_t)output;
     for (uint32_t w = 0; w < (sources + 31) / 32; w++)
         write32(plic + ENABLE + boot_context * ENABLE_STRIDE + 4 * w, 0);
     write32(plic + CONTEXT + boot_context * CONTEXT_STRIDE + THRESHOLD, 0);
+    return true;
 }
 
 static void set_enable(uint32_t source, bool on)
@@ -88,8 +66,10 @@ static void set_enable(uint32_t source, bool on)
     spin_unlock(&lock, irqs);
 }
 
-bool plic_enable(uint32_t source)
+/* What is an edge, this controller has been built to know. */
+bool plic_enable(uint32_t source, bool edge)
 {
+    (void)edge;
     if (source == 0 || source >= sources)
         return false;
     write32(plic + PRIORITY + 4 * source, 1);

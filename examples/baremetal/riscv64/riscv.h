@@ -18,6 +18,7 @@
 #define SIE_SOFTWARE (1u << 1)
 #define SIE_TIMER (1u << 5)
 #define SIE_EXTERNAL (1u << 9)
+#define SIE_GUEST_EXTERNAL (1u << 12) /* only where there are guest interrupt files */
 
 /* RISC-V SBI Specification: extensions and functions that this host calls. */
 #define SBI_TIME 0x54494d45u

@@ -3,7 +3,7 @@
 #include "board.h"
 #include "console.h"
 #include "lib.h"
-#include "plic.h"
+#include "irqchip.h"
 #include "riscv.h"
 #include "sched.h"
 
@@ -16,7 +16,7 @@ _Static_assert(sizeof(struct trap_frame) == 288, "vectors.S and struct trap_fram
 _Noreturn void trap_fatal(const struct trap_frame *frame);
 void trap_irq(uint64_t scause);
 
-enum { IRQ_SOFTWARE = 1, IRQ_TIMER = 5, IRQ_EXTERNAL = 9 };
+enum { IRQ_SOFTWARE = 1, IRQ_TIMER = 5, IRQ_EXTERNAL = 9, IRQ_GUEST_EXTERNAL = 12 };
 
 /* From vectors.S. */
 void trap_irq(uint64_t scause)
@@ -28,8 +28,11 @@ void trap_irq(uint64_t scause)
     case IRQ_TIMER:
         host_timer_irq();
         break;
+    case IRQ_GUEST_EXTERNAL:
+        host_guest_irq(IRQ_GUEST_EXTERNAL);
+        break;
     case IRQ_EXTERNAL:
-        plic_handle_irq();
+        irqchip_handle_irq();
         break;
     }
     host_irq_exit();

@@ -15,6 +15,7 @@
 #define SOURCECFG 0x0u /* + 4 * source */
 #define SOURCECFG_EDGE1 4u
 #define SOURCECFG_LEVEL1 6u
+#define IN_CLRIP 0x1d00u
 #define CLRIE 0x1f00u
 #define SETIENUM 0x1edcu
 #define CLRIENUM 0x1fdcu
@@ -183,11 +184,18 @@ static uint32_t claim(void)
     return (uint32_t)(topei >> 16);
 }
 
+/* QEMU's APLIC keeps a level-sensitive source pending that was still high at its claim, though it has been low since. */
+static bool has_gone(uint32_t source)
+{
+    return imsic_node == 0 && read32(SOURCECFG + 4 * source) == SOURCECFG_LEVEL1 &&
+           (read32(IN_CLRIP + source / 32 * 4) >> source % 32 & 1) == 0;
+}
+
 void aia_handle_irq(void)
 {
     uint32_t source = claim();
 
-    if (source == 0)
+    if (source == 0 || has_gone(source))
         return;
     if (source == uart_source) {
         host_uart_irq();

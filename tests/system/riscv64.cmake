@@ -37,6 +37,54 @@ axvm_system_test(riscv64.linux.passthrough-rtc EXPECT "goldfish_rtc 10101000.rtc
 axvm_system_test(riscv64.passthrough-rtc EXPECT "rtc: alarms 20 ok"
   ARGS --arch riscv64 --kernel ${payloads}/rtc.bin --passthrough /soc/rtc@101000@10101000)
 
+# The same with the other interrupt controllers, of the guest and of the machine.
+foreach(irqchip aplic imsic)
+  foreach(variant "1;1" "2;1" "2;2" "4;2")
+    list(GET variant 0 vcpus)
+    list(GET variant 1 host_cpus)
+    axvm_system_test(riscv64.linux.${irqchip}.${vcpus}-vcpu.${host_cpus}-cpu EXPECT "axvm-check: PASS"
+      ARGS ${linux} --irqchip ${irqchip} --vcpus ${vcpus} --host-cpus ${host_cpus}
+           --append "console=ttyS0 quiet axvm.batch axvm.cpus=${vcpus}")
+  endforeach()
+  axvm_system_test(riscv64.aia.${irqchip} EXPECT "aia: done 0"
+    ARGS --arch riscv64 --kernel ${payloads}/aia.bin --irqchip ${irqchip})
+  axvm_system_test(riscv64.passthrough-rtc.${irqchip} EXPECT "rtc: alarms 20 ok"
+    ARGS --arch riscv64 --kernel ${payloads}/rtc.bin --irqchip ${irqchip} --passthrough /soc/rtc@101000@10101000)
+endforeach()
+axvm_system_test(riscv64.linux.host-aplic EXPECT "axvm-check: PASS"
+  ARGS ${linux} --append "console=ttyS0 quiet axvm.batch axvm.cpus=2" -- -machine aia=aplic)
+foreach(irqchip plic aplic imsic)
+  axvm_system_test(riscv64.passthrough-rtc.host-aplic.${irqchip} EXPECT "rtc: alarms 20 ok"
+    ARGS --arch riscv64 --kernel ${payloads}/rtc.bin --irqchip ${irqchip} --passthrough /soc/rtc@101000@10101000 -- -machine aia=aplic)
+endforeach()
+
+# On QEMU 10, where CPUs have the AIA: only if it has been fetched (scripts/run-guest --qemu10).
+function(axvm_qemu10_test name)
+  axvm_system_test(${name} ${ARGN})
+  if(NOT EXISTS ${PROJECT_SOURCE_DIR}/build/qemu10/riscv64)
+    set_tests_properties(${name} PROPERTIES DISABLED TRUE)
+  endif()
+endfunction()
+foreach(variant "2;2;aplic-imsic,aia-guests=3" "4;2;aplic-imsic,aia-guests=3" "2;1;aplic-imsic" "2;2;none")
+  list(GET variant 0 vcpus)
+  list(GET variant 1 host_cpus)
+  list(GET variant 2 aia)
+  string(REGEX REPLACE "[,=]" "-" label "${aia}")
+  axvm_qemu10_test(riscv64.qemu10.linux.imsic.${vcpus}-vcpu.${host_cpus}-cpu.host-${label} EXPECT "axvm-check: PASS"
+    ARGS --qemu10 ${linux} --irqchip imsic --vcpus ${vcpus} --host-cpus ${host_cpus} --cpu rv64,smaia=on,ssaia=on --host-arg canary
+         --append "console=ttyS0 quiet axvm.batch axvm.cpus=${vcpus}" -- -machine aia=${aia})
+endforeach()
+foreach(irqchip aplic imsic)
+  axvm_qemu10_test(riscv64.qemu10.aia.${irqchip} EXPECT "aia: done 0"
+    ARGS --qemu10 --arch riscv64 --kernel ${payloads}/aia.bin --irqchip ${irqchip} -- -machine aia=aplic-imsic,aia-guests=3)
+  axvm_qemu10_test(riscv64.qemu10.passthrough-rtc.${irqchip} EXPECT "rtc: alarms 20 ok"
+    ARGS --qemu10 --arch riscv64 --kernel ${payloads}/rtc.bin --irqchip ${irqchip} --passthrough /soc/rtc@101000@10101000 --
+         -machine aia=aplic-imsic)
+endforeach()
+# A guest with a PLIC sees nothing of the AIA where the CPU lets one hide it.
+axvm_qemu10_test(riscv64.qemu10.hostile EXPECT "hostile: done 0"
+  ARGS --qemu10 --arch riscv64 --kernel ${payloads}/hostile.bin --cpu rv64,smstateen=on --host-arg canary -- -machine aia=aplic-imsic,aia-guests=3)
+
 # U-Boot in S-mode, to its prompt.
 axvm_system_test(riscv64.u-boot EXPECT "=> "
   ARGS --arch riscv64 --kernel /usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin)

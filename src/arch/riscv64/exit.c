@@ -78,6 +78,8 @@ uint64_t axvm_exit(struct axvm_vcpu *vcpu, uint64_t scause)
         return axvm_exit_guest_page_fault(vcpu, scause);
     case CAUSE_VIRTUAL_INSN:
         return axvm_exit_virtual_insn(vcpu, axvm_csr_read(CSR_STVAL));
+    case CAUSE_ILLEGAL:
+        return exit_illegal(vcpu);
     }
     /* What hardware would not delegate: the guest's own, all of it. */
     axvm_stat_inc(vcpu, AXVM_STAT_OTHER);
@@ -90,7 +92,8 @@ static uint64_t quick_virtual_insn(struct axvm_vcpu *vcpu)
 {
     uint64_t insn = axvm_csr_read(CSR_STVAL);
 
-    if (axvm_is_caller_saved(insn >> 7 & 31) && axvm_is_caller_saved(insn >> 15 & 31))
+    /* stval may be 0, and then it is not known which registers they are. */
+    if (insn != 0 && axvm_is_caller_saved(insn >> 7 & 31) && axvm_is_caller_saved(insn >> 15 & 31))
         return axvm_exit_virtual_insn(vcpu, insn);
     return AXVM_TRAP_SAVE_ALL;
 }
@@ -103,7 +106,7 @@ static NOINLINE uint64_t quick_other(struct axvm_vcpu *vcpu, uint64_t scause)
 {
     if (scause == CAUSE_VIRTUAL_INSN)
         return quick_virtual_insn(vcpu);
-    if (scause == CAUSE_ILLEGAL)
+    if (scause == CAUSE_ILLEGAL && vcpu->vm->arch.hedeleg_fp != 0)
         return exit_illegal(vcpu);
     if (scause == (CAUSE_INTERRUPT | INTERRUPT_SSI))
         return exit_software(vcpu);

@@ -254,7 +254,8 @@ enum axvm_trap_kind axvm_x86_prepare_work(struct axvm_vcpu *vcpu)
         put_event(vcpu);
     if (v->work & AXVM_WORK_NMI)
         look_at_nmi(vcpu, &busy);
-    if ((v->work & (AXVM_WORK_IRQ | AXVM_WORK_WINDOW)) && vcpu->vm->arch.vintc)
+    /* Timers and lines that this very look has moved are among what attention tells. */
+    if (((v->work & (AXVM_WORK_IRQ | AXVM_WORK_WINDOW)) || atomic_load(&v->lapic.attention)) && vcpu->vm->arch.vintc)
         look_at_lapic(vcpu, busy);
     if (axvm_wake_trap(vcpu->vm) != AXVM_TRAP_RESUME)
         return AXVM_TRAP_REQUEST;

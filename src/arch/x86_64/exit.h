@@ -22,9 +22,9 @@ uint64_t axvm_x86_merge_events(uint64_t first, uint64_t second);
 
 /* ---- the instruction that exited; loaded ---- */
 /*
- * The length of the instruction at RIP, which has exited with @code (below 0x8000; different instructions have different ones), where the
- * CPU does not tell. 0: it cannot be known now (an exception is raised, or another vCPU has changed the code): nothing of the instruction
- * may have an effect, the guest is entered again.
+ * The length of the instruction at RIP, which has exited with @code (below 0x8000; different instructions have different ones),
+ * where the CPU does not tell. 0: it cannot be known now (an exception is raised, or another vCPU has changed the code):
+ * nothing of the instruction may have an effect, the guest is entered again.
  */
 unsigned int axvm_x86_find_len(struct axvm_vcpu *vcpu, uint64_t code);
 static inline uint64_t axvm_x86_site_key(uint64_t rip, uint64_t code)
@@ -122,8 +122,8 @@ void axvm_x86_set_tsc_aux(struct axvm_vcpu *vcpu, uint64_t val);
 unsigned int axvm_x86_exiting_len(const uint8_t *buf, unsigned int have, bool code64);
 
 /* ---- before each entry: event.c ---- */
-/* Deliver what waits for the guest, or say why it cannot be entered now. A handler that has called devices ends with axvm_wake_trap() instead
- * of AXVM_TRAP_RESUME. */
+/* Deliver what waits for the guest, or say why it cannot be entered now. A handler that has called devices ends with
+ * axvm_wake_trap() instead of AXVM_TRAP_RESUME. */
 enum axvm_trap_kind axvm_x86_prepare_work(struct axvm_vcpu *vcpu);
 static inline enum axvm_trap_kind axvm_x86_prepare(struct axvm_vcpu *vcpu)
 {
@@ -132,8 +132,6 @@ static inline enum axvm_trap_kind axvm_x86_prepare(struct axvm_vcpu *vcpu)
 
     if (__builtin_expect((vcpu->arch.work | attention | atomic_load_explicit(&vcpu->requests, memory_order_relaxed)) == 0, 1))
         return (enum axvm_trap_kind)axvm_wake_trap(vcpu->vm);
-    if (attention)
-        vcpu->arch.work |= AXVM_WORK_IRQ;
     return axvm_x86_prepare_work(vcpu);
 }
 /* An exit interrupted the delivery of @info (EXITINTINFO, IDT-vectoring information in that format). */

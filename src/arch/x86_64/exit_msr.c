@@ -104,12 +104,13 @@ static enum axvm_trap_kind done(struct axvm_vcpu *vcpu, int rc, unsigned int len
 
 /* ---- the local APIC ---- */
 
-/* It or its timer may have something now. */
+/* It sets its own attention if it may have something to deliver now. TPR and the timer are the hardware's business, too. */
 void axvm_x86_lapic_touched(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
-    v->work |= AXVM_WORK_IRQ;
+    if (axvm_vlapic_get_cr8(vcpu) != v->cr8)
+        v->work |= AXVM_WORK_IRQ;
     if (axvm_lapic_deadline(&v->lapic) != v->lapic_deadline)
         v->work |= AXVM_WORK_TIMER;
 }

@@ -73,7 +73,8 @@ static uint64_t now(struct axvm_lapic *apic)
     return from_hal_time(vintc_of(vcpu), hal->time_ns(hal->ctx));
 }
 
-/* As the guest compares them, unsigned; but the backend converts the VM's TSC, which a guest may have moved this vCPU's from. */
+/* As the guest compares them, unsigned; but the backend converts the VM's TSC, which a guest may have moved this vCPU's from.
+ */
 static uint64_t tsc_time(struct axvm_lapic *apic, uint64_t tsc)
 {
     struct axvm_vcpu *vcpu = axvm_vlapic_vcpu(apic);
@@ -139,7 +140,6 @@ uint8_t axvm_vlapic_accept(struct axvm_vcpu *vcpu, int what)
 void axvm_vlapic_timer_fire(struct axvm_vcpu *vcpu)
 {
     axvm_lapic_timer_poll(&vcpu->arch.lapic, now(&vcpu->arch.lapic));
-    vcpu->arch.work |= AXVM_WORK_IRQ;
 }
 
 void axvm_vlapic_tsc_moved(struct axvm_vcpu *vcpu)

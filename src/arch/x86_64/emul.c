@@ -34,11 +34,11 @@ static unsigned int piece_of(unsigned int n)
 static void copy_piece(uint8_t *to, const uint8_t *from, unsigned int size)
 {
     if (size == 8)
-        memcpy(to, from, 8);
+        __builtin_memcpy(to, from, 8);
     else if (size == 4)
-        memcpy(to, from, 4);
+        __builtin_memcpy(to, from, 4);
     else if (size == 2)
-        memcpy(to, from, 2);
+        __builtin_memcpy(to, from, 2);
     else
         *to = *from;
 }
@@ -71,7 +71,7 @@ static void fill_mmio(struct axvm_mmio *mmio, const struct axvm_emul_operand *op
     mmio->write = write;
     mmio->val[0] = 0;
     if (write)
-        memcpy(&mmio->val[0], op->buf + op->done, size);
+        copy_piece((uint8_t *)&mmio->val[0], op->buf + op->done, size);
 }
 
 /* Read or write what is left of an operand. False: *mmio has to be answered first. */
@@ -184,7 +184,7 @@ static bool take_shortcut(struct axvm_vcpu *vcpu, struct axvm_emul *e, struct ax
     if (insn->op < X86_OP_MOV || insn->op > X86_OP_MOVSX || e->env.mode != AXVM_X86_MODE64 || insn->seg > AXVM_X86_DS)
         return false;
     offset = axvm_emul_offset(vcpu, e);
-    if ((offset ^ e->known_gpa) % AXVM_PAGE_SIZE != 0 || offset % insn->size != 0 || (store && !e->known_write))
+    if ((offset ^ e->known_gpa) % AXVM_PAGE_SIZE != 0 || (offset & (insn->size - 1u)) != 0 || (store && !e->known_write))
         return false;
     e->shortcut = true;
     mmio->space = AXVM_BUS_MMIO;
@@ -274,7 +274,7 @@ enum axvm_emul_result axvm_emul_continue(struct axvm_vcpu *vcpu, struct axvm_mmi
         return finish_shortcut(vcpu, e, mmio);
     op = operand_of(e);
     if (!mmio->write)
-        memcpy(op->buf + op->done, &mmio->val[0], mmio->size);
+        copy_piece(op->buf + op->done, (const uint8_t *)&mmio->val[0], mmio->size);
     op->done += mmio->size;
     return run(vcpu, e, mmio);
 }

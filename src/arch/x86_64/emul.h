@@ -58,6 +58,14 @@ struct axvm_emul_operand {
     uint8_t buf[16];
 };
 
+/* Instructions decoded before, by their bytes: what they mean follows from these and the mode, and from nothing else. */
+#define AXVM_EMUL_DECODED 8u
+struct axvm_emul_decoded {
+    uint64_t bytes[2];       /* all that were fetched */
+    enum axvm_x86_mode mode; /* 0: nothing */
+    struct axvm_x86_insn insn;
+};
+
 struct axvm_emul {
     /* in: how many of bytes[] the CPU has read itself (SVM's decode assist); 0: they are fetched */
     uint8_t given;
@@ -80,6 +88,7 @@ struct axvm_emul {
     struct axvm_emul_operand op[2];
     struct axvm_emul_env env;
     struct axvm_x86_walk_cache cache;
+    struct axvm_emul_decoded decoded[AXVM_EMUL_DECODED];
 };
 
 /*

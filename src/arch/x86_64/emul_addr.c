@@ -160,7 +160,7 @@ enum axvm_emul_result axvm_emul_resolve(struct axvm_vcpu *vcpu, struct axvm_emul
     } else {
         rc = translate_all(vcpu, e, op);
     }
-    if (rc == AXVM_EMUL_DONE && is_alignment_checked(e, op) && op->linear % op->size != 0)
+    if (rc == AXVM_EMUL_DONE && is_alignment_checked(e, op) && (op->linear & (op->size - 1u)) != 0)
         return axvm_emul_fault(e, X86_AC, 0);
     return rc;
 }

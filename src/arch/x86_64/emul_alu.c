@@ -148,13 +148,13 @@ static void cmpxchg_pair(struct axvm_vcpu *vcpu, struct axvm_emul *e)
     uint8_t *buf = e->op[0].buf;
     bool equal;
 
-    memcpy(&low, buf, half);
-    memcpy(&high, buf + half, half);
+    __builtin_memcpy(&low, buf, half);
+    __builtin_memcpy(&high, buf + half, half);
     equal = low == axvm_emul_get_reg(vcpu, AXVM_RAX, half) && high == axvm_emul_get_reg(vcpu, AXVM_RDX, half);
     set_flags(vcpu, RFLAGS_ZF, equal ? RFLAGS_ZF : 0);
     if (equal) {
-        memcpy(buf, &gpr[AXVM_RBX], half);
-        memcpy(buf + half, &gpr[AXVM_RCX], half);
+        __builtin_memcpy(buf, &gpr[AXVM_RBX], half);
+        __builtin_memcpy(buf + half, &gpr[AXVM_RCX], half);
     } else {
         axvm_emul_set_reg(vcpu, AXVM_RAX, half, low);
         axvm_emul_set_reg(vcpu, AXVM_RDX, half, high);
@@ -202,10 +202,10 @@ static void move_xmm(struct axvm_vcpu *vcpu, struct axvm_emul *e)
     uint64_t val[2] = { 0, 0 };
 
     if (e->insn.form == X86_FORM_RM) {
-        memcpy(val, e->op[0].buf, e->insn.size);
+        __builtin_memcpy(val, e->op[0].buf, e->insn.size);
         axvm_emul_set_xmm(vcpu, e->insn.reg, val);
     } else if (axvm_emul_get_xmm(vcpu, e->insn.reg, val)) {
-        memcpy(e->op[0].buf, val, sizeof(val));
+        __builtin_memcpy(e->op[0].buf, val, sizeof(val));
     }
 }
 
@@ -274,12 +274,12 @@ void axvm_emul_compute(struct axvm_vcpu *vcpu, struct axvm_emul *e)
     case X86_OP_PUSH:
     case X86_OP_POP:
         axvm_emul_move_stack(vcpu, e);
-        memcpy(e->op[1].buf, e->op[0].buf, sizeof(e->op[1].buf));
+        __builtin_memcpy(e->op[1].buf, e->op[0].buf, sizeof(e->op[1].buf));
         break;
     case X86_OP_MOVS:
     case X86_OP_INS:
     case X86_OP_OUTS:
-        memcpy(e->op[1].buf, e->op[0].buf, sizeof(e->op[1].buf));
+        __builtin_memcpy(e->op[1].buf, e->op[0].buf, sizeof(e->op[1].buf));
         break;
     case X86_OP_STOS:
     case X86_OP_OUT:

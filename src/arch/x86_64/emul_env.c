@@ -40,8 +40,16 @@ void axvm_emul_env(struct axvm_vcpu *vcpu, struct axvm_emul_env *env)
     env->protected_mode = (p->cr0 & CR0_PE) && !(vcpu->arch.rflags & RFLAGS_VM);
 }
 
+/* The VMCB has them in the encoding's order. */
+_Static_assert(offsetof(struct axvm_vmcb, gs) - offsetof(struct axvm_vmcb, es) == AXVM_X86_GS * sizeof(struct axvm_x86_seg),
+               "segments");
+
 void axvm_emul_env_segs(struct axvm_vcpu *vcpu, struct axvm_emul_env *env)
 {
+    if (axvm_x86_is_svm(vcpu)) {
+        __builtin_memcpy(env->seg, &vcpu->arch.vmcb->es, sizeof(env->seg));
+        return;
+    }
     for (unsigned int i = 0; i < AXVM_EMUL_SEGS; i++)
         env->seg[i] = axvm_x86_get_seg(vcpu, (enum axvm_x86_segreg)i);
 }
@@ -63,8 +71,8 @@ bool axvm_emul_get_xmm(struct axvm_vcpu *vcpu, unsigned int n, uint64_t val[2])
     /* Asked in the fast tier first; what follows may be in the host's. */
     if (v->cpu)
         v->emul.xsave = v->cpu->arch.has_xsave;
-    memcpy(val, area + XSAVE_XMM + 16 * (n & 15), 16);
-    memcpy(&bv, area + XSAVE_BV, sizeof(bv));
+    __builtin_memcpy(val, area + XSAVE_XMM + 16 * (n & 15), 16);
+    __builtin_memcpy(&bv, area + XSAVE_BV, sizeof(bv));
     if (v->emul.xsave && !(bv & BV_SSE))
         val[0] = val[1] = 0;
     return true;
@@ -75,11 +83,11 @@ void axvm_emul_set_xmm(struct axvm_vcpu *vcpu, unsigned int n, const uint64_t va
     uint8_t *area = vcpu->arch.fpu.area;
     uint64_t bv;
 
-    memcpy(&bv, area + XSAVE_BV, sizeof(bv));
+    __builtin_memcpy(&bv, area + XSAVE_BV, sizeof(bv));
     if (vcpu->arch.emul.xsave && !(bv & BV_SSE)) {
         memset(area + XSAVE_XMM, 0, 16 * 16);
         bv |= BV_SSE;
-        memcpy(area + XSAVE_BV, &bv, sizeof(bv));
+        __builtin_memcpy(area + XSAVE_BV, &bv, sizeof(bv));
     }
-    memcpy(area + XSAVE_XMM + 16 * (n & 15), val, 16);
+    __builtin_memcpy(area + XSAVE_XMM + 16 * (n & 15), val, 16);
 }

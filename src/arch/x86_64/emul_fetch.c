@@ -12,20 +12,17 @@ static uint64_t code_address(const struct axvm_vcpu *vcpu, const struct axvm_emu
     return (uint32_t)(e->env.cs.base + vcpu->arch.rip + n);
 }
 
-/* as.lock is held. */
-static enum axvm_emul_result translate(struct axvm_vcpu *vcpu, struct axvm_emul *e, uint64_t linear, uint64_t *gpa)
+/* It is not where it can be read. */
+static enum axvm_emul_result cannot_translate(struct axvm_emul *e, enum axvm_x86_walk_result rc, uint64_t linear, uint64_t gpa,
+                                              uint32_t error)
 {
-    uint32_t error = 0;
-
-    switch (axvm_x86_walk(vcpu->vm, &e->cache, &e->env.paging, linear, AXVM_X86_FETCH, gpa, &error)) {
-    case AXVM_X86_WALK_OK:
-        return AXVM_EMUL_DONE;
+    switch (rc) {
     case AXVM_X86_WALK_FAULT:
         axvm_emul_fault(e, X86_PF, error);
         e->fault.cr2 = linear;
         return AXVM_EMUL_FAULT;
     case AXVM_X86_WALK_ABSENT:
-        e->page = axvm_gpa(*gpa);
+        e->page = axvm_gpa(gpa);
         e->prot = AXVM_PROT_READ;
         return AXVM_EMUL_PAGE;
     default:
@@ -33,50 +30,77 @@ static enum axvm_emul_result translate(struct axvm_vcpu *vcpu, struct axvm_emul 
     }
 }
 
-/* The bytes from e->have on that lie in one page. */
-static enum axvm_emul_result fetch_some(struct axvm_vcpu *vcpu, struct axvm_emul *e)
+static enum axvm_emul_result cannot_read(struct axvm_emul *e, int why, uint64_t gpa)
+{
+    if (why != AXVM_ERR_AGAIN)
+        return AXVM_EMUL_UNHANDLED; /* no RAM to execute */
+    e->page = axvm_gpa(gpa);
+    e->prot = AXVM_PROT_READ;
+    return AXVM_EMUL_PAGE;
+}
+
+/* The bytes from e->have on that lie in one page. as.lock is held. */
+static inline enum axvm_emul_result fetch_some(struct axvm_vcpu *vcpu, struct axvm_emul *e)
 {
     uint64_t linear = code_address(vcpu, e, e->have), left = AXVM_PAGE_SIZE - linear % AXVM_PAGE_SIZE, gpa = 0;
-    enum axvm_emul_result rc = translate(vcpu, e, linear, &gpa);
+    enum axvm_x86_walk_result rc;
+    uint32_t error = 0;
     uint8_t *page;
     int found;
 
-    if (rc != AXVM_EMUL_DONE)
-        return rc;
-    found = axvm_x86_walk_page(vcpu->vm, &e->cache, AXVM_EMUL_SLOT_CODE, gpa, AXVM_PROT_READ, &page);
-    if (found == AXVM_ERR_AGAIN) {
-        e->page = axvm_gpa(gpa);
-        e->prot = AXVM_PROT_READ;
-        return AXVM_EMUL_PAGE;
-    }
+    rc = axvm_x86_walk(vcpu->vm, &e->cache, &e->env.paging, linear, AXVM_X86_FETCH, &gpa, &error);
+    if (rc != AXVM_X86_WALK_OK)
+        return cannot_translate(e, rc, linear, gpa, error);
+    found = axvm_emul_page(vcpu->vm, &e->cache, AXVM_EMUL_SLOT_CODE, gpa, AXVM_PROT_READ, &page);
     if (found != AXVM_OK)
-        return AXVM_EMUL_UNHANDLED; /* no RAM to execute */
+        return cannot_read(e, found, gpa);
     page += gpa % AXVM_PAGE_SIZE;
     if (e->have == 0 && left >= sizeof(e->bytes)) {
-        memcpy(e->bytes, page, sizeof(e->bytes)); /* in one piece, which is quick */
+        __builtin_memcpy(e->bytes, page, sizeof(e->bytes)); /* in one piece, which is quick */
         e->have = AXVM_X86_INSN_MAX;
         return AXVM_EMUL_DONE;
     }
     left = axvm_min(left, AXVM_X86_INSN_MAX - e->have);
-    memcpy(e->bytes + e->have, page, left);
+    __builtin_memcpy(e->bytes + e->have, page, left);
     e->have += (uint8_t)left;
     return AXVM_EMUL_DONE;
 }
 
 static enum axvm_emul_result fetch_more(struct axvm_vcpu *vcpu, struct axvm_emul *e)
 {
-    unsigned long irqs = axvm_x86_walk_lock(vcpu->vm, &e->cache);
+    unsigned long irqs = axvm_emul_lock(vcpu->vm, &e->cache);
     enum axvm_emul_result rc = fetch_some(vcpu, e);
 
-    axvm_x86_walk_unlock(vcpu->vm, irqs);
+    axvm_unlock_irqrestore(&vcpu->vm->as.lock, irqs);
     return rc;
 }
 
-static enum axvm_emul_result check(struct axvm_vcpu *vcpu, struct axvm_emul *e, enum axvm_x86_decoded decoded)
+/* ---- decoding ---- */
+
+/* Drivers come back to the same few instructions. */
+static enum axvm_x86_decoded decode(struct axvm_vcpu *vcpu, struct axvm_emul *e)
 {
-    switch (decoded) {
-    case AXVM_X86_DECODED:
-        break;
+    struct axvm_emul_decoded *d = &e->decoded[(vcpu->arch.rip ^ vcpu->arch.rip >> 3) % AXVM_EMUL_DECODED];
+    enum axvm_x86_decoded rc;
+    uint64_t bytes[2];
+
+    __builtin_memcpy(bytes, e->bytes, sizeof(bytes));
+    if (d->bytes[0] == bytes[0] && d->bytes[1] == bytes[1] && d->mode == e->env.mode && e->have == AXVM_X86_INSN_MAX) {
+        e->insn = d->insn;
+        return AXVM_X86_DECODED;
+    }
+    rc = axvm_x86_decode(e->bytes, e->have, e->env.mode, &e->insn);
+    if (rc == AXVM_X86_DECODED && e->have == AXVM_X86_INSN_MAX) {
+        __builtin_memcpy(d->bytes, bytes, sizeof(bytes));
+        d->mode = e->env.mode;
+        d->insn = e->insn;
+    }
+    return rc;
+}
+
+static enum axvm_emul_result cannot_decode(struct axvm_emul *e, enum axvm_x86_decoded why)
+{
+    switch (why) {
     case AXVM_X86_DEC_LONG:
         return axvm_emul_fault(e, X86_GP, 0);
     case AXVM_X86_DEC_UD:
@@ -86,6 +110,11 @@ static enum axvm_emul_result check(struct axvm_vcpu *vcpu, struct axvm_emul *e, 
     default:
         return AXVM_EMUL_UNHANDLED;
     }
+}
+
+/* Where the next instruction is. */
+static enum axvm_emul_result set_next(struct axvm_vcpu *vcpu, struct axvm_emul *e)
+{
     e->next_rip = vcpu->arch.rip + e->insn.len;
     if (e->env.mode == AXVM_X86_MODE64)
         return AXVM_EMUL_DONE;
@@ -109,7 +138,7 @@ enum axvm_emul_result axvm_emul_fetch(struct axvm_vcpu *vcpu, struct axvm_emul *
 
         if (rc != AXVM_EMUL_DONE)
             return rc;
-        decoded = axvm_x86_decode(e->bytes, e->have, e->env.mode, &e->insn);
+        decoded = decode(vcpu, e);
     }
-    return check(vcpu, e, decoded);
+    return decoded == AXVM_X86_DECODED ? set_next(vcpu, e) : cannot_decode(e, decoded);
 }

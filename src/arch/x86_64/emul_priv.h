@@ -3,6 +3,8 @@
 #ifndef AXVM_X86_64_EMUL_PRIV_H
 #define AXVM_X86_64_EMUL_PRIV_H
 
+#include <axvm/err.h>
+
 #include "emul.h"
 #include "mem.h"
 #include "rflags.h"
@@ -74,13 +76,33 @@ static inline uint64_t axvm_emul_load(const struct axvm_emul_operand *op)
 {
     uint64_t v;
 
-    memcpy(&v, op->buf, sizeof(v));
+    __builtin_memcpy(&v, op->buf, sizeof(v));
     return axvm_extend(v, op->size > 8 ? 8 : op->size, false);
 }
 
 static inline void axvm_emul_store(struct axvm_emul_operand *op, uint64_t val)
 {
-    memcpy(op->buf, &val, sizeof(val));
+    __builtin_memcpy(op->buf, &val, sizeof(val));
+}
+
+/* ---- guest memory: walk.h, but without a call where nothing has changed ---- */
+
+static inline unsigned long axvm_emul_lock(struct axvm *vm, struct axvm_x86_walk_cache *cache)
+{
+    unsigned long irqs = axvm_lock_irqsave(&vm->as.lock);
+
+    if (__builtin_expect(cache->gen != vm->as.gen, 0))
+        axvm_x86_walk_forget(vm, cache);
+    return irqs;
+}
+
+static inline int axvm_emul_page(struct axvm *vm, struct axvm_x86_walk_cache *cache, unsigned int slot, uint64_t gpa,
+                                 uint32_t prot, uint8_t **va)
+{
+    if (cache->page[slot].key != (axvm_align_down(gpa, AXVM_PAGE_SIZE) | prot))
+        return axvm_x86_walk_page(vm, cache, slot, gpa, prot, va);
+    *va = cache->page[slot].va;
+    return AXVM_OK;
 }
 
 /* ---- faults ---- */

@@ -31,10 +31,9 @@ struct walk {
     const struct axvm_x86_paging *p;
     uint64_t linear;
     unsigned int access;
-    uint64_t all;   /* AND of the entries, for W and U */
-    uint64_t any;   /* OR, for NX */
-    uint64_t table; /* gpa; in the end, of the page */
-    uint64_t rsvd;  /* bits that are reserved in every entry */
+    uint64_t all, any; /* AND and OR of the entries: permissions */
+    uint64_t table;    /* gpa; in the end, of the page */
+    uint64_t rsvd;     /* bits that are reserved in every entry */
     unsigned int shift;
     unsigned int depth; /* entries in path */
     struct {
@@ -47,12 +46,18 @@ unsigned long axvm_x86_walk_lock(struct axvm *vm, struct axvm_x86_walk_cache *ca
 {
     unsigned long irqs = axvm_lock_irqsave(&vm->as.lock);
 
-    if (cache->gen != vm->as.gen) {
-        for (unsigned int i = 0; i < AXVM_X86_WALK_PAGES; i++)
-            cache->page[i].key = 0;
-        cache->gen = vm->as.gen;
-    }
+    if (cache->gen != vm->as.gen)
+        axvm_x86_walk_forget(vm, cache);
     return irqs;
+}
+
+void axvm_x86_walk_forget(struct axvm *vm, struct axvm_x86_walk_cache *cache)
+{
+    for (unsigned int i = 0; i < AXVM_X86_WALK_PAGES; i++)
+        cache->page[i].key = 0;
+    for (unsigned int i = 0; i < AXVM_X86_WALK_MEMOS; i++)
+        cache->memo[i].depth = 0;
+    cache->gen = vm->as.gen;
 }
 
 void axvm_x86_walk_unlock(struct axvm *vm, unsigned long irqs)
@@ -243,27 +248,25 @@ static enum axvm_x86_walk_result walk_32bit(struct walk *w, uint32_t *error)
 
 /* ---- permissions ---- */
 
-static inline bool is_user(const struct walk *w)
+static inline bool is_user(const struct axvm_x86_paging *p, unsigned int access)
 {
-    return w->p->cpl == 3 && !(w->access & AXVM_X86_IMPLICIT);
+    return p->cpl == 3 && !(access & AXVM_X86_IMPLICIT);
 }
 
-/* "Determination of Access Rights" */
-static bool is_allowed(const struct walk *w)
+/* "Determination of Access Rights". @all: AND of the entries, for W and U; @any: OR of them, for NX. */
+static inline bool is_allowed(const struct axvm_x86_paging *p, unsigned int access, uint64_t all, uint64_t any)
 {
-    const struct axvm_x86_paging *p = w->p;
-    bool write = (w->access & AXVM_X86_WRITE) != 0, fetch = (w->access & AXVM_X86_FETCH) != 0,
-         user_page = (w->all & PTE_U) != 0;
+    bool write = (access & AXVM_X86_WRITE) != 0, fetch = (access & AXVM_X86_FETCH) != 0, user_page = (all & PTE_U) != 0;
 
-    if (fetch && (w->any & PTE_NX) && nx_works(p))
+    if (fetch && (any & PTE_NX) && nx_works(p))
         return false;
-    if (is_user(w))
-        return user_page && (!write || (w->all & PTE_W));
+    if (is_user(p, access))
+        return user_page && (!write || (all & PTE_W));
     if (user_page && fetch && (p->cr4 & CR4_SMEP))
         return false;
-    if (user_page && !fetch && (p->cr4 & CR4_SMAP) && !(p->ac && !(w->access & AXVM_X86_IMPLICIT)))
+    if (user_page && !fetch && (p->cr4 & CR4_SMAP) && !(p->ac && !(access & AXVM_X86_IMPLICIT)))
         return false;
-    return !write || (w->all & PTE_W) || !(p->cr0 & CR0_WP);
+    return !write || (all & PTE_W) || !(p->cr0 & CR0_WP);
 }
 
 /* W, U and I of the error code. I is only told if the CPU can refuse fetches. */
@@ -271,7 +274,7 @@ static uint32_t error_of_access(const struct walk *w)
 {
     uint32_t error = w->access & AXVM_X86_WRITE;
 
-    if (is_user(w))
+    if (is_user(w->p, w->access))
         error |= X86_PF_U;
     if ((w->access & AXVM_X86_FETCH) && (nx_works(w->p) || (w->p->cr4 & CR4_SMEP)))
         error |= X86_PF_I;
@@ -318,28 +321,104 @@ static enum axvm_x86_walk_result walk_once(struct walk *w, uint64_t *gpa, uint32
         *gpa = w->table;
     if (rc != AXVM_X86_WALK_OK)
         return rc;
-    if (!is_allowed(w))
+    if (!is_allowed(w->p, w->access, w->all, w->any))
         return fault(error, (uint32_t)X86_PF_P | error_of_access(w));
     rc = set_accessed(w, is_long || pae ? 8 : 4);
     *gpa = axvm_align_down(w->table, UINT64_C(1) << w->shift) | (w->linear & ((UINT64_C(1) << w->shift) - 1));
     return rc;
 }
 
+/* ---- walks of before ---- */
+
+static inline uint32_t who_of(const struct axvm_x86_paging *p, unsigned int access)
+{
+    return access | (uint32_t)p->cpl << 16 | (uint32_t)p->ac << 24;
+}
+
+static inline struct axvm_x86_walk_memo *memo_of(struct axvm_x86_walk_cache *cache, uint64_t linear, unsigned int access)
+{
+    return &cache->memo[(linear >> AXVM_PAGE_SHIFT ^ access) % AXVM_X86_WALK_MEMOS];
+}
+
+/* Only entries of 8 bytes that are all in RAM, which is long mode. A bit that was set is part of what is remembered. */
+static void remember(struct walk *w, uint64_t gpa)
+{
+    struct axvm_x86_walk_memo *m = memo_of(w->cache, w->linear, w->access);
+    const struct axvm_x86_paging *p = w->p;
+
+    m->depth = 0;
+    for (unsigned int i = 0; i < w->depth; i++) {
+        if (!w->path[i].at)
+            return;
+        m->entry[i].at = w->path[i].at;
+        m->entry[i].val = load_entry(w->path[i].at, 8);
+        /* What was used, but for A and D: anything else has changed since. */
+        if ((m->entry[i].val ^ w->path[i].val) & ~(PTE_A | PTE_D))
+            return;
+    }
+    m->linear = axvm_align_down(w->linear, AXVM_PAGE_SIZE);
+    m->cr0 = p->cr0;
+    m->cr3 = p->cr3;
+    m->cr4 = p->cr4;
+    m->efer = p->efer;
+    m->who = who_of(p, w->access);
+    m->page = axvm_align_down(gpa, AXVM_PAGE_SIZE);
+    m->depth = w->depth;
+}
+
+/* Is everything as it was when this page was translated before? Then so is the result. */
+static inline bool recall(const struct axvm_x86_walk_memo *m, const struct axvm_x86_paging *p, uint64_t linear,
+                          unsigned int access)
+{
+    if (m->linear != axvm_align_down(linear, AXVM_PAGE_SIZE) || m->cr3 != p->cr3 || m->who != who_of(p, access))
+        return false;
+    if (m->depth == 0 || m->cr0 != p->cr0 || m->cr4 != p->cr4 || m->efer != p->efer)
+        return false;
+    for (unsigned int i = 0; i < m->depth; i++) {
+        if (load_entry(m->entry[i].at, 8) != m->entry[i].val)
+            return false;
+    }
+    return true;
+}
+
+__attribute__((noinline)) static enum axvm_x86_walk_result walk_long_way(struct axvm *vm, struct axvm_x86_walk_cache *cache,
+                                                                         const struct axvm_x86_paging *p, uint64_t linear,
+                                                                         unsigned int access, uint64_t *gpa, uint32_t *error)
+{
+    enum axvm_x86_walk_result rc = AXVM_X86_WALK_RETRY;
+    struct walk w;
+
+    for (unsigned int n = 0; n < MAX_TRIES && rc == AXVM_X86_WALK_RETRY; n++) {
+        /* All but path, which is long. */
+        w.vm = vm;
+        w.cache = cache;
+        w.p = p;
+        w.linear = linear;
+        w.access = access;
+        w.all = UINT64_MAX;
+        w.any = 0;
+        w.depth = 0;
+        rc = walk_once(&w, gpa, error);
+    }
+    if (rc == AXVM_X86_WALK_OK && (p->efer & EFER_LMA))
+        remember(&w, *gpa);
+    return rc;
+}
+
 enum axvm_x86_walk_result axvm_x86_walk(struct axvm *vm, struct axvm_x86_walk_cache *cache, const struct axvm_x86_paging *p,
                                         uint64_t linear, unsigned int access, uint64_t *gpa, uint32_t *error)
 {
-    enum axvm_x86_walk_result rc = AXVM_X86_WALK_RETRY;
+    const struct axvm_x86_walk_memo *m = memo_of(cache, linear, access);
 
+    if (recall(m, p, linear, access)) {
+        *gpa = m->page | linear % AXVM_PAGE_SIZE;
+        return AXVM_X86_WALK_OK;
+    }
     if (!(p->efer & EFER_LMA))
         linear = (uint32_t)linear;
     if (!(p->cr0 & CR0_PG)) {
         *gpa = linear;
         return AXVM_X86_WALK_OK;
     }
-    for (unsigned int n = 0; n < MAX_TRIES && rc == AXVM_X86_WALK_RETRY; n++) {
-        struct walk w = { .vm = vm, .cache = cache, .p = p, .linear = linear, .access = access, .all = UINT64_MAX };
-
-        rc = walk_once(&w, gpa, error);
-    }
-    return rc;
+    return walk_long_way(vm, cache, p, linear, access, gpa, error);
 }

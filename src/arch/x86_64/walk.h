@@ -44,18 +44,35 @@ enum axvm_x86_walk_result {
     AXVM_X86_WALK_RETRY,  /* other vCPUs changed the tables again and again */
 };
 
-/* Where the host sees pages of guest memory looked up last, while the generation of the address space is @gen. */
+/*
+ * What a vCPU keeps of its walks, while the generation of the address space is @gen: where the host sees pages of guest memory,
+ * and the entries of tables that a translation came from. They are read again each time: the guest's INVLPG is not seen.
+ */
 #define AXVM_X86_WALK_PAGES 8u
+#define AXVM_X86_WALK_MEMOS 8u
+struct axvm_x86_walk_memo {
+    uint64_t linear, cr0, cr3, cr4, efer;
+    uint32_t who;   /* access, CPL, AC */
+    uint32_t depth; /* entries; 0: nothing */
+    uint64_t page;  /* gpa */
+    struct {
+        const uint8_t *at;
+        uint64_t val;
+    } entry[5];
+};
 struct axvm_x86_walk_cache {
     uint64_t gen;
     struct {
-        uint64_t key; /* gpa | 1; 0: nothing */
+        uint64_t key; /* gpa of the page | prot; 0: nothing */
         uint8_t *va;
     } page[AXVM_X86_WALK_PAGES];
+    struct axvm_x86_walk_memo memo[AXVM_X86_WALK_MEMOS];
 };
 
 /* vm->as.lock is held around all of these: axvm_x86_walk_lock(). Any context. */
 unsigned long axvm_x86_walk_lock(struct axvm *vm, struct axvm_x86_walk_cache *cache);
+/* What the first does when something has been taken away since. */
+void axvm_x86_walk_forget(struct axvm *vm, struct axvm_x86_walk_cache *cache);
 void axvm_x86_walk_unlock(struct axvm *vm, unsigned long irqs);
 
 /* Translate. Sets A bits, and D of a page that is written. */

@@ -17,6 +17,8 @@ static const struct axvm_cpuid_index *leaf_index(const struct axvm_cpuid *c, uin
         return &c->extended[axvm_nospec(ext, AXVM_CPUID_EXTENDED_LEAVES)];
     if (hyp < AXVM_CPUID_HYPERVISOR_LEAVES)
         return &c->hypervisor[axvm_nospec(hyp, AXVM_CPUID_HYPERVISOR_LEAVES)];
+    if (leaf - AXVM_CPUID_KVM < AXVM_CPUID_KVM_LEAVES)
+        return &c->kvm[axvm_nospec(leaf - AXVM_CPUID_KVM, AXVM_CPUID_KVM_LEAVES)];
     /* 40000000h to 4fffffffh are software's: "CPUID Leaf 40000000H-4FFFFFFFH". */
     return leaf >> 28 == 4 ? &absent : &c->out_of_range;
 }

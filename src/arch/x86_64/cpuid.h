@@ -15,11 +15,13 @@
 enum axvm_cpuid_reg { AXVM_EAX, AXVM_EBX, AXVM_ECX, AXVM_EDX };
 
 #define AXVM_CPUID_HYPERVISOR 0x40000000u
+#define AXVM_CPUID_KVM 0x40000100u
 #define AXVM_CPUID_EXTENDED 0x80000000u
 /* One past the last leaf of each range that a guest can find something in. */
 #define AXVM_CPUID_BASIC_LEAVES 0x20u
 #define AXVM_CPUID_HYPERVISOR_LEAVES 0x11u
 #define AXVM_CPUID_EXTENDED_LEAVES 0x22u
+#define AXVM_CPUID_KVM_LEAVES 2u
 #define AXVM_CPUID_MAX_ENTRIES 64u
 
 /* What of an entry depends on the state of the vCPU that asks: axvm_cpuid_patch(). */
@@ -71,6 +73,7 @@ struct axvm_cpuid {
     struct axvm_cpuid_index basic[AXVM_CPUID_BASIC_LEAVES];
     struct axvm_cpuid_index hypervisor[AXVM_CPUID_HYPERVISOR_LEAVES];
     struct axvm_cpuid_index extended[AXVM_CPUID_EXTENDED_LEAVES];
+    struct axvm_cpuid_index kvm[AXVM_CPUID_KVM_LEAVES];
     struct axvm_cpuid_entry entry[AXVM_CPUID_MAX_ENTRIES]; /* entry[0] is all zero: what is not there */
     struct axvm_xsave_component xsave[AXVM_XSAVE_COMPONENTS];
     struct axvm_x86_limits limits;
@@ -93,7 +96,7 @@ struct axvm_cpuid_config {
     uint32_t tsc_khz;        /* the guest's TSC; 0: unknown, and no leaf tells the frequency */
     uint32_t apic_timer_khz; /* what the local APIC's timer counts before its divider */
     bool invariant_tsc;      /* the guest's TSC runs at tsc_khz always, whatever CPU it is on */
-    bool pv_clock;           /* kvmclock ABI: the hypervisor's signature is then KVM's */
+    bool pv_clock;           /* kvmclock ABI */
     bool no_rdtscp;          /* the vendor part cannot give RDTSCP, RDPID */
     bool no_invpcid;         /* ... INVPCID */
 };

@@ -21,7 +21,7 @@ static struct axvm_cpuid_index *index_of(struct axvm_cpuid *c, uint32_t leaf)
         return &c->basic[leaf];
     if (leaf >= AXVM_CPUID_EXTENDED)
         return &c->extended[leaf - AXVM_CPUID_EXTENDED];
-    return &c->hypervisor[leaf - AXVM_CPUID_HYPERVISOR];
+    return leaf >= AXVM_CPUID_KVM ? &c->kvm[leaf - AXVM_CPUID_KVM] : &c->hypervisor[leaf - AXVM_CPUID_HYPERVISOR];
 }
 
 static uint32_t *add(struct build *b, uint32_t leaf, uint32_t subleaf, enum axvm_cpuid_dynamic dynamic)
@@ -308,18 +308,29 @@ static void set_signature(uint32_t *r, const char *name)
         r[AXVM_EBX + i / 4] |= (uint32_t)(uint8_t)name[i] << 8 * (i % 4);
 }
 
-/* KVM's feature bits: "KVM CPUID bits" of Linux' documentation. The clock at its newer MSRs, stable; steal time; no I/O delay.
+/* KVM's feature bits: "KVM CPUID bits" of Linux' documentation. The clock at its newer MSRs, stable; steal time. */
+#define KVM_CLOCK_FEATURES (1u << 3 | 1u << 24 | 1u << 5)
+
+/*
+ * Linux finds KVM's signature at any multiple of 100h. Without a hypervisor that it knows it distrusts the x2APIC mode, as
+ * there is no interrupt remapping, and would make an exit of several instructions' emulation of each EOI.
  */
-#define KVM_FEATURES (1u << 3 | 1u << 24 | 1u << 5 | 1u << 1)
+static void add_kvm(struct build *b)
+{
+    uint32_t *r = add(b, AXVM_CPUID_KVM, 0, AXVM_CPUID_STATIC);
+
+    r[AXVM_EAX] = AXVM_CPUID_KVM + AXVM_CPUID_KVM_LEAVES - 1;
+    set_signature(r, "KVMKVMKVM\0\0");
+    add(b, AXVM_CPUID_KVM + 1, 0, AXVM_CPUID_STATIC)[AXVM_EAX] = b->cfg->pv_clock ? KVM_CLOCK_FEATURES : 0;
+}
 
 static void add_hypervisor(struct build *b)
 {
     uint32_t *r = add(b, AXVM_CPUID_HYPERVISOR, 0, AXVM_CPUID_STATIC);
 
     r[AXVM_EAX] = AXVM_CPUID_HYPERVISOR + AXVM_CPUID_HYPERVISOR_LEAVES - 1;
-    set_signature(r, b->cfg->pv_clock ? "KVMKVMKVM\0\0" : "AXVMAXVMAXVM");
-    if (b->cfg->pv_clock)
-        add(b, AXVM_CPUID_HYPERVISOR + 1, 0, AXVM_CPUID_STATIC)[AXVM_EAX] = KVM_FEATURES;
+    set_signature(r, "AXVMAXVMAXVM");
+    add_kvm(b);
     if (b->cfg->tsc_khz == 0)
         return;
     r = add(b, AXVM_CPUID_HYPERVISOR + 0x10, 0, AXVM_CPUID_STATIC);

@@ -15,7 +15,8 @@ enum kind {
     APIC,    /* AXVM_MSR_APIC */
     TSC,     /* AXVM_MSR_TSC */
     TSC_ADJUST,
-    PLATFORM, /* MSR_PLATFORM_INFO, of the TSC's frequency */
+    PATCH_LEVEL, /* MSR_IA32_BIOS_SIGN_ID: differs by vendor; writes vanish */
+    PLATFORM,    /* MSR_PLATFORM_INFO, of the TSC's frequency */
     MTRR_CAP,
     MTRR_DEF,  /* the member */
     MTRR_FIX,  /* the member; eight memory types */
@@ -38,17 +39,6 @@ struct row {
 #define ALL AXVM_BITS(63, 0)
 #define LOW32 AXVM_BITS(31, 0)
 #define AT(member) (uint16_t) offsetof(struct axvm_msrs, member)
-#define R(m, k, v, o, val, msk)                                                                                                \
-    {                                                                                                                          \
-        .msr = (m), .kind = (k), .vendor = (v), .offset = (o), .value = (val), .mask = (msk)                                   \
-    }
-#define R_HW(m, msk) R(m, HW, ANY, 0, 0, msk)
-#define R_VA(m) R(m, HW_VA, ANY, 0, 0, 0)
-#define R_FIX(m, n) R(m, MTRR_FIX, ANY, AT(mtrr_fixed[n]), 0, 0)
-#define R_VAR(n)                                                                                                               \
-    R(MSR_IA32_MTRR_PHYSBASE0 + 2 * (n), MTRR_BASE, ANY, AT(mtrr_variable[2 * (n)]), 0, 0),                                    \
-        R(MSR_IA32_MTRR_PHYSBASE0 + 2 * (n) + 1, MTRR_MASK, ANY, AT(mtrr_variable[2 * (n) + 1]), 0, 0)
-#define R_ZERO_AMD(m) R(m, CONST, AMD, 0, 0, ALL)
 
 #define MISC_ENABLE_FAST_STRINGS AXVM_BIT(0)
 #define MISC_ENABLE_UNAVAILABLE AXVM_BITS(12, 11) /* branch trace storage, PEBS */
@@ -67,99 +57,157 @@ struct row {
 #define SYSCFG_IGNORED AXVM_BITS(22, 18)      /* MTRR extensions, TOM2 */
 #define PV_ENABLE AXVM_BIT(0)
 
-/* Sorted by number: found by halving. */
-static const struct row table[] = {
-    R(MSR_IA32_TSC, TSC, ANY, 0, 0, 0),
-    R(MSR_IA32_PLATFORM_ID, CONST, INTEL, 0, 0, 0),
-    R(MSR_IA32_APIC_BASE, APIC, ANY, 0, 0, 0),
-    R(MSR_IA32_FEATURE_CONTROL, CONST, INTEL, 0, FEATURE_CONTROL_LOCK, 0),
-    R(MSR_IA32_TSC_ADJUST, TSC_ADJUST, ANY, AT(tsc_adjust), 0, 0),
-    R(MSR_IA32_BIOS_UPDT_TRIG, CONST, INTEL, 0, 0, ALL),
-    R(MSR_IA32_BIOS_SIGN_ID, CONST, INTEL, 0, PATCH_LEVEL_INTEL, ALL),
-    R(MSR_PLATFORM_INFO, PLATFORM, INTEL, 0, 0, 0),
-    R(MSR_IA32_MTRRCAP, MTRR_CAP, ANY, 0, 0, 0),
-    R_HW(MSR_IA32_SYSENTER_CS, LOW32),
-    R_VA(MSR_IA32_SYSENTER_ESP),
-    R_VA(MSR_IA32_SYSENTER_EIP),
-    R(MSR_IA32_MCG_CAP, CONST, ANY, 0, 0, 0),
-    R(MSR_IA32_MCG_STATUS, STATE, ANY, AT(mcg_status), 0, MCG_STATUS_BITS),
-    R(MSR_IA32_MISC_ENABLE, STATE, INTEL, AT(misc_enable), MISC_ENABLE_IGNORED, MISC_ENABLE_FAST_STRINGS),
-    R(MSR_IA32_DEBUGCTL, CONST, ANY, 0, 0, DEBUGCTL_IGNORED),
-    R_VAR(0),
-    R_VAR(1),
-    R_VAR(2),
-    R_VAR(3),
-    R_VAR(4),
-    R_VAR(5),
-    R_VAR(6),
-    R_VAR(7),
-    R_FIX(MSR_IA32_MTRR_FIX64K, 0),
-    R_FIX(MSR_IA32_MTRR_FIX16K, 1),
-    R_FIX(MSR_IA32_MTRR_FIX16K + 1, 2),
-    R_FIX(MSR_IA32_MTRR_FIX4K, 3),
-    R_FIX(MSR_IA32_MTRR_FIX4K + 1, 4),
-    R_FIX(MSR_IA32_MTRR_FIX4K + 2, 5),
-    R_FIX(MSR_IA32_MTRR_FIX4K + 3, 6),
-    R_FIX(MSR_IA32_MTRR_FIX4K + 4, 7),
-    R_FIX(MSR_IA32_MTRR_FIX4K + 5, 8),
-    R_FIX(MSR_IA32_MTRR_FIX4K + 6, 9),
-    R_FIX(MSR_IA32_MTRR_FIX4K + 7, 10),
-    R(MSR_IA32_PAT, PAT, ANY, 0, 0, 0),
-    R(MSR_IA32_MTRR_DEF_TYPE, MTRR_DEF, ANY, AT(mtrr_def_type), 0, 0),
-    R(MSR_IA32_TSC_DEADLINE, APIC, ANY, 0, 0, 0),
-    R(MSR_KVM_WALL_CLOCK_NEW, PV, ANY, AT(wall_clock), 0, LOW32 & ~AXVM_BITS(1, 0)),
-    R(MSR_KVM_SYSTEM_TIME_NEW, PV, ANY, AT(system_time), 0, ~AXVM_BIT(1)),
-    R(MSR_KVM_STEAL_TIME, PV, ANY, AT(steal_time), 0, ~AXVM_BITS(5, 1)),
-    R(MSR_EFER, HW, ANY, 0, 0, ALL),
-    R_HW(MSR_STAR, ALL),
-    R_VA(MSR_LSTAR),
-    R_VA(MSR_CSTAR),
-    R_HW(MSR_SFMASK, LOW32),
-    R_VA(MSR_FS_BASE),
-    R_VA(MSR_GS_BASE),
-    R_VA(MSR_KERNEL_GS_BASE),
-    R(MSR_TSC_AUX, TSC_AUX, ANY, 0, 0, 0),
-    /* Four event selectors and counters that every AMD CPU has: here they do not count. */
-    R_ZERO_AMD(MSR_AMD_PERFEVTSEL0),
-    R_ZERO_AMD(MSR_AMD_PERFEVTSEL0 + 1),
-    R_ZERO_AMD(MSR_AMD_PERFEVTSEL0 + 2),
-    R_ZERO_AMD(MSR_AMD_PERFEVTSEL0 + 3),
-    R_ZERO_AMD(MSR_AMD_PERFEVTSEL0 + 4),
-    R_ZERO_AMD(MSR_AMD_PERFEVTSEL0 + 5),
-    R_ZERO_AMD(MSR_AMD_PERFEVTSEL0 + 6),
-    R_ZERO_AMD(MSR_AMD_PERFEVTSEL0 + 7),
-    R(MSR_AMD_SYSCFG, CONST, AMD, 0, 0, SYSCFG_IGNORED),
-    R(MSR_AMD_HWCR, STATE, AMD, AT(hwcr), HWCR_TSC_FREQ_SEL, HWCR_WRITABLE),
-    R(MSR_AMD_TOP_MEM, CONST, AMD, 0, 0, 0),
-    R(MSR_AMD_TOP_MEM2, CONST, AMD, 0, 0, 0),
-    R_ZERO_AMD(MSR_AMD_NB_CFG),
-    R_ZERO_AMD(MSR_AMD_PATCH_LOADER),
-    R_ZERO_AMD(MSR_AMD_INT_PENDING),
-    R(MSR_AMD_MMIO_CFG_BASE, CONST, AMD, 0, 0, 0),
-    R(MSR_AMD_SMM_ADDR, CONST, AMD, 0, 0, 0),
-    R(MSR_AMD_VM_CR, CONST, AMD, 0, VM_CR_OFF, VM_CR_OFF),
-    R_ZERO_AMD(MSR_AMD_DC_CFG),
-    R(MSR_AMD_DE_CFG, CONST, AMD, 0, DE_CFG_LFENCE_SERIALIZE, DE_CFG_LFENCE_SERIALIZE),
-    R_ZERO_AMD(MSR_AMD_BU_CFG2),
+/*
+ * The rows: name, number, kind, vendor, member, value, mask. Two lists are found by an index of their numbers, the rest, which
+ * are rare (TSC deadline apart, which has a way of its own), by halving.
+ */
+/* below LOW_END */
+#define LOW_ROWS(X)                                                                                                            \
+    X(TSC, MSR_IA32_TSC, TSC, ANY, 0, 0, 0)                                                                                    \
+    X(PLATFORM_ID, MSR_IA32_PLATFORM_ID, CONST, INTEL, 0, 0, 0)                                                                \
+    X(APIC_BASE, MSR_IA32_APIC_BASE, APIC, ANY, 0, 0, 0)                                                                       \
+    X(FEATURE_CONTROL, MSR_IA32_FEATURE_CONTROL, CONST, INTEL, 0, FEATURE_CONTROL_LOCK, 0)                                     \
+    X(TSC_ADJUST, MSR_IA32_TSC_ADJUST, TSC_ADJUST, ANY, AT(tsc_adjust), 0, 0)                                                  \
+    X(UPDT_TRIG, MSR_IA32_BIOS_UPDT_TRIG, CONST, INTEL, 0, 0, ALL)                                                             \
+    X(SIGN_ID, MSR_IA32_BIOS_SIGN_ID, PATCH_LEVEL, ANY, 0, 0, 0)                                                               \
+    X(PLATFORM_INFO, MSR_PLATFORM_INFO, PLATFORM, INTEL, 0, 0, 0)                                                              \
+    X(MTRRCAP, MSR_IA32_MTRRCAP, MTRR_CAP, ANY, 0, 0, 0)                                                                       \
+    X(SYSENTER_CS, MSR_IA32_SYSENTER_CS, HW, ANY, 0, 0, LOW32)                                                                 \
+    X(SYSENTER_ESP, MSR_IA32_SYSENTER_ESP, HW_VA, ANY, 0, 0, 0)                                                                \
+    X(SYSENTER_EIP, MSR_IA32_SYSENTER_EIP, HW_VA, ANY, 0, 0, 0)                                                                \
+    X(MCG_CAP, MSR_IA32_MCG_CAP, CONST, ANY, 0, 0, 0)                                                                          \
+    X(MCG_STATUS, MSR_IA32_MCG_STATUS, STATE, ANY, AT(mcg_status), 0, MCG_STATUS_BITS)                                         \
+    X(MISC_ENABLE, MSR_IA32_MISC_ENABLE, STATE, INTEL, AT(misc_enable), MISC_ENABLE_IGNORED, MISC_ENABLE_FAST_STRINGS)         \
+    X(DEBUGCTL, MSR_IA32_DEBUGCTL, CONST, ANY, 0, 0, DEBUGCTL_IGNORED)                                                         \
+    X(MTRR_BASE0, MSR_IA32_MTRR_PHYSBASE0 + 0, MTRR_BASE, ANY, AT(mtrr_variable[0]), 0, 0)                                     \
+    X(MTRR_MASK0, MSR_IA32_MTRR_PHYSBASE0 + 1, MTRR_MASK, ANY, AT(mtrr_variable[1]), 0, 0)                                     \
+    X(MTRR_BASE1, MSR_IA32_MTRR_PHYSBASE0 + 2, MTRR_BASE, ANY, AT(mtrr_variable[2]), 0, 0)                                     \
+    X(MTRR_MASK1, MSR_IA32_MTRR_PHYSBASE0 + 3, MTRR_MASK, ANY, AT(mtrr_variable[3]), 0, 0)                                     \
+    X(MTRR_BASE2, MSR_IA32_MTRR_PHYSBASE0 + 4, MTRR_BASE, ANY, AT(mtrr_variable[4]), 0, 0)                                     \
+    X(MTRR_MASK2, MSR_IA32_MTRR_PHYSBASE0 + 5, MTRR_MASK, ANY, AT(mtrr_variable[5]), 0, 0)                                     \
+    X(MTRR_BASE3, MSR_IA32_MTRR_PHYSBASE0 + 6, MTRR_BASE, ANY, AT(mtrr_variable[6]), 0, 0)                                     \
+    X(MTRR_MASK3, MSR_IA32_MTRR_PHYSBASE0 + 7, MTRR_MASK, ANY, AT(mtrr_variable[7]), 0, 0)                                     \
+    X(MTRR_BASE4, MSR_IA32_MTRR_PHYSBASE0 + 8, MTRR_BASE, ANY, AT(mtrr_variable[8]), 0, 0)                                     \
+    X(MTRR_MASK4, MSR_IA32_MTRR_PHYSBASE0 + 9, MTRR_MASK, ANY, AT(mtrr_variable[9]), 0, 0)                                     \
+    X(MTRR_BASE5, MSR_IA32_MTRR_PHYSBASE0 + 10, MTRR_BASE, ANY, AT(mtrr_variable[10]), 0, 0)                                   \
+    X(MTRR_MASK5, MSR_IA32_MTRR_PHYSBASE0 + 11, MTRR_MASK, ANY, AT(mtrr_variable[11]), 0, 0)                                   \
+    X(MTRR_BASE6, MSR_IA32_MTRR_PHYSBASE0 + 12, MTRR_BASE, ANY, AT(mtrr_variable[12]), 0, 0)                                   \
+    X(MTRR_MASK6, MSR_IA32_MTRR_PHYSBASE0 + 13, MTRR_MASK, ANY, AT(mtrr_variable[13]), 0, 0)                                   \
+    X(MTRR_BASE7, MSR_IA32_MTRR_PHYSBASE0 + 14, MTRR_BASE, ANY, AT(mtrr_variable[14]), 0, 0)                                   \
+    X(MTRR_MASK7, MSR_IA32_MTRR_PHYSBASE0 + 15, MTRR_MASK, ANY, AT(mtrr_variable[15]), 0, 0)                                   \
+    X(MTRR_FIX64K, MSR_IA32_MTRR_FIX64K, MTRR_FIX, ANY, AT(mtrr_fixed[0]), 0, 0)                                               \
+    X(MTRR_FIX16K_0, MSR_IA32_MTRR_FIX16K + 0, MTRR_FIX, ANY, AT(mtrr_fixed[1]), 0, 0)                                         \
+    X(MTRR_FIX16K_1, MSR_IA32_MTRR_FIX16K + 1, MTRR_FIX, ANY, AT(mtrr_fixed[2]), 0, 0)                                         \
+    X(MTRR_FIX4K_0, MSR_IA32_MTRR_FIX4K + 0, MTRR_FIX, ANY, AT(mtrr_fixed[3]), 0, 0)                                           \
+    X(MTRR_FIX4K_1, MSR_IA32_MTRR_FIX4K + 1, MTRR_FIX, ANY, AT(mtrr_fixed[4]), 0, 0)                                           \
+    X(MTRR_FIX4K_2, MSR_IA32_MTRR_FIX4K + 2, MTRR_FIX, ANY, AT(mtrr_fixed[5]), 0, 0)                                           \
+    X(MTRR_FIX4K_3, MSR_IA32_MTRR_FIX4K + 3, MTRR_FIX, ANY, AT(mtrr_fixed[6]), 0, 0)                                           \
+    X(MTRR_FIX4K_4, MSR_IA32_MTRR_FIX4K + 4, MTRR_FIX, ANY, AT(mtrr_fixed[7]), 0, 0)                                           \
+    X(MTRR_FIX4K_5, MSR_IA32_MTRR_FIX4K + 5, MTRR_FIX, ANY, AT(mtrr_fixed[8]), 0, 0)                                           \
+    X(MTRR_FIX4K_6, MSR_IA32_MTRR_FIX4K + 6, MTRR_FIX, ANY, AT(mtrr_fixed[9]), 0, 0)                                           \
+    X(MTRR_FIX4K_7, MSR_IA32_MTRR_FIX4K + 7, MTRR_FIX, ANY, AT(mtrr_fixed[10]), 0, 0)                                          \
+    X(PAT, MSR_IA32_PAT, PAT, ANY, 0, 0, 0)                                                                                    \
+    X(MTRR_DEF_TYPE, MSR_IA32_MTRR_DEF_TYPE, MTRR_DEF, ANY, AT(mtrr_def_type), 0, 0)
+
+/* HIGH_BASE to HIGH_END */
+#define HIGH_ROWS(X)                                                                                                           \
+    X(EFER, MSR_EFER, HW, ANY, 0, 0, ALL)                                                                                      \
+    X(STAR, MSR_STAR, HW, ANY, 0, 0, ALL)                                                                                      \
+    X(LSTAR, MSR_LSTAR, HW_VA, ANY, 0, 0, 0)                                                                                   \
+    X(CSTAR, MSR_CSTAR, HW_VA, ANY, 0, 0, 0)                                                                                   \
+    X(SFMASK, MSR_SFMASK, HW, ANY, 0, 0, LOW32)                                                                                \
+    X(FS_BASE, MSR_FS_BASE, HW_VA, ANY, 0, 0, 0)                                                                               \
+    X(GS_BASE, MSR_GS_BASE, HW_VA, ANY, 0, 0, 0)                                                                               \
+    X(KERNEL_GS_BASE, MSR_KERNEL_GS_BASE, HW_VA, ANY, 0, 0, 0)                                                                 \
+    X(TSC_AUX, MSR_TSC_AUX, TSC_AUX, ANY, 0, 0, 0)
+
+/* Sorted by number. AMD's counters and their selectors, which every such CPU has, do not count here. */
+#define OTHER_ROWS(X)                                                                                                          \
+    X(TSC_DEADLINE, MSR_IA32_TSC_DEADLINE, APIC, ANY, 0, 0, 0)                                                                 \
+    X(KVM_WALL_CLOCK, MSR_KVM_WALL_CLOCK_NEW, PV, ANY, AT(wall_clock), 0, LOW32 & ~AXVM_BITS(1, 0))                            \
+    X(KVM_SYSTEM_TIME, MSR_KVM_SYSTEM_TIME_NEW, PV, ANY, AT(system_time), 0, ~AXVM_BIT(1))                                     \
+    X(KVM_STEAL_TIME, MSR_KVM_STEAL_TIME, PV, ANY, AT(steal_time), 0, ~AXVM_BITS(5, 1))                                        \
+    X(PERF0, MSR_AMD_PERFEVTSEL0 + 0, CONST, AMD, 0, 0, ALL)                                                                   \
+    X(PERF1, MSR_AMD_PERFEVTSEL0 + 1, CONST, AMD, 0, 0, ALL)                                                                   \
+    X(PERF2, MSR_AMD_PERFEVTSEL0 + 2, CONST, AMD, 0, 0, ALL)                                                                   \
+    X(PERF3, MSR_AMD_PERFEVTSEL0 + 3, CONST, AMD, 0, 0, ALL)                                                                   \
+    X(PERF4, MSR_AMD_PERFEVTSEL0 + 4, CONST, AMD, 0, 0, ALL)                                                                   \
+    X(PERF5, MSR_AMD_PERFEVTSEL0 + 5, CONST, AMD, 0, 0, ALL)                                                                   \
+    X(PERF6, MSR_AMD_PERFEVTSEL0 + 6, CONST, AMD, 0, 0, ALL)                                                                   \
+    X(PERF7, MSR_AMD_PERFEVTSEL0 + 7, CONST, AMD, 0, 0, ALL)                                                                   \
+    X(SYSCFG, MSR_AMD_SYSCFG, CONST, AMD, 0, 0, SYSCFG_IGNORED)                                                                \
+    X(HWCR, MSR_AMD_HWCR, STATE, AMD, AT(hwcr), HWCR_TSC_FREQ_SEL, HWCR_WRITABLE)                                              \
+    X(TOP_MEM, MSR_AMD_TOP_MEM, CONST, AMD, 0, 0, 0)                                                                           \
+    X(TOP_MEM2, MSR_AMD_TOP_MEM2, CONST, AMD, 0, 0, 0)                                                                         \
+    X(NB_CFG, MSR_AMD_NB_CFG, CONST, AMD, 0, 0, ALL)                                                                           \
+    X(PATCH_LOADER, MSR_AMD_PATCH_LOADER, CONST, AMD, 0, 0, ALL)                                                               \
+    X(INT_PENDING, MSR_AMD_INT_PENDING, CONST, AMD, 0, 0, ALL)                                                                 \
+    X(MMIO_CFG_BASE, MSR_AMD_MMIO_CFG_BASE, CONST, AMD, 0, 0, 0)                                                               \
+    X(SMM_ADDR, MSR_AMD_SMM_ADDR, CONST, AMD, 0, 0, 0)                                                                         \
+    X(VM_CR, MSR_AMD_VM_CR, CONST, AMD, 0, VM_CR_OFF, VM_CR_OFF)                                                               \
+    X(DC_CFG, MSR_AMD_DC_CFG, CONST, AMD, 0, 0, ALL)                                                                           \
+    X(DE_CFG, MSR_AMD_DE_CFG, CONST, AMD, 0, DE_CFG_LFENCE_SERIALIZE, DE_CFG_LFENCE_SERIALIZE)                                 \
+    X(BU_CFG2, MSR_AMD_BU_CFG2, CONST, AMD, 0, 0, ALL)
+
+#define LOW_END 0x300u
+#define HIGH_BASE 0xc0000080u
+#define HIGH_END 0xc0000104u
+
+enum {
+#define NAME(id, m, k, v, o, val, msk) ROW_##id,
+    ROW_NONE,
+    LOW_ROWS(NAME) HIGH_ROWS(NAME) ROW_OTHERS,
+    ROW_BEFORE_OTHERS = ROW_OTHERS - 1,
+    OTHER_ROWS(NAME) ROWS
+#undef NAME
 };
 
-static const struct row *lookup(const struct axvm_x86_limits *lim, uint32_t msr)
+static const struct row table[ROWS] = {
+#define ROW(id, m, k, v, o, val, msk)                                                                                          \
+    [ROW_##id] = { .msr = (m), .kind = (k), .vendor = (v), .offset = (o), .value = (val), .mask = (msk) },
+    LOW_ROWS(ROW) HIGH_ROWS(ROW) OTHER_ROWS(ROW)
+#undef ROW
+};
+
+static const uint8_t low_index[LOW_END] = {
+#define INDEX(id, m, k, v, o, val, msk) [m] = ROW_##id,
+    LOW_ROWS(INDEX)
+#undef INDEX
+};
+static const uint8_t high_index[HIGH_END - HIGH_BASE] = {
+#define INDEX(id, m, k, v, o, val, msk) [(m)-HIGH_BASE] = ROW_##id,
+    HIGH_ROWS(INDEX)
+#undef INDEX
+};
+
+static unsigned int other_index(uint32_t msr)
 {
-    size_t lo = 0, hi = AXVM_ARRAY_LEN(table);
+    unsigned int lo = ROW_OTHERS, hi = ROWS;
 
     while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
+        unsigned int mid = (lo + hi) / 2;
 
         if (table[mid].msr < msr)
             lo = mid + 1;
         else
             hi = mid;
     }
-    if (lo == AXVM_ARRAY_LEN(table) || table[lo].msr != msr)
+    return lo < ROWS && table[lo].msr == msr ? lo : ROW_NONE;
+}
+
+static inline const struct row *lookup(const struct axvm_x86_limits *lim, uint32_t msr)
+{
+    unsigned int i;
+
+    if (msr < LOW_END)
+        i = low_index[axvm_nospec(msr, LOW_END)];
+    else if (msr - HIGH_BASE < HIGH_END - HIGH_BASE)
+        i = high_index[axvm_nospec(msr - HIGH_BASE, HIGH_END - HIGH_BASE)];
+    else
+        i = other_index(msr);
+    if (i == ROW_NONE || (table[i].vendor != ANY && (table[i].vendor == AMD) != lim->amd))
         return NULL;
-    if (table[lo].vendor != ANY && (table[lo].vendor == AMD) != lim->amd)
-        return NULL;
-    return &table[lo];
+    return &table[i];
 }
 
 static uint64_t load(const struct axvm_msrs *m, const struct row *r)
@@ -250,6 +298,8 @@ static enum axvm_msr_result read_row(const struct axvm_msrs *m, const struct axv
         return AXVM_MSR_APIC;
     case TSC:
         return AXVM_MSR_TSC;
+    case PATCH_LEVEL:
+        return give(val, lim->amd ? PATCH_LEVEL_AMD : PATCH_LEVEL_INTEL);
     case PLATFORM:
         return give(val, platform_info(lim));
     case MTRR_CAP:
@@ -266,9 +316,6 @@ enum axvm_msr_result axvm_msr_read(const struct axvm_msrs *m, const struct axvm_
 
     if (msr - MSR_X2APIC < 0x100)
         return AXVM_MSR_APIC;
-    /* The one register whose reset value differs by vendor. */
-    if (msr == MSR_IA32_BIOS_SIGN_ID && lim->amd)
-        return give(val, PATCH_LEVEL_AMD);
     r = lookup(lim, msr);
     return r ? read_row(m, lim, r, val) : AXVM_MSR_UNKNOWN;
 }
@@ -337,6 +384,8 @@ static enum axvm_msr_result write_row(struct axvm_msrs *m, const struct axvm_x86
     case MTRR_BASE:
     case MTRR_MASK:
         return mtrr_valid(lim, r, *val) ? store(m, r, *val) : AXVM_MSR_GP;
+    case PATCH_LEVEL: /* read-only on AMD's CPUs, but kernels clear it before they read, as on Intel's */
+        return AXVM_MSR_DONE;
     case PV:
         return write_pv(m, lim, r, *val);
     case PLATFORM:
@@ -352,9 +401,6 @@ enum axvm_msr_result axvm_msr_write(struct axvm_msrs *m, const struct axvm_x86_l
 
     if (msr - MSR_X2APIC < 0x100)
         return AXVM_MSR_APIC;
-    /* Read-only on AMD's CPUs, but kernels clear it before they read, as on Intel's. */
-    if (msr == MSR_IA32_BIOS_SIGN_ID && lim->amd)
-        return AXVM_MSR_DONE;
     r = lookup(lim, msr);
     return r ? write_row(m, lim, r, val) : AXVM_MSR_UNKNOWN;
 }

@@ -393,7 +393,7 @@ static void an_unknown_frequency_is_not_told(void **unused)
     expect(0x80000007, 0, 0, 0, 0, 0);
 }
 
-static void the_hypervisor_signs_as_itself_or_for_the_kvm_clock(void **unused)
+static void the_hypervisor_signs_as_itself_and_beside_it_for_kvms_interfaces(void **unused)
 {
     struct axvm_cpuid_config cfg = plain;
     struct regs r;
@@ -404,11 +404,14 @@ static void the_hypervisor_signs_as_itself_or_for_the_kvm_clock(void **unused)
     assert_int_equal(r.r[0], 0x40000010);
     assert_memory_equal(&r.r[1], "AXVMAXVMAXVM", 12);
     expect(0x40000001, 0, 0, 0, 0, 0);
+    r = cpuid(0x40000100, 0, NULL);
+    assert_int_equal(r.r[0], 0x40000101);
+    assert_memory_equal(&r.r[1], "KVMKVMKVM\0\0\0", 12);
+    expect(0x40000101, 0, 0, 0, 0, 0);
+    expect(0x40000102, 0, 0, 0, 0, 0);
     cfg.pv_clock = true;
     make(false, &cfg);
-    r = cpuid(0x40000000, 0, NULL);
-    assert_memory_equal(&r.r[1], "KVMKVMKVM\0\0\0", 12);
-    expect(0x40000001, 0, 0x0100002a, 0, 0, 0);
+    expect(0x40000101, 0, 0x01000028, 0, 0, 0);
     assert_true(c.limits.pv_clock);
 }
 
@@ -460,7 +463,7 @@ int main(void)
         cmocka_unit_test(what_the_backend_cannot_switch_is_not_offered),
         cmocka_unit_test(the_frequency_leaf_is_close_and_mostly_exact),
         cmocka_unit_test(an_unknown_frequency_is_not_told),
-        cmocka_unit_test(the_hypervisor_signs_as_itself_or_for_the_kvm_clock),
+        cmocka_unit_test(the_hypervisor_signs_as_itself_and_beside_it_for_kvms_interfaces),
         cmocka_unit_test(register_limits_follow_from_the_leaves),
         cmocka_unit_test(this_machines_own_cpu_makes_a_table),
     };

@@ -12,7 +12,6 @@
 #define VCPU_VMCB_PA 160
 #define VCPU_HOST_PA 168
 #define VCPU_HOST_SP 176
-#define VCPU_LAUNCHED 184
 
 #ifndef __ASSEMBLER__
 
@@ -130,12 +129,11 @@ struct axvm_vintc;
 struct axvm_arch_vcpu {
     uint64_t gpr[16];
     uint64_t rip, rflags;
-    uint64_t cr2; /* VMX. SVM has it in the VMCB: axvm_x86_get_cr2() */
+    uint64_t cr2; /* VMX: in the CPU while loaded. SVM has it in the VMCB: axvm_x86_get_cr2() */
     struct axvm_vmcb *vmcb;
     uint64_t vmcb_pa;
     uint64_t host_pa; /* of the page that VMSAVE put this CPU's registers in */
     uint64_t host_sp;
-    uint64_t launched; /* VMX: its VMCS has been entered since it was cleared: VMRESUME */
 
     uint32_t work;     /* AXVM_WORK_* */
     uint32_t insn_len; /* of the instruction that exited, as far as known */
@@ -238,7 +236,6 @@ VCPU_AT(vmcb, VCPU_VMCB);
 VCPU_AT(vmcb_pa, VCPU_VMCB_PA);
 VCPU_AT(host_pa, VCPU_HOST_PA);
 VCPU_AT(host_sp, VCPU_HOST_SP);
-VCPU_AT(launched, VCPU_LAUNCHED);
 
 #endif /* __ASSEMBLER__ */
 #endif

@@ -51,6 +51,7 @@ static inline uint64_t axvm_rdtsc(void)
         __asm__ volatile("mov %0, %%" #reg : : "r"(val) : "memory");                                                           \
     }
 AXVM_MOV_REG(cr0, cr0)
+AXVM_MOV_REG(cr2, cr2)
 AXVM_MOV_REG(cr3, cr3)
 AXVM_MOV_REG(cr4, cr4)
 AXVM_MOV_REG(dr0, db0)

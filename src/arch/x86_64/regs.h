@@ -13,6 +13,7 @@
 /* VMX's part: vmx_regs.c */
 enum axvm_vmx_reg {
     AXVM_VMX_CR0,
+    AXVM_VMX_CR2,
     AXVM_VMX_CR3,
     AXVM_VMX_CR4,
     AXVM_VMX_EFER,
@@ -133,13 +134,13 @@ static inline unsigned int axvm_x86_get_cpl(struct axvm_vcpu *vcpu)
 
 static inline uint64_t axvm_x86_get_cr2(struct axvm_vcpu *vcpu)
 {
-    return axvm_x86_is_svm(vcpu) ? vcpu->arch.vmcb->cr2 : vcpu->arch.cr2;
+    return axvm_x86_is_svm(vcpu) ? vcpu->arch.vmcb->cr2 : axvm_vmx_get_reg(vcpu, AXVM_VMX_CR2);
 }
 
 static inline void axvm_x86_set_cr2(struct axvm_vcpu *vcpu, uint64_t val)
 {
     if (!axvm_x86_is_svm(vcpu)) {
-        vcpu->arch.cr2 = val;
+        axvm_vmx_set_reg(vcpu, AXVM_VMX_CR2, val);
         return;
     }
     vcpu->arch.vmcb->cr2 = val;

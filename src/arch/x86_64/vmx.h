@@ -23,11 +23,10 @@ struct axvm_vmx_host {
 /* MSRs that no field of the VMCS holds: exchanged with each host-tier entry. */
 enum axvm_vmx_msr { VMX_STAR, VMX_LSTAR, VMX_CSTAR, VMX_SFMASK, VMX_KERNEL_GS, VMX_MSRS };
 
-/* Of a vCPU; vcpu->arch.vmx. The VMCS is active only while the vCPU is loaded. */
+/* Of a vCPU; vcpu->arch.vmx, with the page after it for the virtual APIC. The VMCS is active only while the vCPU is loaded. */
 struct axvm_vmx {
     void *vmcs;
-    uint8_t *vapic; /* the page that has the virtual TPR */
-    uint64_t vmcs_pa, vapic_pa;
+    uint64_t vmcs_pa, own_pa;
     const struct axvm_vmx_caps *caps; /* of the CPU where it is loaded */
     uint64_t eptp;
     uint32_t cpu, entry, exceptions; /* controls, as the VMCS has them */
@@ -54,6 +53,13 @@ struct axvm_vmx_cpu {
 static inline struct axvm_vmx *axvm_vmx_of(const struct axvm_vcpu *vcpu)
 {
     return vcpu->arch.vmx;
+}
+
+/* "Virtual-APIC page": TPR is byte 80h. As CR8. */
+#define VMX_VAPIC_TPR (AXVM_PAGE_SIZE + 0x80u)
+static inline uint8_t axvm_vmx_tpr(const struct axvm_vmx *vmx)
+{
+    return ((const volatile uint8_t *)vmx)[VMX_VAPIC_TPR] >> 4;
 }
 
 /* ---- the current VMCS. Fields exist, so these do not fail ---- */
@@ -109,16 +115,19 @@ void axvm_vmx_relaunch(struct axvm_vcpu *vcpu);
 void axvm_vmx_set_cpu_control(struct axvm_vmx *vmx, uint32_t bit, bool on);
 
 /* vmx_fail.c */
-enum axvm_trap_kind axvm_vmx_exit_failed(struct axvm_vcpu *vcpu, uint32_t reason);
+int axvm_vmx_exit_failed(struct axvm_vcpu *vcpu, uint32_t reason);
 
 /* vmx_task.c */
 enum axvm_trap_kind axvm_vmx_exit_task_switch(struct axvm_vcpu *vcpu);
 
 /* vmx_entry.S */
-enum axvm_trap_kind axvm_vmx_enter(struct axvm_vcpu *vcpu);
+int axvm_vmx_enter(struct axvm_vcpu *vcpu);
 extern const char axvm_vmx_exit_rip[]; /* where VM exits go */
-/* vmx_exit.c, vmx_fail.c; called by it. The latter: VMLAUNCH or VMRESUME came back. */
-enum axvm_trap_kind axvm_vmx_exit(struct axvm_vcpu *vcpu);
-enum axvm_trap_kind axvm_vmx_not_entered(struct axvm_vcpu *vcpu);
+/* vmx_exit.c, vmx_fail.c; called by it: enum axvm_trap_kind, or one of these. The last: VMLAUNCH or VMRESUME came back. */
+#define VMX_ALL_REGISTERS 0x100
+#define VMX_RELAUNCH 0x101 /* out, and in again: the VMCS has been cleared */
+int axvm_vmx_exit(struct axvm_vcpu *vcpu);
+int axvm_vmx_exit_all(struct axvm_vcpu *vcpu);
+int axvm_vmx_not_entered(struct axvm_vcpu *vcpu);
 
 #endif

@@ -107,15 +107,18 @@ static enum axvm_trap_kind exit_cr(struct axvm_vcpu *vcpu)
     }
 }
 
-static enum axvm_trap_kind exit_io(struct axvm_vcpu *vcpu)
+static inline enum axvm_trap_kind exit_io(struct axvm_vcpu *vcpu, uint64_t q)
+{
+    return axvm_x86_exit_io(vcpu, (uint16_t)axvm_field(q, QUAL_IO_PORT), (unsigned int)axvm_field(q, QUAL_IO_SIZE) + 1,
+                            (q & QUAL_IO_IN) != 0, insn_len());
+}
+
+static enum axvm_trap_kind exit_io_string(struct axvm_vcpu *vcpu)
 {
     uint64_t q = axvm_vmread(VMCS_QUALIFICATION);
-    uint16_t port = (uint16_t)axvm_field(q, QUAL_IO_PORT);
-    unsigned int size = (unsigned int)axvm_field(q, QUAL_IO_SIZE) + 1;
 
-    if (q & QUAL_IO_STRING)
-        return axvm_x86_exit_io_string(vcpu, port, size, (q & QUAL_IO_IN) != 0, (q & QUAL_IO_REP) != 0);
-    return axvm_x86_exit_io(vcpu, port, size, (q & QUAL_IO_IN) != 0, insn_len());
+    return axvm_x86_exit_io_string(vcpu, (uint16_t)axvm_field(q, QUAL_IO_PORT), (unsigned int)axvm_field(q, QUAL_IO_SIZE) + 1,
+                                   (q & QUAL_IO_IN) != 0, (q & QUAL_IO_REP) != 0);
 }
 
 static enum axvm_trap_kind exit_ept(struct axvm_vcpu *vcpu)
@@ -135,9 +138,9 @@ static enum axvm_trap_kind exit_ept(struct axvm_vcpu *vcpu)
 
 static enum axvm_trap_kind exit_rare(struct axvm_vcpu *vcpu, uint32_t reason)
 {
-    if (reason & EXIT_REASON_FAILED)
-        return axvm_vmx_exit_failed(vcpu, reason);
     switch (reason & EXIT_REASON_BASIC) {
+    case VMX_IO:
+        return exit_io_string(vcpu);
     case VMX_EXCEPTION_NMI:
         return exit_exception(vcpu);
     case VMX_TRIPLE_FAULT:
@@ -175,48 +178,70 @@ static enum axvm_trap_kind exit_rare(struct axvm_vcpu *vcpu, uint32_t reason)
     return axvm_x86_exit_ud(vcpu);
 }
 
-static inline enum axvm_trap_kind dispatch(struct axvm_vcpu *vcpu, uint32_t reason)
+static inline enum axvm_trap_kind finish(struct axvm_vcpu *vcpu, enum axvm_trap_kind kind)
 {
-    switch (reason) {
-    case VMX_EPT_VIOLATION:
-        return exit_ept(vcpu);
-    case VMX_IO:
-        return exit_io(vcpu);
-    case VMX_WRMSR:
-        return axvm_x86_exit_wrmsr(vcpu, insn_len());
-    case VMX_RDMSR:
-        return axvm_x86_exit_rdmsr(vcpu, insn_len());
-    case VMX_VMCALL:
-        return axvm_x86_exit_hypercall(vcpu, insn_len());
-    case VMX_CPUID:
-        return axvm_x86_exit_cpuid(vcpu, insn_len());
-    case VMX_HLT:
-        return axvm_x86_exit_hlt(vcpu, insn_len());
-    case VMX_EXTERNAL:
-        vcpu->arch.cpu->arch.timer_ns = 0; /* it may have been ours: to be set again */
-        return AXVM_TRAP_HOST_IRQ;
-    case VMX_IRQ_WINDOW:
-        return AXVM_TRAP_RESUME;
-    default:
-        return exit_rare(vcpu, reason);
-    }
+    if (kind == AXVM_TRAP_RESUME)
+        kind = axvm_x86_prepare(vcpu);
+    if (kind == AXVM_TRAP_RESUME)
+        axvm_x86_mode_in(vcpu);
+    return kind;
 }
 
-enum axvm_trap_kind axvm_vmx_exit(struct axvm_vcpu *vcpu)
+/*
+ * With the registers that C may use, RIP and RFLAGS in struct axvm_arch_vcpu; the others are still the guest's in the CPU. That
+ * does for the exits that come often. VMX_ALL_REGISTERS: for axvm_vmx_exit_all(), which is called when they are there.
+ */
+int axvm_vmx_exit(struct axvm_vcpu *vcpu)
 {
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+    uint8_t cr8 = axvm_vmx_tpr(axvm_vmx_of(vcpu));
     enum axvm_trap_kind kind;
-    uint8_t cr8;
+    uint64_t q;
 
     axvm_x86_mode_out(vcpu);
-    cr8 = axvm_vmx_get_cr8(vcpu);
-    if (__builtin_expect(cr8 != vcpu->arch.cr8, 0))
+    if (__builtin_expect(cr8 != v->cr8, 0))
         axvm_x86_cr8_changed(vcpu, cr8);
-    kind = dispatch(vcpu, (uint32_t)axvm_vmread(VMCS_EXIT_REASON));
-    if (kind != AXVM_TRAP_RESUME)
-        return kind;
-    kind = axvm_x86_prepare(vcpu);
-    if (kind != AXVM_TRAP_RESUME)
-        return kind;
-    axvm_x86_mode_in(vcpu);
-    return AXVM_TRAP_RESUME;
+    switch ((uint32_t)axvm_vmread(VMCS_EXIT_REASON)) {
+    case VMX_WRMSR:
+        kind = axvm_x86_exit_wrmsr(vcpu, insn_len());
+        break;
+    case VMX_RDMSR:
+        kind = axvm_x86_exit_rdmsr(vcpu, insn_len());
+        break;
+    case VMX_IO:
+        q = axvm_vmread(VMCS_QUALIFICATION);
+        if (q & QUAL_IO_STRING)
+            return VMX_ALL_REGISTERS;
+        kind = exit_io(vcpu, q);
+        break;
+    case VMX_VMCALL:
+        kind = axvm_x86_exit_hypercall(vcpu, insn_len());
+        break;
+    case VMX_CPUID:
+        kind = axvm_x86_exit_cpuid(vcpu, insn_len());
+        break;
+    case VMX_HLT:
+        kind = axvm_x86_exit_hlt(vcpu, insn_len());
+        break;
+    case VMX_EXTERNAL:
+        v->cpu->arch.timer_ns = 0; /* it may have been ours: to be set again */
+        return AXVM_TRAP_HOST_IRQ;
+    case VMX_IRQ_WINDOW: /* it is open */
+        kind = AXVM_TRAP_RESUME;
+        break;
+    default:
+        return VMX_ALL_REGISTERS;
+    }
+    return (int)finish(vcpu, kind);
+}
+
+int axvm_vmx_exit_all(struct axvm_vcpu *vcpu)
+{
+    uint32_t reason = (uint32_t)axvm_vmread(VMCS_EXIT_REASON);
+
+    if (reason == VMX_EPT_VIOLATION)
+        return (int)finish(vcpu, exit_ept(vcpu));
+    if (__builtin_expect((reason & EXIT_REASON_FAILED) != 0, 0))
+        return axvm_vmx_exit_failed(vcpu, reason);
+    return (int)finish(vcpu, exit_rare(vcpu, reason));
 }

@@ -57,17 +57,17 @@ static bool refused_again(struct axvm_vcpu *vcpu)
     return again;
 }
 
-enum axvm_trap_kind axvm_vmx_exit_failed(struct axvm_vcpu *vcpu, uint32_t reason)
+int axvm_vmx_exit_failed(struct axvm_vcpu *vcpu, uint32_t reason)
 {
     axvm_vmx_relaunch(vcpu);
     if ((reason & EXIT_REASON_BASIC) == VMX_BAD_GUEST_STATE && !refused_again(vcpu) && mend(vcpu))
-        return AXVM_TRAP_RESUME;
+        return VMX_RELAUNCH;
     axvm_vmwrite(VMCS_ENTRY_EVENT, 0);
     return axvm_x86_exit_fail(vcpu, reason, axvm_vmread(VMCS_QUALIFICATION));
 }
 
 /* VMfail: a control or a host field is wrong. "VM-Instruction Error Numbers" */
-enum axvm_trap_kind axvm_vmx_not_entered(struct axvm_vcpu *vcpu)
+int axvm_vmx_not_entered(struct axvm_vcpu *vcpu)
 {
     uint64_t error = axvm_vmread(VMCS_INSN_ERROR);
 

@@ -98,6 +98,8 @@ uint64_t axvm_vmx_get_reg(struct axvm_vcpu *vcpu, enum axvm_vmx_reg reg)
     switch (reg) {
     case AXVM_VMX_CR0: /* as it is in hardware */
         return axvm_vmread(VMCS_GUEST_CR0);
+    case AXVM_VMX_CR2: /* in the CPU, as DR6: vmx_switch.c */
+        return axvm_read_cr2();
     case AXVM_VMX_CR3:
         return axvm_vmread(VMCS_GUEST_CR3);
     case AXVM_VMX_CR4:
@@ -119,6 +121,9 @@ uint64_t axvm_vmx_get_reg(struct axvm_vcpu *vcpu, enum axvm_vmx_reg reg)
 void axvm_vmx_set_reg(struct axvm_vcpu *vcpu, enum axvm_vmx_reg reg, uint64_t val)
 {
     switch (reg) {
+    case AXVM_VMX_CR2:
+        axvm_write_cr2(val);
+        break;
     case AXVM_VMX_CR3:
         axvm_vmwrite(VMCS_GUEST_CR3, val);
         break;
@@ -128,7 +133,7 @@ void axvm_vmx_set_reg(struct axvm_vcpu *vcpu, enum axvm_vmx_reg reg, uint64_t va
     case AXVM_VMX_EFER:
         set_efer(vcpu, val);
         break;
-    case AXVM_VMX_DR6: /* in the CPU while the vCPU is loaded: vmx_switch.c */
+    case AXVM_VMX_DR6:
         axvm_write_dr6(val);
         break;
     case AXVM_VMX_DR7:
@@ -314,11 +319,9 @@ void axvm_vmx_nmi_window(struct axvm_vcpu *vcpu, bool on)
 
 /* ---- TPR: byte 80h of the virtual-APIC page ---- */
 
-#define VAPIC_TPR 0x80
-
 uint8_t axvm_vmx_get_cr8(struct axvm_vcpu *vcpu)
 {
-    return axvm_vmx_of(vcpu)->vapic[VAPIC_TPR] >> 4;
+    return axvm_vmx_tpr(axvm_vmx_of(vcpu));
 }
 
 /* The threshold must not be beyond TPR: "VM-Execution Control Fields", checks. */
@@ -327,7 +330,7 @@ void axvm_vmx_set_cr8(struct axvm_vcpu *vcpu, uint8_t cr8, uint8_t threshold)
     struct axvm_vmx *vmx = axvm_vmx_of(vcpu);
     uint8_t t = threshold < cr8 ? threshold : cr8;
 
-    vmx->vapic[VAPIC_TPR] = (uint8_t)(cr8 << 4);
+    ((uint8_t *)vmx)[VMX_VAPIC_TPR] = (uint8_t)(cr8 << 4);
     if (t != vmx->tpr_threshold) {
         vmx->tpr_threshold = t;
         axvm_vmwrite(VMCS_TPR_THRESHOLD, t);

@@ -53,7 +53,6 @@ void axvm_vmx_load_on(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu, uint64_t vmi
     uint64_t offset = vcpu->vm->arch.tsc_offset + v->tsc_moved;
 
     vmx->caps = &axvm_vmx_cpu_of(cpu)->caps;
-    v->launched = 0;
     if (vmx->made)
         vmptrld(vmx->vmcs_pa);
     else
@@ -71,6 +70,7 @@ void axvm_vmx_load_on(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu, uint64_t vmi
         axvm_vmx_set_tsc_offset(vcpu, offset);
     axvm_vmx_host_take(cpu, vmx);
     axvm_write_dr6(vmx->dr6);
+    axvm_write_cr2(v->cr2);
 }
 
 void axvm_vmx_put_from(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu)
@@ -79,18 +79,18 @@ void axvm_vmx_put_from(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu)
 
     (void)cpu;
     vmx->dr6 = axvm_read_dr6();
+    vcpu->arch.cr2 = axvm_read_cr2();
     axvm_vmx_host_give_back(vmx);
     vmclear(vmx->vmcs_pa);
 }
 
-/* For a VM entry that did not happen: whether the VMCS counts as launched depends on how far it got. */
+/* For a VM entry that did not happen: whether the VMCS counts as launched depends on how far it got. Now it does not. */
 void axvm_vmx_relaunch(struct axvm_vcpu *vcpu)
 {
     struct axvm_vmx *vmx = axvm_vmx_of(vcpu);
 
     vmclear(vmx->vmcs_pa);
     vmptrld(vmx->vmcs_pa);
-    vcpu->arch.launched = 0;
 }
 
 /* The VMCS is nobody's at the moment; any CPU with VMX on can look into it. */
@@ -113,10 +113,14 @@ void axvm_vmx_fetch_sys(struct axvm_vcpu *vcpu)
 
 enum axvm_trap_kind axvm_vmx_run(struct axvm_vcpu *vcpu)
 {
-    enum axvm_trap_kind kind = axvm_x86_prepare(vcpu);
+    int kind;
 
-    if (kind != AXVM_TRAP_RESUME)
-        return kind;
-    axvm_x86_mode_in(vcpu);
-    return axvm_vmx_enter(vcpu);
+    do {
+        kind = (int)axvm_x86_prepare(vcpu);
+        if (kind != AXVM_TRAP_RESUME)
+            break;
+        axvm_x86_mode_in(vcpu);
+        kind = axvm_vmx_enter(vcpu);
+    } while (kind == VMX_RELAUNCH);
+    return (enum axvm_trap_kind)kind;
 }

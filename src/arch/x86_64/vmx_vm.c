@@ -7,7 +7,8 @@
 
 #define IOPM_ORDER 1 /* bitmaps A and B */
 #define MSRPM_ORDER 0
-#define OWN_ORDER 0
+#define VMCS_ORDER 0
+#define OWN_ORDER 1 /* struct axvm_vmx, and the virtual-APIC page */
 
 static void *alloc_pages(const struct axvm_hal *hal, unsigned int order, uint64_t *pa)
 {
@@ -90,9 +91,9 @@ int axvm_vmx_vcpu_init(struct axvm_vcpu *vcpu)
     vcpu->arch.vmx = vmx;
     if (!vmx)
         return AXVM_ERR_NOMEM;
-    vmx->vmcs = alloc_pages(hal, OWN_ORDER, &vmx->vmcs_pa);
-    vmx->vapic = alloc_pages(hal, OWN_ORDER, &vmx->vapic_pa);
-    return vmx->vmcs && vmx->vapic ? AXVM_OK : AXVM_ERR_NOMEM;
+    vmx->own_pa = pa;
+    vmx->vmcs = alloc_pages(hal, VMCS_ORDER, &vmx->vmcs_pa);
+    return vmx->vmcs ? AXVM_OK : AXVM_ERR_NOMEM;
 }
 
 /* The VMCS is not active anywhere: axvm_vmx_put_from() has cleared it. */
@@ -103,9 +104,8 @@ void axvm_vmx_vcpu_fini(struct axvm_vcpu *vcpu)
 
     if (!vmx)
         return;
-    free_pages(hal, vmx->vmcs, vmx->vmcs_pa, OWN_ORDER);
-    free_pages(hal, vmx->vapic, vmx->vapic_pa, OWN_ORDER);
-    free_pages(hal, vmx, hal->virt_to_phys(hal->ctx, vmx).v, OWN_ORDER);
+    free_pages(hal, vmx->vmcs, vmx->vmcs_pa, VMCS_ORDER);
+    free_pages(hal, vmx, vmx->own_pa, OWN_ORDER);
     vcpu->arch.vmx = NULL;
 }
 _Static_assert(sizeof(struct axvm_vmx) <= AXVM_PAGE_SIZE, "struct axvm_vmx is too large for its page");

@@ -67,7 +67,7 @@ void axvm_vmx_vmcs_init(struct axvm_vcpu *vcpu)
     axvm_vmwrite(VMCS_IO_BITMAP_A, a->iopm_pa);
     axvm_vmwrite(VMCS_IO_BITMAP_B, a->iopm_pa + AXVM_PAGE_SIZE);
     axvm_vmwrite(VMCS_MSR_BITMAP, a->msrpm_pa);
-    axvm_vmwrite(VMCS_VIRTUAL_APIC, vmx->vapic_pa);
+    axvm_vmwrite(VMCS_VIRTUAL_APIC, vmx->own_pa + AXVM_PAGE_SIZE);
     axvm_vmwrite(VMCS_LINK, UINT64_MAX);
     axvm_vmwrite(VMCS_GUEST_DEBUGCTL, 0);
     axvm_vmwrite(VMCS_HOST_RIP, (uintptr_t)axvm_vmx_exit_rip);

@@ -73,9 +73,8 @@ bool axvm_i8254_out(struct axvm_i8254_channel *c, uint64_t t)
     settle(c, t);
     if (!c->counting || (is_periodic(c) && !c->gate))
         return c->mode != 0;
-    /* Mode 1: goes low on the clock after the trigger. */
-    if (c->mode == 1 && t < c->start)
-        return true;
+    if (t < c->start) /* until the clock that loads the count */
+        return c->before;
     return out_after(c, elapsed(c, t));
 }
 
@@ -108,6 +107,7 @@ uint64_t axvm_i8254_next_rise(struct axvm_i8254_channel *c, uint64_t t)
 /* On the next clock. */
 static void load(struct axvm_i8254_channel *c, uint32_t count, uint64_t t)
 {
+    c->before = is_periodic(c) || (c->mode != 0 && axvm_i8254_out(c, t));
     c->count = count;
     c->start = t + 1;
     c->counting = true;
@@ -127,7 +127,9 @@ static void new_count(struct axvm_i8254_channel *c, uint32_t raw, uint64_t t)
     settle(c, t);
     if (is_triggered(c)) {
         c->next = count;
-    } else if (!is_periodic(c) || !c->counting) {
+        if (c->counting && t < c->start) /* the trigger has been, the clock that loads has not */
+            c->count = count;
+    } else if (!is_periodic(c) || !c->counting || t < c->start) {
         load(c, count, t);
     } else { /* while it is paused it waits for the trigger */
         c->next = count;
@@ -283,7 +285,7 @@ static void trigger(struct axvm_i8254_channel *c, uint64_t t)
         load(c, c->pending ? c->next : c->count, t);
     } else if (c->paused) {
         c->paused = false;
-        c->start = t - c->elapsed;
+        c->start = t > c->start ? t - c->elapsed : c->start;
     }
 }
 
@@ -297,10 +299,12 @@ static void stop(struct axvm_i8254_channel *c, uint64_t t)
 
 void axvm_i8254_set_gate(struct axvm_i8254_channel *c, bool gate, uint64_t t)
 {
+    bool had = c->gate;
+
     settle(c, t);
-    if (gate && !c->gate)
-        trigger(c, t);
-    else if (!gate && c->gate)
-        stop(c, t);
     c->gate = gate;
+    if (gate && !had)
+        trigger(c, t);
+    else if (!gate && had)
+        stop(c, t);
 }

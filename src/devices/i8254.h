@@ -17,6 +17,7 @@ struct axvm_i8254_channel {
     bool gate;
     bool counting; /* the count has been loaded, in modes 1 and 5 by a trigger */
     bool paused;   /* by the gate, but in modes 1 and 5: @elapsed instead of @start counts */
+    bool before;   /* OUT while the count is about to be loaded */
     bool pending;  /* modes 2 and 3: @next replaces @count at @switch_at */
     bool written;  /* modes 1 and 5: a count is there for the next trigger; all: NULL COUNT if it is not loaded yet */
     bool write_high, read_high;

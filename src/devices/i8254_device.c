@@ -186,6 +186,6 @@ int axvm_i8254_create(struct axvm *vm, uint32_t irq, bool has_irq)
     pit->dev.flags = AXVM_DEVICE_FAST | AXVM_DEVICE_SELF_LOCKED;
     for (unsigned int i = 0; i < 3; i++)
         axvm_i8254_reset_channel(&pit->channel[i], i != 2);
-    rc = has_irq ? axvm_irq_line_init(&pit->line, vm, irq, false) : AXVM_OK;
+    rc = has_irq ? axvm_irq_line_init(&pit->line, vm, irq, true) : AXVM_OK;
     return rc == AXVM_OK ? axvm_device_attach(vm, &pit->dev) : rc;
 }

@@ -148,19 +148,19 @@ static void a_header_that_cannot_be_honoured_is_refused(void **state)
         unsigned int at, bytes;
         uint64_t value;
     } bad[] = {
-        { 0x206, 2, 0x20b },           /* an older protocol */
-        { 0x236, 2, 0x2a },            /* no 64-bit entry */
-        { 0x211, 1, 0 },               /* a zImage */
-        { 0x1f4, 4, (MIB / 16) + 1 },  /* longer than the file */
+        { 0x206, 2, 0x20b },          /* an older protocol */
+        { 0x236, 2, 0x2a },           /* no 64-bit entry */
+        { 0x211, 1, 0 },              /* a zImage */
+        { 0x1f4, 4, (MIB / 16) + 1 }, /* longer than the file */
         { 0x1f4, 4, 0xffffffff },
-        { 0x230, 4, 0 },               /* kernel_alignment */
+        { 0x230, 4, 0 }, /* kernel_alignment */
         { 0x230, 4, 3 * MIB },
-        { 0x258, 8, 0 },               /* pref_address below 1 MiB */
+        { 0x258, 8, 0 }, /* pref_address below 1 MiB */
         { 0x258, 8, 4 * GIB },
         { 0x258, 8, UINT64_MAX - 4095 },
-        { 0x258, 8, 4 * GIB - MIB },   /* with init_size beyond 4 GiB */
+        { 0x258, 8, 4 * GIB - MIB }, /* with init_size beyond 4 GiB */
         { 0x260, 4, 0xffffffff },
-        { 0x258, 8, 255 * MIB },       /* with init_size beyond RAM */
+        { 0x258, 8, 255 * MIB }, /* with init_size beyond RAM */
     };
     struct mem_fixture *f = *state;
 
@@ -260,8 +260,12 @@ static void a_config_with_modules_or_a_device_tree_is_refused(void **state)
 static void memory_above_the_gap_and_holes_are_in_the_map(void **state)
 {
     static const struct map_entry map[] = {
-        { 0, 0x9fc00, 1 }, { 0x9fc00, 0x400, 2 }, { 0xe0000, 0x20000, 2 },
-        { MIB, 63 * MIB, 1 }, { 128 * MIB, 3 * GIB - 128 * MIB, 1 }, { 4 * GIB, GIB, 1 },
+        { 0, 0x9fc00, 1 },
+        { 0x9fc00, 0x400, 2 },
+        { 0xe0000, 0x20000, 2 },
+        { MIB, 63 * MIB, 1 },
+        { 128 * MIB, 3 * GIB - 128 * MIB, 1 },
+        { 4 * GIB, GIB, 1 },
     };
     struct mem_fixture *f = *state;
 

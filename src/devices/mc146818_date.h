@@ -14,10 +14,13 @@ struct axvm_date {
 #define AXVM_DAY_S 86400u
 #define AXVM_DATE_END UINT64_C(253402300800) /* the year 10000 */
 
-/* Days from 1970-01-01 to the first of March of year @y: years are counted from March, so that the leap day is their last. */
+#define AXVM_DATE_1970 719468u /* days from the first of March of the year 0 to 1970-01-01 */
+
+/* Days from the first of March of the year 0 to that of year @y: years are counted from March, so that the leap day is their
+ * last. */
 static inline uint64_t axvm_days_to_march(uint64_t y)
 {
-    return y * 365 + y / 4 - y / 100 + y / 400 - 719468;
+    return y * 365 + y / 4 - y / 100 + y / 400;
 }
 
 /* Days from a first of March to the first of the @m'th month from there, 0: March. */
@@ -32,7 +35,7 @@ static inline uint64_t axvm_date_to_seconds(const struct axvm_date *d)
 {
     uint64_t y = d->month > 2 ? d->year : d->year - 1;
     uint32_t m = d->month > 2 ? d->month - 3u : d->month + 9u;
-    uint64_t days = axvm_days_to_march(y) + axvm_days_to_month(m) + d->day - 1;
+    uint64_t days = axvm_days_to_march(y) + axvm_days_to_month(m) + d->day - 1 - AXVM_DATE_1970;
 
     return days * AXVM_DAY_S + d->hour * 3600u + d->minute * 60u + d->second;
 }
@@ -40,7 +43,7 @@ static inline uint64_t axvm_date_to_seconds(const struct axvm_date *d)
 /* @s is below AXVM_DATE_END. */
 static inline struct axvm_date axvm_date_from_seconds(uint64_t s)
 {
-    uint64_t days = s / AXVM_DAY_S, y = (days + 719468) / 365;
+    uint64_t days = s / AXVM_DAY_S + AXVM_DATE_1970, y = days / 365;
     uint32_t rest = (uint32_t)(s % AXVM_DAY_S), day, m;
 
     /* The guess is late by the leap days so far: by 7 years at the end. */

@@ -130,6 +130,22 @@ static bool is_known(const struct axvm_emul *e, const struct axvm_emul_operand *
            (e->known_write || !op->write);
 }
 
+/* What could not be written may be memory for a read before that. */
+static enum axvm_emul_result take_known(struct axvm_vcpu *vcpu, struct axvm_emul *e, struct axvm_emul_operand *op)
+{
+    enum axvm_emul_result rc;
+    unsigned long irqs;
+
+    op->gpa[0] = e->known_gpa;
+    op->where[0] = AXVM_EMUL_BUS;
+    if (!op->read || !op->write)
+        return AXVM_EMUL_DONE;
+    irqs = axvm_x86_walk_lock(vcpu->vm, &e->cache);
+    rc = classify(vcpu, e, op, 0);
+    axvm_x86_walk_unlock(vcpu->vm, irqs);
+    return rc;
+}
+
 /* Instructions that want 16 bytes aligned always, whatever AC says. */
 static bool must_be_aligned(const struct axvm_emul *e, const struct axvm_emul_operand *op)
 {
@@ -154,12 +170,7 @@ enum axvm_emul_result axvm_emul_resolve(struct axvm_vcpu *vcpu, struct axvm_emul
     if (must_be_aligned(e, op) && op->linear % 16 != 0)
         return axvm_emul_fault(e, X86_GP, 0);
     op->first = (uint8_t)axvm_min(op->size, AXVM_PAGE_SIZE - op->linear % AXVM_PAGE_SIZE);
-    if (is_known(e, op)) {
-        op->gpa[0] = e->known_gpa;
-        op->where[0] = AXVM_EMUL_BUS;
-    } else {
-        rc = translate_all(vcpu, e, op);
-    }
+    rc = is_known(e, op) ? take_known(vcpu, e, op) : translate_all(vcpu, e, op);
     if (rc == AXVM_EMUL_DONE && is_alignment_checked(e, op) && (op->linear & (op->size - 1u)) != 0)
         return axvm_emul_fault(e, X86_AC, 0);
     return rc;

@@ -137,13 +137,13 @@ static void answer(struct world *w, struct axvm_mmio *mmio)
         assert_true(mmio->addr < WORLD_PORTS && mmio->size <= 4);
         if (!mmio->write)
             mmio->val[0] = w->port_in++ & (UINT64_MAX >> (64 - 8 * mmio->size));
-    } else if (mmio->addr < w->base || mmio->addr - w->base > WORLD_PAGES * WORLD_PAGE - mmio->size) {
+    } else if (mmio->addr < w->base || mmio->addr - w->base > WORLD_PAGES * WORLD_PAGE - mmio->size ||
+               w->kind[(mmio->addr - w->base) / WORLD_PAGE] != WORLD_BUS) {
+        /* Nobody, or memory: no device. */
         if (!mmio->write)
             mmio->val[0] = UINT64_MAX >> (64 - 8 * mmio->size);
     } else if (mmio->write) {
-        /* ROM keeps nothing. */
-        if (w->kind[(mmio->addr - w->base) / WORLD_PAGE] == WORLD_BUS)
-            memcpy(world_at(w, mmio->addr), &mmio->val[0], mmio->size);
+        memcpy(world_at(w, mmio->addr), &mmio->val[0], mmio->size);
     } else {
         mmio->val[0] = 0;
         memcpy(&mmio->val[0], world_at(w, mmio->addr), mmio->size);

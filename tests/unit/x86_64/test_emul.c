@@ -254,6 +254,37 @@ static void an_instruction_may_lie_in_two_pages(void **state)
     }
 }
 
+static void an_instruction_that_was_rewritten_means_what_it_says_now(void **state)
+{
+    struct world *w = *state;
+    static const uint8_t mov[] = { 0xc7, 0x84, 0x27, 0, 0, 0, 0, 1, 2, 3, 4 }; /* movl $0x04030201,0(%rdi,%riz) */
+
+    w->vcpu.arch.gpr[RDI] = DEV;
+    world_code(w, CODE, mov, sizeof(mov));
+    assert_int_equal(world_mmio(w, DEV, true), AXVM_EMUL_DONE);
+    for (unsigned int i = 3; i < sizeof(mov); i += i == 3 ? 4 : 1) {
+        world_code(w, CODE, mov, sizeof(mov));
+        *world_at(w, CODE + i) = 0x44;
+        w->count = 0;
+        assert_int_equal(world_mmio(w, DEV + (i == 3 ? 0x44 : 0), true), AXVM_EMUL_DONE);
+        assert_int_equal(w->log[0].addr, DEV + (i == 3 ? 0x44 : 0));
+        assert_int_equal(w->log[0].val, i == 3 ? 0x04030201 : (0x04030201 & ~(0xffu << 8 * (i - 7))) | 0x44u << 8 * (i - 7));
+    }
+}
+
+static void the_same_bytes_in_another_mode_mean_something_else(void **state)
+{
+    struct world *w = *state;
+
+    CODE_IS(w, 0x8a, 0x05, 0x00, 0x80, 0x00, 0x00); /* mov 0x8000(%rip),%al; mov 0x8000,%al */
+    assert_int_equal(world_mmio(w, CODE + 0x8006, false), AXVM_EMUL_DONE);
+    assert_int_equal(w->log[0].addr, CODE + 0x8006);
+    w->vcpu.arch.rip = CODE;
+    w->env.mode = AXVM_X86_MODE32;
+    assert_int_equal(world_mmio(w, 0x8000, false), AXVM_EMUL_DONE);
+    assert_int_equal(w->log[1].addr, 0x8000);
+}
+
 static void bytes_that_the_cpu_gives_are_not_fetched(void **state)
 {
     struct world *w = *state;
@@ -376,6 +407,11 @@ static void memory_that_may_only_be_read_is_not_written_by_emulation_either(void
     w->vcpu.arch.gpr[RDI] = RAM;
     assert_int_equal(world_mmio(w, RAM, true), AXVM_EMUL_DONE);
     assert_int_equal(peek(w, RAM, 4), was);
+    assert_int_equal(w->count, 1);
+    assert_int_equal(w->log[0].val, was + 1);
+    w->vcpu.arch.rip = CODE;
+    assert_int_equal(world_mmio(w, RAM + 5, true), AXVM_EMUL_DONE); /* it has to be translated */
+    assert_int_equal(w->log[1].val, was + 1);
     w->vcpu.arch.gpr[RSI] = DEV;
     assert_int_equal(world_mmio(w, DEV, false), AXVM_EMUL_DONE);
     assert_int_equal(peek(w, RAM, 4), was);
@@ -421,6 +457,30 @@ static void push_and_pop_move_the_stack_only_when_all_is_well(void **state)
     assert_int_equal(world_mmio(w, DEV + 8, true), AXVM_EMUL_DONE);
     assert_int_equal(w->vcpu.arch.gpr[RSP], RAM + 64);
     assert_int_equal(peek(w, DEV + 8, 8), peek(w, DEV, 8));
+}
+
+static void of_two_operands_either_may_be_what_the_cpu_means(void **state)
+{
+    /* Both are at the same place of their pages, and one is RAM. */
+    struct world *w = *state;
+    uint64_t was = peek(w, DEV + 0x38, 8);
+
+    CODE_IS(w, 0xff, 0x37, 0x8f, 0x07, 0x48, 0xa5, 0x48, 0xa5); /* push (%rdi); pop (%rdi); movsq, twice */
+    w->vcpu.arch.gpr[RDI] = DEV + 0x38;
+    w->vcpu.arch.gpr[RSP] = RAM + 0x40;
+    assert_int_equal(world_mmio(w, DEV + 0x38, false), AXVM_EMUL_DONE);
+    assert_int_equal(peek(w, RAM + 0x38, 8), was);
+    poke(w, RAM + 0x38, 0x1234, 8);
+    assert_int_equal(world_mmio(w, DEV + 0x38, true), AXVM_EMUL_DONE);
+    assert_int_equal(peek(w, DEV + 0x38, 8), 0x1234);
+    w->vcpu.arch.gpr[RSI] = RAM + 0x38;
+    poke(w, RAM + 0x38, 0x5678, 8);
+    assert_int_equal(world_mmio(w, DEV + 0x38, true), AXVM_EMUL_DONE);
+    assert_int_equal(peek(w, DEV + 0x38, 8), 0x5678);
+    w->vcpu.arch.gpr[RSI] = DEV + 0x40;
+    w->vcpu.arch.gpr[RDI] = RAM + 0x40;
+    assert_int_equal(world_mmio(w, DEV + 0x40, false), AXVM_EMUL_DONE);
+    assert_int_equal(peek(w, RAM + 0x40, 8), peek(w, DEV + 0x40, 8));
 }
 
 /* ---- strings ---- */
@@ -761,6 +821,8 @@ int main(void)
         T(code_that_cannot_be_fetched_is_the_page_fault_of_a_fetch),
         T(code_that_is_not_there_yet_is_asked_for),
         T(an_instruction_may_lie_in_two_pages),
+        T(an_instruction_that_was_rewritten_means_what_it_says_now),
+        T(the_same_bytes_in_another_mode_mean_something_else),
         T(bytes_that_the_cpu_gives_are_not_fetched),
         T(too_few_of_them_are_added_to),
         T(what_is_no_access_any_more_goes_back_to_the_cpu),
@@ -771,6 +833,7 @@ int main(void)
         T(memory_that_may_only_be_read_is_not_written_by_emulation_either),
         T(ram_that_goes_away_meanwhile_reads_as_ones),
         T(push_and_pop_move_the_stack_only_when_all_is_well),
+        T(of_two_operands_either_may_be_what_the_cpu_means),
         T(a_long_string_is_done_in_parts_that_can_be_interrupted),
         T(a_string_stops_at_a_page_that_faults_with_all_before_it_done),
         T(a_string_that_goes_down_crosses_pages_one_element_at_a_time),

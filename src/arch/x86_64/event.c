@@ -247,6 +247,10 @@ enum axvm_trap_kind axvm_x86_prepare_work(struct axvm_vcpu *vcpu)
         v->work &= ~AXVM_WORK_DONE;
         axvm_x86_instruction_done(vcpu);
     }
+    /* Before anything is handed to the hardware: it would be overwritten by what is found after the host tier. What is still to come in
+     * here wakes nobody. */
+    if (axvm_wake_trap(vcpu->vm) != AXVM_TRAP_RESUME)
+        return AXVM_TRAP_REQUEST;
     busy = (v->work & AXVM_WORK_EVENT) != 0;
     if (busy && axvm_field(v->event, EVENT_TYPE) == EVENT_SHUTDOWN)
         return axvm_x86_exit_shutdown(vcpu);
@@ -257,8 +261,6 @@ enum axvm_trap_kind axvm_x86_prepare_work(struct axvm_vcpu *vcpu)
     /* Timers and lines that this very look has moved are among what attention tells. */
     if (((v->work & (AXVM_WORK_IRQ | AXVM_WORK_WINDOW)) || atomic_load(&v->lapic.attention)) && vcpu->vm->arch.vintc)
         look_at_lapic(vcpu, busy);
-    if (axvm_wake_trap(vcpu->vm) != AXVM_TRAP_RESUME)
-        return AXVM_TRAP_REQUEST;
     return v->halted ? AXVM_TRAP_IDLE : AXVM_TRAP_RESUME;
 }
 

@@ -9,19 +9,29 @@
 
 #define VMX_HOST_SEGS 4u /* ES, DS, FS, GS */
 
+/* As SGDT and SIDT store them. */
+struct axvm_vmx_table {
+    uint16_t limit;
+    uint64_t base;
+} __attribute__((packed));
+
 /* The host's registers that VM exits load, as the VMCS has them; and what VM exits destroy. */
 struct axvm_vmx_host {
+    struct axvm_vmx_table gdtr, idtr;
+    uint64_t gdtr_base, idtr_base; /* in the VMCS */
     uint64_t cr0, cr3, cr4;
-    uint64_t fs_base, gs_base, tr_base, gdtr_base, idtr_base;
+    uint64_t fs_base, gs_base, tr_base;
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
-    uint16_t gdtr_limit, idtr_limit;
     uint16_t tr, ldtr, cs, ss;
     uint16_t seg[VMX_HOST_SEGS];
+    bool odd_seg; /* one of these cannot be in the VMCS */
+    bool long_tr; /* its limit is not the one that VM exits leave */
     uint64_t debugctl;
 };
 
-/* MSRs that no field of the VMCS holds: exchanged with each host-tier entry. */
-enum axvm_vmx_msr { VMX_STAR, VMX_LSTAR, VMX_CSTAR, VMX_SFMASK, VMX_KERNEL_GS, VMX_MSRS };
+/* MSRs that no field of the VMCS holds: exchanged with each host-tier entry; the first four if the guest has SYSCALL enabled.
+ */
+enum axvm_vmx_msr { VMX_STAR, VMX_LSTAR, VMX_CSTAR, VMX_SFMASK, VMX_SYSCALL_MSRS, VMX_KERNEL_GS = VMX_SYSCALL_MSRS, VMX_MSRS };
 
 /* Of a vCPU; vcpu->arch.vmx, with the page after it for the virtual APIC. The VMCS is active only while the vCPU is loaded. */
 struct axvm_vmx {
@@ -35,6 +45,7 @@ struct axvm_vmx {
     bool made;           /* the VMCS has been filled in */
     uint64_t refused_at; /* vmx_fail.c */
     uint64_t efer, dr6, tsc_offset;
+    bool syscall; /* EFER.SCE: the MSRs of SYSCALL are in the CPU, or will be */
     uint64_t msr[VMX_MSRS], host_msr[VMX_MSRS];
     const struct axvm_cpu *host_cpu; /* whose PAT and EFER are in it */
     struct axvm_vmx_host host;
@@ -107,6 +118,8 @@ void axvm_vmx_vmcs_get_sys(struct axvm_vcpu *vcpu);
 /* vmx_host.c: what of the host VM exits change */
 void axvm_vmx_host_take(struct axvm_cpu *cpu, struct axvm_vmx *vmx);
 void axvm_vmx_host_give_back(struct axvm_vmx *vmx);
+/* EFER.SCE of the loaded guest changes. */
+void axvm_vmx_set_syscall(struct axvm_vmx *vmx, bool on);
 
 /* vmx_switch.c */
 void axvm_vmx_relaunch(struct axvm_vcpu *vcpu);

@@ -227,6 +227,7 @@ int axvm_vmx_exit(struct axvm_vcpu *vcpu)
         v->cpu->arch.timer_ns = 0; /* it may have been ours: to be set again */
         return AXVM_TRAP_HOST_IRQ;
     case VMX_IRQ_WINDOW: /* it is open */
+        v->work |= AXVM_WORK_IRQ;
         kind = AXVM_TRAP_RESUME;
         break;
     default:

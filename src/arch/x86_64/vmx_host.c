@@ -12,27 +12,6 @@
 #define TR_LIMIT_AFTER_EXIT 0x67u
 #define TABLE_LIMIT_AFTER_EXIT 0xffffu
 
-struct table_reg {
-    uint16_t limit;
-    uint64_t base;
-} __attribute__((packed));
-
-static struct table_reg read_gdtr(void)
-{
-    struct table_reg t;
-
-    __asm__ volatile("sgdt %0" : "=m"(t));
-    return t;
-}
-
-static struct table_reg read_idtr(void)
-{
-    struct table_reg t;
-
-    __asm__ volatile("sidt %0" : "=m"(t));
-    return t;
-}
-
 #define READ_SEL(name, insn)                                                                                                   \
     static inline uint16_t read_##name(void)                                                                                   \
     {                                                                                                                          \
@@ -69,59 +48,99 @@ static inline void sync_sel(uint16_t *have, uint16_t now, uint64_t field)
 }
 
 /* "Segment Descriptors": of a 64-bit TSS. */
-static uint64_t tss_base(uint64_t gdt, uint16_t tr)
+static uint64_t tss_base(const uint64_t d[2])
 {
-    const uint64_t *d = (const uint64_t *)(uintptr_t)(gdt + (tr & ~SEL_RPL_TI));
-
     return axvm_field(d[0], AXVM_BITS(39, 16)) | axvm_field(d[0], AXVM_BITS(63, 56)) << 24 | (d[1] & AXVM_BITS(31, 0)) << 32;
 }
 
-static void take_tables(struct axvm_vmx_host *h)
+/* The limits of all but the task register are the same after every exit. */
+static void take_tr(struct axvm_vmx_host *h, uint16_t tr)
 {
-    struct table_reg gdtr = read_gdtr(), idtr = read_idtr();
+    const uint64_t *d = (const uint64_t *)(uintptr_t)(h->gdtr_base + (tr & ~SEL_RPL_TI));
+    uint64_t limit = (d[0] & AXVM_BITS(15, 0)) | (d[0] >> 32 & AXVM_BITS(19, 16));
+
+    sync_sel(&h->tr, tr, VMCS_HOST_TR);
+    sync(&h->tr_base, tss_base(d), VMCS_HOST_TR_BASE);
+    h->long_tr = limit != TR_LIMIT_AFTER_EXIT;
+}
+
+static inline void take_tables(struct axvm_vmx_host *h)
+{
     uint16_t tr = read_tr();
 
-    h->gdtr_limit = gdtr.limit;
-    h->idtr_limit = idtr.limit;
-    sync(&h->idtr_base, idtr.base, VMCS_HOST_IDTR_BASE);
-    if (h->gdtr_base == gdtr.base && h->tr == tr)
+    __asm__ volatile("sgdt %0\n\tsidt %1" : "=m"(h->gdtr), "=m"(h->idtr));
+    sync(&h->idtr_base, h->idtr.base, VMCS_HOST_IDTR_BASE);
+    if (__builtin_expect(h->gdtr_base == h->gdtr.base && h->tr == tr, 1))
         return;
-    sync(&h->gdtr_base, gdtr.base, VMCS_HOST_GDTR_BASE);
-    sync_sel(&h->tr, tr, VMCS_HOST_TR);
-    sync(&h->tr_base, tss_base(gdtr.base, tr), VMCS_HOST_TR_BASE);
+    sync(&h->gdtr_base, h->gdtr.base, VMCS_HOST_GDTR_BASE);
+    take_tr(h, tr);
 }
 
 /* "Checks on Host Segment and Descriptor-Table Registers": RPL and TI are clear. Others are null after an exit, and put back.
  */
-static void take_data_segments(struct axvm_vmx_host *h)
+static __attribute__((noinline)) void set_data_segments(struct axvm_vmx_host *h)
 {
     const uint16_t now[VMX_HOST_SEGS] = { read_es(), read_ds(), read_fs(), read_gs() };
     static const uint16_t field[VMX_HOST_SEGS] = { VMCS_HOST_ES, VMCS_HOST_DS, VMCS_HOST_FS, VMCS_HOST_GS };
 
+    h->odd_seg = false;
     for (unsigned int i = 0; i < VMX_HOST_SEGS; i++) {
-        if (__builtin_expect(h->seg[i] == now[i], 1))
-            continue;
         h->seg[i] = now[i];
+        h->odd_seg |= (now[i] & SEL_RPL_TI) != 0;
         axvm_vmwrite(field[i], now[i] & SEL_RPL_TI ? 0 : now[i]);
     }
 }
 
-static void take_sysenter(struct axvm_vmx_host *h)
+static inline void take_data_segments(struct axvm_vmx_host *h)
+{
+    if (__builtin_expect(h->seg[0] != read_es() || h->seg[1] != read_ds() || h->seg[2] != read_fs() || h->seg[3] != read_gs(),
+                         0))
+        set_data_segments(h);
+}
+
+static inline void take_sysenter(struct axvm_vmx_host *h)
 {
     sync(&h->sysenter_cs, axvm_rdmsr(MSR_IA32_SYSENTER_CS), VMCS_HOST_SYSENTER_CS);
     sync(&h->sysenter_esp, axvm_rdmsr(MSR_IA32_SYSENTER_ESP), VMCS_HOST_SYSENTER_ESP);
     sync(&h->sysenter_eip, axvm_rdmsr(MSR_IA32_SYSENTER_EIP), VMCS_HOST_SYSENTER_EIP);
 }
 
-static const uint32_t msr_numbers[VMX_MSRS] = { MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK, MSR_KERNEL_GS_BASE };
+static const uint32_t syscall_msrs[VMX_SYSCALL_MSRS] = { MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK };
 
-static void take_msrs(struct axvm_vmx *vmx)
+static inline void take_msr(struct axvm_vmx *vmx, uint32_t msr, unsigned int i)
 {
-    for (unsigned int i = 0; i < VMX_MSRS; i++) {
-        vmx->host_msr[i] = axvm_rdmsr(msr_numbers[i]);
-        if (vmx->host_msr[i] != vmx->msr[i])
-            axvm_wrmsr(msr_numbers[i], vmx->msr[i]);
-    }
+    vmx->host_msr[i] = axvm_rdmsr(msr);
+    if (vmx->host_msr[i] != vmx->msr[i])
+        axvm_wrmsr(msr, vmx->msr[i]);
+}
+
+static inline void give_back_msr(const struct axvm_vmx *vmx, uint32_t msr, unsigned int i)
+{
+    if (vmx->host_msr[i] != vmx->msr[i])
+        axvm_wrmsr(msr, vmx->host_msr[i]);
+}
+
+static void take_syscall_msrs(struct axvm_vmx *vmx)
+{
+    for (unsigned int i = 0; i < VMX_SYSCALL_MSRS; i++)
+        take_msr(vmx, syscall_msrs[i], i);
+}
+
+static void give_back_syscall_msrs(const struct axvm_vmx *vmx)
+{
+    for (unsigned int i = 0; i < VMX_SYSCALL_MSRS; i++)
+        give_back_msr(vmx, syscall_msrs[i], i);
+}
+
+void axvm_vmx_set_syscall(struct axvm_vmx *vmx, bool on)
+{
+    if (on == vmx->syscall)
+        return;
+    vmx->syscall = on;
+    if (on)
+        take_syscall_msrs(vmx);
+    else
+        give_back_syscall_msrs(vmx);
 }
 
 void axvm_vmx_host_take(struct axvm_cpu *cpu, struct axvm_vmx *vmx)
@@ -145,34 +164,31 @@ void axvm_vmx_host_take(struct axvm_cpu *cpu, struct axvm_vmx *vmx)
     take_sysenter(h);
     h->ldtr = read_ldtr();
     h->debugctl = axvm_rdmsr(MSR_IA32_DEBUGCTL);
-    take_msrs(vmx);
+    take_msr(vmx, MSR_KERNEL_GS_BASE, VMX_KERNEL_GS);
+    if (vmx->syscall)
+        take_syscall_msrs(vmx);
 }
 
 /* ---- and back ---- */
 
-static void give_back_tables(const struct axvm_vmx_host *h)
+static inline void give_back_tables(const struct axvm_vmx_host *h)
 {
-    struct table_reg gdtr = { h->gdtr_limit, h->gdtr_base }, idtr = { h->idtr_limit, h->idtr_base };
-
-    if (h->gdtr_limit != TABLE_LIMIT_AFTER_EXIT)
-        __asm__ volatile("lgdt %0" : : "m"(gdtr) : "memory");
-    if (h->idtr_limit != TABLE_LIMIT_AFTER_EXIT)
-        __asm__ volatile("lidt %0" : : "m"(idtr) : "memory");
+    if (h->gdtr.limit != TABLE_LIMIT_AFTER_EXIT)
+        __asm__ volatile("lgdt %0" : : "m"(h->gdtr) : "memory");
+    if (h->idtr.limit != TABLE_LIMIT_AFTER_EXIT)
+        __asm__ volatile("lidt %0" : : "m"(h->idtr) : "memory");
     if (h->ldtr != 0)
         __asm__ volatile("lldt %0" : : "r"(h->ldtr));
 }
 
 #define DESC_BUSY AXVM_BIT(41)
 
-/* A TSS with an I/O bitmap: its limit comes back with LTR, which wants it not busy. */
+/* A TSS with an I/O bitmap: its limit comes back with LTR, which wants it not busy. The host's GDT has to be writable, then. */
 static void give_back_tr(const struct axvm_vmx_host *h)
 {
-    uint64_t *d = (uint64_t *)(uintptr_t)(h->gdtr_base + (h->tr & ~SEL_RPL_TI));
-    uint64_t limit = (d[0] & AXVM_BITS(15, 0)) | (d[0] >> 32 & AXVM_BITS(19, 16));
+    volatile uint64_t *d = (volatile uint64_t *)(uintptr_t)(h->gdtr_base + (h->tr & ~SEL_RPL_TI));
 
-    if (limit == TR_LIMIT_AFTER_EXIT)
-        return;
-    *(volatile uint64_t *)d &= ~DESC_BUSY;
+    *d &= ~DESC_BUSY;
     __asm__ volatile("ltr %0" : : "r"(h->tr) : "memory");
 }
 
@@ -193,24 +209,20 @@ static void give_back_data_segments(const struct axvm_vmx_host *h)
     }
 }
 
-/* KERNEL_GS_BASE the guest has changed by itself; of writes to the others we know. */
-static void give_back_msrs(struct axvm_vmx *vmx)
-{
-    vmx->msr[VMX_KERNEL_GS] = axvm_rdmsr(MSR_KERNEL_GS_BASE);
-    for (unsigned int i = 0; i < VMX_MSRS; i++) {
-        if (vmx->host_msr[i] != vmx->msr[i])
-            axvm_wrmsr(msr_numbers[i], vmx->host_msr[i]);
-    }
-}
-
 void axvm_vmx_host_give_back(struct axvm_vmx *vmx)
 {
     const struct axvm_vmx_host *h = &vmx->host;
 
     give_back_tables(h);
-    give_back_tr(h);
-    give_back_data_segments(h);
-    if (h->debugctl != 0)
+    if (__builtin_expect(h->long_tr, 0))
+        give_back_tr(h);
+    if (__builtin_expect(h->odd_seg, 0))
+        give_back_data_segments(h);
+    if (__builtin_expect(h->debugctl != 0, 0))
         axvm_wrmsr(MSR_IA32_DEBUGCTL, h->debugctl);
-    give_back_msrs(vmx);
+    /* The guest has changed it by itself; of writes to the others we know. */
+    vmx->msr[VMX_KERNEL_GS] = axvm_rdmsr(MSR_KERNEL_GS_BASE);
+    give_back_msr(vmx, MSR_KERNEL_GS_BASE, VMX_KERNEL_GS);
+    if (vmx->syscall)
+        give_back_syscall_msrs(vmx);
 }

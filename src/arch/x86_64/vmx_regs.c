@@ -87,6 +87,7 @@ static void set_efer(struct axvm_vcpu *vcpu, uint64_t val)
         entry |= ENTRY_LONG_MODE;
     vmx->efer = val;
     axvm_vmwrite(VMCS_GUEST_EFER, val);
+    axvm_vmx_set_syscall(vmx, (val & EFER_SCE) != 0);
     if (entry != vmx->entry) {
         vmx->entry = entry;
         axvm_vmwrite(VMCS_ENTRY_CONTROLS, entry);
@@ -211,16 +212,17 @@ int axvm_vmx_read_msr(struct axvm_vcpu *vcpu, uint32_t msr, uint64_t *val)
 
 int axvm_vmx_write_msr(struct axvm_vcpu *vcpu, uint32_t msr, uint64_t val)
 {
+    struct axvm_vmx *vmx = axvm_vmx_of(vcpu);
     int slot = msr_slot(msr);
     uint64_t field = msr_field(msr);
 
     if (slot >= 0)
-        axvm_vmx_of(vcpu)->msr[slot] = val;
+        vmx->msr[slot] = val;
     if (field != 0)
         axvm_vmwrite(field, val);
-    else if (slot >= 0 || msr == MSR_KERNEL_GS_BASE)
+    else if (msr == MSR_KERNEL_GS_BASE || (slot >= 0 && vmx->syscall))
         axvm_wrmsr(msr, val);
-    else
+    else if (slot < 0)
         return AXVM_ERR_GUEST;
     return AXVM_OK;
 }

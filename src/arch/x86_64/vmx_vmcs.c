@@ -93,6 +93,7 @@ void axvm_vmx_vmcs_set_sys(struct axvm_vcpu *vcpu)
     set_segs(vcpu, sys);
     axvm_vmwrite(VMCS_GUEST_CR3, sys->cr3);
     axvm_vmx_set_reg(vcpu, AXVM_VMX_CR4, sys->cr4);
+    vmx->syscall = (sys->efer & EFER_SCE) != 0; /* the host's are still in the CPU */
     axvm_vmx_set_reg(vcpu, AXVM_VMX_EFER, sys->efer);
     axvm_vmx_set_cr0(vcpu);
     axvm_vmwrite(VMCS_GUEST_DR7, sys->dr7);
@@ -110,6 +111,10 @@ void axvm_vmx_vmcs_set_sys(struct axvm_vcpu *vcpu)
     axvm_vmwrite(VMCS_BLOCKING, 0);
     axvm_vmwrite(VMCS_GUEST_PENDING_DB, 0);
     axvm_vmwrite(VMCS_ENTRY_EVENT, 0);
+    /* What the last life has left. */
+    axvm_vmx_irq_window(vcpu, false);
+    axvm_vmx_nmi_window(vcpu, false);
+    axvm_vmx_set_cr8(vcpu, 0, 0);
 }
 
 void axvm_vmx_vmcs_get_sys(struct axvm_vcpu *vcpu)

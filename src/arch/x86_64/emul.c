@@ -244,6 +244,22 @@ enum axvm_emul_result axvm_emul_mmio(struct axvm_vcpu *vcpu, uint64_t gpa, bool 
     return begin(vcpu, e, mmio);
 }
 
+enum axvm_emul_result axvm_emul_tables(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
+{
+    struct axvm_emul *e = &vcpu->arch.emul;
+    enum axvm_emul_result rc;
+
+    axvm_emul_env(vcpu, &e->env);
+    e->shortcut = false;
+    e->known = false;
+    rc = axvm_emul_fetch(vcpu, e);
+    if (rc != AXVM_EMUL_DONE)
+        return rc;
+    if (is_port_op(e->insn.op))
+        return AXVM_EMUL_RETRY;
+    return begin(vcpu, e, mmio);
+}
+
 /* What was read is what the CPU has found: nobody may get at another port, or at memory, with the permission for this one. */
 static bool is_same_io(const struct axvm_vcpu *vcpu, const struct axvm_emul *e, const struct axvm_emul_io *io)
 {

@@ -98,6 +98,9 @@ struct axvm_emul {
  */
 enum axvm_emul_result axvm_emul_mmio(struct axvm_vcpu *vcpu, uint64_t gpa, bool write, struct axvm_mmio *mmio);
 
+/* The same, but what it could not read is the guest's page tables: they are read here, as all ones where there is no RAM. */
+enum axvm_emul_result axvm_emul_tables(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio);
+
 /*
  * The CPU has found an INS or OUTS and checked that it may be used: IOPL and the TSS's bitmap come before the exit, both with
  * SVM (APM vol. 2, "Instruction Intercepts") and with VMX (SDM vol. 3C, "Relative Priority of Faults and VM Exits"). The

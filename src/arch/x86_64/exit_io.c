@@ -183,6 +183,12 @@ static enum axvm_trap_kind exit_mmio(struct axvm_vcpu *vcpu, uint64_t gpa, bool 
     return act_on(vcpu, axvm_emul_mmio(vcpu, gpa, write, &vcpu->trap.mmio));
 }
 
+static enum axvm_trap_kind exit_tables(struct axvm_vcpu *vcpu)
+{
+    vcpu->arch.emul.given = 0;
+    return act_on(vcpu, axvm_emul_tables(vcpu, &vcpu->trap.mmio));
+}
+
 static bool is_device(struct axvm_vcpu *vcpu, uint64_t gpa)
 {
     const struct axvm_bus_slot *hit = vcpu->hit[AXVM_BUS_MMIO];
@@ -218,6 +224,7 @@ enum axvm_trap_kind axvm_x86_exit_fault(struct axvm_vcpu *vcpu, uint64_t gpa, ui
         vcpu->trap.prot = prot;
         return AXVM_TRAP_FAULT;
     }
-    /* The guest's tables in no RAM, too: emulation reads them as all ones, and finds the page fault that this gives. */
+    if (walk)
+        return exit_tables(vcpu);
     return prot == AXVM_PROT_EXEC ? refuse_fetch(vcpu) : exit_mmio(vcpu, gpa, prot == AXVM_PROT_WRITE);
 }

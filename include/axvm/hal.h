@@ -109,6 +109,10 @@ struct axvm_hal {
     /** Seconds since 1970-01-01 00:00 UTC, for guests' real-time clocks. Any context. Optional: without it they start in 2000.
      */
     uint64_t (*wall_time_s)(void *ctx);
+    /** Nobody but the calling thread wants this CPU at present: its guest may wait for interrupts in the CPU itself, which is what
+     *  makes waking it cheap, instead of coming back with AXVM_EXIT_IDLE. Asked at each entry; when the answer changes, interrupt the
+     *  CPU. Any context. Optional: by default guests that wait always come back. Used by: riscv64. */
+    bool (*may_wait_in_guest)(void *ctx);
 };
 
 /** Name of the first required member that @p hal lacks, or of the first that is out of range; NULL when it is complete. */

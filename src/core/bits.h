@@ -121,6 +121,8 @@ static inline uint64_t axvm_nospec(uint64_t index, uint64_t limit)
     uint64_t hidden = index;
 
     __asm__("" : "+r"(hidden));
+    if (__builtin_constant_p(limit) && (limit & (limit - 1)) == 0)
+        return hidden & (limit - 1);
     return index & (uint64_t)((int64_t)(hidden - limit) >> 63);
 }
 

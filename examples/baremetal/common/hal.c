@@ -153,7 +153,8 @@ static bool hal_inject_irq_to_vcpu(void *ctx, unsigned int vm_id, unsigned int v
     return vms_inject(vm_id, vcpu_id, irq);
 }
 
-/* A forwarded interrupt has been ended by its guest. On Arm it stays active at the GIC until then, and the hardware does the rest. */
+/* A forwarded interrupt has been ended by its guest. On Arm it stays active at the GIC until then, and the hardware does the
+ * rest. */
 #if BOARD_COMPLETES_IRQS
 static void hal_irq_complete(void *ctx, unsigned int host_irq)
 {
@@ -167,6 +168,13 @@ static void hal_irq_complete(void *ctx, unsigned int host_irq)
  *   irq_mask      an interrupt that the guest has masked waits in its own controller
  *   cache_sync    the CPU's cache maintenance instructions suffice
  */
+
+/* A thread that becomes ready pokes this CPU. */
+static bool hal_may_wait_in_guest(void *ctx)
+{
+    (void)ctx;
+    return sched_is_alone();
+}
 
 /* ---- the rest ---- */
 
@@ -213,4 +221,5 @@ const struct axvm_hal host_hal = {
 #endif
     .log = hal_log,
     .entropy = hal_entropy,
+    .may_wait_in_guest = hal_may_wait_in_guest,
 };

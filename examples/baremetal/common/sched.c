@@ -9,7 +9,8 @@ unsigned int cpu_count;
 
 static struct spinlock lock;
 static struct {
-    struct thread *head, *tail;
+    struct thread *_Atomic head;
+    struct thread *tail;
 } ready;
 
 /* At the bottom of each stack; gone when one has overflowed. */
@@ -20,9 +21,16 @@ static bool may_run(const struct thread *t, const struct cpu *cpu)
     return (t->cpu_mask >> cpu->id & 1) != 0;
 }
 
+/* An idle CPU is on its way to it: two threads that wait for each other are not to share one CPU beside an idle one. */
+static bool is_promised(const struct thread *t, const struct cpu *cpu)
+{
+    return t->promised < MAX_CPUS && t->promised != cpu->id && cpus[t->promised].poked;
+}
+
 static void ready_add(struct thread *t)
 {
     t->state = THREAD_READY;
+    t->promised = MAX_CPUS;
     t->next = NULL;
     if (ready.tail)
         ready.tail->next = t;
@@ -38,7 +46,7 @@ static struct thread *ready_take(const struct cpu *cpu)
     struct thread *prev = NULL, *best = NULL, *before_best = NULL;
 
     for (struct thread *t = ready.head; t; prev = t, t = t->next) {
-        if (may_run(t, cpu) && (!best || t->cpu == cpu->id)) {
+        if (may_run(t, cpu) && !is_promised(t, cpu) && (!best || t->cpu == cpu->id)) {
             best = t;
             before_best = prev;
             if (t->cpu == cpu->id)
@@ -59,7 +67,7 @@ static struct thread *ready_take(const struct cpu *cpu)
 static bool somebody_waits_for(const struct cpu *cpu)
 {
     for (struct thread *t = ready.head; t; t = t->next) {
-        if (may_run(t, cpu))
+        if (may_run(t, cpu) && !is_promised(t, cpu))
             return true;
     }
     return false;
@@ -86,7 +94,7 @@ static void timer_update(struct cpu *cpu)
 }
 
 /* Somebody should notice that @t is ready: a CPU that idles, best the one whose caches know it; else a busy one gets a tick. */
-static void poke_for(const struct thread *t)
+static void poke_for(struct thread *t)
 {
     struct cpu *best = NULL;
 
@@ -99,15 +107,17 @@ static void poke_for(const struct thread *t)
             best = cpu;
             break;
         }
-        if (!best)
+        if (!best || (atomic_load(&cpu->guest_waits) && !atomic_load(&best->guest_waits)))
             best = cpu;
     }
-    if (!best || (best->current != &best->idle && best->slice_end_ns != TIME_NEVER))
+    if (!best || (best->current != &best->idle && best->slice_end_ns != TIME_NEVER && !atomic_load(&best->guest_waits)))
         return;
     if (best == cpu_self() && best->current != &best->idle) {
         timer_update(best);
     } else {
         best->poked = true;
+        if (best->current == &best->idle && best != cpu_self())
+            t->promised = best->id;
         board_send_poke(best->id);
     }
 }
@@ -228,6 +238,23 @@ void thread_yield(void)
 
     switch_away(cpu_self());
     spin_unlock(&lock, irqs);
+}
+
+/* Whoever makes a thread ready after we have looked sees guest_waits, and pokes us or another. */
+bool sched_is_alone(void)
+{
+    struct cpu *cpu = cpu_self();
+    bool alone = true;
+
+    atomic_store(&cpu->guest_waits, true);
+    if (atomic_load(&ready.head) != NULL) {
+        unsigned long irqs = spin_lock(&lock);
+
+        alone = !somebody_waits_for(cpu);
+        spin_unlock(&lock, irqs);
+    }
+    atomic_store(&cpu->guest_waits, alone);
+    return alone;
 }
 
 void sched_library_timer(uint64_t deadline_ns)

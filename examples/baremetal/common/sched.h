@@ -29,7 +29,8 @@ struct thread {
     bool woken; /* the semaphore */
     uint64_t deadline_ns;
     uint64_t cpu_mask;
-    unsigned int cpu; /* where it runs or last ran */
+    unsigned int cpu;      /* where it runs or last ran */
+    unsigned int promised; /* while READY: the idle CPU that has been poked for it; MAX_CPUS: none */
     char name[16];
 };
 
@@ -37,13 +38,14 @@ struct cpu {
     unsigned int id;
     uint64_t hwid;
     struct thread *current;
-    struct thread idle;      /* what the CPU booted in */
-    struct thread *sleepers; /* went to sleep here with a deadline, soonest first */
-    uint64_t slice_end_ns;   /* TIME_NEVER while nobody waits for this CPU */
-    uint64_t library_ns;     /* hal->timer_set() */
-    uint64_t timer_ns;       /* what the timer is set to */
-    bool resched;            /* switch threads when the interrupt handler returns */
-    bool poked;              /* board_send_poke() is under way */
+    struct thread idle;       /* what the CPU booted in */
+    struct thread *sleepers;  /* went to sleep here with a deadline, soonest first */
+    uint64_t slice_end_ns;    /* TIME_NEVER while nobody waits for this CPU */
+    uint64_t library_ns;      /* hal->timer_set() */
+    uint64_t timer_ns;        /* what the timer is set to */
+    bool resched;             /* switch threads when the interrupt handler returns */
+    bool poked;               /* board_send_poke() is under way */
+    _Atomic bool guest_waits; /* its guest may be idle: sched_is_alone() has said yes */
     _Atomic bool online;
     struct axvm_cpu *axvm; /* what axvm_cpu_enable() made */
 };
@@ -61,6 +63,9 @@ struct thread *thread_current(void);
 void thread_sleep(uint64_t deadline_ns);
 void thread_wake(struct thread *thread);
 void thread_yield(void);
+
+/* No thread waits for the calling CPU: its guest may idle in it until it is poked. Interrupts off. Any context. */
+bool sched_is_alone(void);
 
 /* The library's one-shot timer of the calling CPU. Any context. */
 void sched_library_timer(uint64_t deadline_ns);

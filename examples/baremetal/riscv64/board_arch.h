@@ -36,9 +36,17 @@ static inline struct cpu *cpu_self(void)
     return cpu;
 }
 
+/*
+ * PAUSE of Zihintpause; and WFI with a software interrupt of our own pending, so that it ends at once: an emulator that counts
+ * instructions runs one CPU at a time, and only those that wait let others run. The interrupt then finds nothing to do.
+ */
 static inline void cpu_relax(void)
 {
-    __asm__ volatile(".4byte 0x0100000f" : : : "memory"); /* pause */
+    unsigned long sie;
+
+    __asm__ volatile(".4byte 0x0100000f\n\tcsrr %0, sie" : "=r"(sie) : : "memory");
+    if (sie & 2)
+        __asm__ volatile("csrsi sip, 2\n\twfi" : : : "memory");
 }
 
 #endif

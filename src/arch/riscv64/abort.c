@@ -218,6 +218,7 @@ uint64_t axvm_exit_guest_page_fault(struct axvm_vcpu *vcpu, uint64_t cause)
         return exit_device(vcpu, &f);
     rc = axvm_aspace_fault(vcpu->vm, &vcpu->pages, axvm_gpa(f.gpa), f.prot);
     if (rc == AXVM_OK) {
+        vcpu->arch.ram_hint = f.gpa;
         axvm_stat_inc(vcpu, AXVM_STAT_FAULT);
         /* CPUs may cache that there was nothing. */
         axvm_fence_gpa_local(f.gpa);
@@ -232,4 +233,19 @@ uint64_t axvm_exit_guest_page_fault(struct axvm_vcpu *vcpu, uint64_t cause)
     if (rc != AXVM_ERR_NOENT || f.walk || cause == CAUSE_FETCH_GUEST_PAGE)
         return refuse(vcpu, &f);
     return exit_nobody(vcpu, &f);
+}
+
+/* In the same GiB as the last fault on RAM, so that a device is unlikely; what is none is looked at again in the long way. */
+uint64_t axvm_quick_ram(struct axvm_vcpu *vcpu, uint64_t gpa, bool write)
+{
+    uint32_t prot = write ? AXVM_PROT_WRITE : AXVM_PROT_READ;
+    uint64_t htinst = axvm_csr_read(CSR_HTINST);
+
+    /* A transformed instruction, or none; not a walk of the guest's own tables. */
+    if ((gpa ^ vcpu->arch.ram_hint) >> 30 != 0 || (htinst != 0 && (htinst & 1) == 0) ||
+        axvm_aspace_fault(vcpu->vm, &vcpu->pages, axvm_gpa(gpa), prot) != AXVM_OK)
+        return AXVM_TRAP_SAVE_ALL;
+    axvm_stat_inc(vcpu, AXVM_STAT_FAULT);
+    axvm_fence_gpa_local(gpa);
+    return AXVM_TRAP_RESUME;
 }

@@ -220,6 +220,7 @@ void axvm_arch_vcpu_reset(struct axvm_vcpu *vcpu, uint64_t entry, uint64_t arg)
     v->resident_on = NULL;
     v->last_cpu = NULL;
     v->timer_armed = false;
+    v->ram_hint = UINT64_MAX;
     atomic_store(&v->posted_ssip, 0);
     atomic_store(&v->suspended, 0);
 }

@@ -67,6 +67,7 @@ struct axvm_arch_vcpu {
     uint64_t last_vmid;
     _Atomic uint64_t hart;        /* of the CPU where it is loaded */
     struct axvm_exit *exit;       /* of the run that is going on */
+    uint64_t ram_hint;            /* where the last guest page fault on RAM was */
 
     _Atomic uint32_t external;    /* level of its interrupt line from the PLIC */
     _Atomic uint32_t posted_ssip; /* a software interrupt that is not in hvip yet */
@@ -93,6 +94,7 @@ struct axvm_arch_vm {
     uint64_t timebase_hz;
     bool sstc;
     _Atomic uint64_t harts[AXVM_HART_WORDS]; /* where it has run: stage-2 translations may be cached there */
+    _Atomic uint64_t stale[AXVM_HART_WORDS]; /* of those: which have to fence before they enter it again */
     _Atomic uint32_t far_harts;
     bool iselect; /* guests reach vsiselect */
     bool hvictl;  /* there is hvictl */

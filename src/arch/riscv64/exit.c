@@ -7,7 +7,7 @@
 #include "sbi.h"
 
 /* Interrupts as scause numbers them */
-enum { INTERRUPT_SSI = 1 };
+enum { INTERRUPT_SSI = 1, INTERRUPT_STI = 5 };
 
 /* Another CPU wants something: kicked, when the host sends nothing but kicks that way or says what it was. */
 static uint64_t exit_software(struct axvm_vcpu *vcpu)
@@ -22,6 +22,15 @@ static uint64_t exit_software(struct axvm_vcpu *vcpu)
     if (atomic_fetch_and(&vcpu->requests, ~AXVM_REQ_IRQ) & AXVM_REQ_IRQ)
         axvm_irqs_refresh(vcpu);
     return axvm_wake_trap(vcpu->vm);
+}
+
+/* What the guest waits for, or the host. */
+static uint64_t exit_timer(struct axvm_vcpu *vcpu)
+{
+    if (!axvm_timer_fired(vcpu))
+        return AXVM_TRAP_HOST_IRQ;
+    axvm_stat_inc(vcpu, AXVM_STAT_GUEST_IRQ);
+    return AXVM_TRAP_RESUME;
 }
 
 /* First use of FP after an entry, a CSR that only guests have, or really an illegal instruction. */
@@ -110,6 +119,8 @@ static NOINLINE uint64_t quick_other(struct axvm_vcpu *vcpu, uint64_t scause)
         return exit_illegal(vcpu);
     if (scause == (CAUSE_INTERRUPT | INTERRUPT_SSI))
         return exit_software(vcpu);
+    if (scause == (CAUSE_INTERRUPT | INTERRUPT_STI))
+        return exit_timer(vcpu);
     return scause & CAUSE_INTERRUPT ? (uint64_t)AXVM_TRAP_HOST_IRQ : AXVM_TRAP_SAVE_ALL;
 }
 
@@ -126,11 +137,11 @@ static NOINLINE uint64_t quick_store(struct axvm_vcpu *vcpu)
 /* Only jumps, in the order of how often they are taken: each instruction here is paid by every exit. */
 uint64_t axvm_exit_quick(struct axvm_vcpu *vcpu, uint64_t scause)
 {
-    if (scause == CAUSE_ECALL_VS)
-        return exit_ecall(vcpu);
     if (scause == CAUSE_LOAD_GUEST_PAGE)
         return quick_load(vcpu);
     if (scause == CAUSE_STORE_GUEST_PAGE)
         return quick_store(vcpu);
+    if (scause == CAUSE_ECALL_VS)
+        return exit_ecall(vcpu);
     return quick_other(vcpu, scause);
 }

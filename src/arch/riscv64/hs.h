@@ -78,6 +78,9 @@ uint64_t axvm_exit_guest_page_fault(struct axvm_vcpu *vcpu, uint64_t cause);
 /* The instruction at sepc. False: it cannot be fetched any more; the guest shall try again. Loaded. */
 bool axvm_fetch_insn(uint32_t *insn);
 
+/* The same where memory is likelier than a device, as axvm_exit_quick(). */
+uint64_t axvm_quick_ram(struct axvm_vcpu *vcpu, uint64_t gpa, bool write);
+
 /* ---- abort_short.c: true: the access is done, or the guest shall try again ---- */
 bool axvm_short_load(struct axvm_vcpu *vcpu, uint64_t gpa, uint64_t va);
 bool axvm_short_store(struct axvm_vcpu *vcpu, uint64_t gpa, uint64_t va);
@@ -120,6 +123,8 @@ uint64_t axvm_guest_time(const struct axvm *vm);
 void axvm_timer_set(struct axvm_vcpu *vcpu, uint64_t deadline);
 /* Without Sstc, loaded: give VSTIP to the guest, or arm the host's timer for it. */
 void axvm_timer_update(struct axvm_vcpu *vcpu);
+/* Without Sstc, loaded: the host's timer has fired. True: it was for the guest, which has its interrupt now. */
+bool axvm_timer_fired(struct axvm_vcpu *vcpu);
 /* Not loaded: is it due? When is it? */
 bool axvm_timer_due(struct axvm_vcpu *vcpu);
 uint64_t axvm_timer_deadline(struct axvm_vcpu *vcpu);

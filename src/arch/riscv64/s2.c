@@ -79,9 +79,12 @@ void axvm_arch_cpu_flush_tlb(struct axvm_cpu *cpu)
     HFENCE_GVMA_ALL();
 }
 
-/* Of other CPUs through the firmware, which interrupts them: only those where the VM has run, as most never did. Pairs with
- * note_hart() in switch.c: either we see the CPU there, or it sees the tables as they are now. */
-void axvm_arch_s2_flush(struct axvm *vm, uint64_t gpa, uint64_t len)
+/*
+ * Other CPUs: those that are in a guest of this VM are fenced through the firmware, which interrupts them; the others where it
+ * has run fence themselves before they enter it again (fence_if_stale() in switch.c). Either we see such a CPU in the guest, or
+ * it sees the mark.
+ */
+static void flush_others(struct axvm *vm, uint64_t gpa, uint64_t len)
 {
     uint64_t vmid = atomic_load(&vm->vmid) & AXVM_VMID_MASK;
     struct axvm_host_fence f = {
@@ -91,18 +94,32 @@ void axvm_arch_s2_flush(struct axvm *vm, uint64_t gpa, uint64_t len)
         .id = vmid,
     };
 
-    atomic_thread_fence(memory_order_seq_cst);
-    HFENCE_GVMA_ALL();
-    for (unsigned int w = 0; w < AXVM_HART_WORDS; w++) {
-        f.base = 64 * w;
-        f.mask = atomic_load_explicit(&vm->arch.harts[w], memory_order_relaxed);
-        if (f.mask != 0)
-            axvm_host_fence(&f);
+    for (uint32_t i = 0; i < vm->vcpu_count; i++) {
+        struct axvm_vcpu *vcpu = vm->vcpus[i];
+
+        if (vcpu && atomic_load(&vcpu->in_guest) != 0)
+            axvm_host_fence_hart(&f, atomic_load(&vcpu->arch.hart));
     }
+    axvm_host_fence_send(&f);
     if (atomic_load_explicit(&vm->arch.far_harts, memory_order_relaxed)) {
         f.base = SBI_ALL_HARTS;
         axvm_host_fence(&f);
     }
+}
+
+void axvm_arch_s2_flush(struct axvm *vm, uint64_t gpa, uint64_t len)
+{
+    HFENCE_GVMA_ALL();
+    /* Pairs with note_hart(): either we see the CPU there, or it sees the tables as they are now. */
+    atomic_thread_fence(memory_order_seq_cst);
+    for (unsigned int w = 0; w < AXVM_HART_WORDS; w++) {
+        uint64_t harts = atomic_load_explicit(&vm->arch.harts[w], memory_order_relaxed);
+
+        if (harts != 0)
+            atomic_fetch_or(&vm->arch.stale[w], harts);
+    }
+    if (vm->vcpus)
+        flush_others(vm, gpa, len);
 }
 
 void axvm_arch_s2_sync(void)

@@ -123,8 +123,12 @@ static uint64_t other_call(struct axvm_vcpu *vcpu, uint64_t eid, uint64_t fid, s
         return axvm_sbi_reply(vcpu, SBI_ERR_NOT_SUPPORTED, 0);
     exit->reason = AXVM_EXIT_HYPERCALL;
     exit->u.hypercall.nr = eid << 32 | (uint32_t)fid;
-    for (unsigned int i = 0; i < AXVM_ARRAY_LEN(exit->u.hypercall.args); i++)
-        exit->u.hypercall.args[i] = vcpu->arch.gpr[10 + i];
+    exit->u.hypercall.args[0] = vcpu->arch.gpr[10];
+    exit->u.hypercall.args[1] = vcpu->arch.gpr[11];
+    exit->u.hypercall.args[2] = vcpu->arch.gpr[12];
+    exit->u.hypercall.args[3] = vcpu->arch.gpr[13];
+    exit->u.hypercall.args[4] = vcpu->arch.gpr[14];
+    exit->u.hypercall.args[5] = vcpu->arch.gpr[15];
     vcpu->pending = AXVM_PENDING_HYPERCALL;
     return AXVM_TRAP_EXIT;
 }

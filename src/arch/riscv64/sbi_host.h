@@ -37,4 +37,21 @@ static inline void axvm_host_fence(const struct axvm_host_fence *f)
     __asm__ volatile("ecall" : "+r"(a0), "+r"(a1) : "r"(a2), "r"(a3), "r"(a4), "r"(a6), "r"(a7) : "memory");
 }
 
+/* For a set of harts that is collected one by one: add @hart; call the firmware for those that are in it. */
+static inline void axvm_host_fence_send(struct axvm_host_fence *f)
+{
+    if (f->mask != 0)
+        axvm_host_fence(f);
+    f->mask = 0;
+}
+
+static inline void axvm_host_fence_hart(struct axvm_host_fence *f, uint64_t hart)
+{
+    if (f->mask != 0 && hart - f->base >= 64)
+        axvm_host_fence_send(f);
+    if (f->mask == 0)
+        f->base = hart;
+    f->mask |= UINT64_C(1) << (hart - f->base);
+}
+
 #endif

@@ -1,29 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* "RFENCE Extension". A vCPU that is not loaded is fenced when it next enters; one that is, through the host's firmware, which reaches
- * the hardware of its CPU whatever runs there. */
+/* "RFENCE Extension". A vCPU that is not loaded is fenced when it next enters; one that is, through the host's firmware, which
+ * reaches the hardware of its CPU whatever runs there. */
 #include "hs.h"
 #include "sbi.h"
 #include "sbi_host.h"
 
 /* Pages that are fenced one by one; for more, everything is. */
 #define MAX_PAGES 64u
-
-
-static void ask_host(struct axvm_host_fence *f)
-{
-    if (f->mask != 0)
-        axvm_host_fence(f);
-    f->mask = 0;
-}
-
-static void ask_hart(struct axvm_host_fence *f, uint64_t hart)
-{
-    if (f->mask != 0 && hart - f->base >= 64)
-        ask_host(f);
-    if (f->mask == 0)
-        f->base = hart;
-    f->mask |= UINT64_C(1) << (hart - f->base);
-}
 
 static void fence_self(const struct axvm_host_fence *f)
 {
@@ -44,7 +27,7 @@ static void fence_one(struct axvm_vcpu *vcpu, struct axvm_vcpu *target, struct a
     }
     atomic_exchange(&target->arch.fence, 1);
     if (atomic_load(&target->in_guest) != 0)
-        ask_hart(f, atomic_load(&target->arch.hart));
+        axvm_host_fence_hart(f, atomic_load(&target->arch.hart));
 }
 
 static bool describe(struct axvm_vcpu *vcpu, uint64_t fid, struct axvm_host_fence *f)
@@ -88,6 +71,6 @@ uint64_t axvm_sbi_rfence(struct axvm_vcpu *vcpu, uint64_t fid)
         for (uint64_t left = set.bits[w]; left != 0; left &= left - 1)
             fence_one(vcpu, vcpu->vm->vcpus[w * 64 + axvm_ctz64(left)], &f);
     }
-    ask_host(&f);
+    axvm_host_fence_send(&f);
     return axvm_sbi_reply(vcpu, SBI_SUCCESS, 0);
 }

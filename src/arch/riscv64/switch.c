@@ -79,7 +79,7 @@ static void separate_vcpus(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
     uint8_t *last = &vcpu->vm->arch.last_vcpu[cpu->pcpu];
     uint8_t me = (uint8_t)(vcpu->id + 1);
     /* Pairs with fence_one() in sbi_rfence.c: by then it can see where we are. */
-    bool fence = atomic_exchange(&v->fence, 0) != 0;
+    bool fence = atomic_load(&v->fence) != 0 && atomic_exchange(&v->fence, 0) != 0;
     uint64_t vmid = atomic_load_explicit(&vcpu->vm->vmid, memory_order_relaxed);
 
     if (*last != me || v->last_cpu != cpu || v->last_vmid != vmid || fence) {
@@ -101,14 +101,25 @@ static void note_hart(struct axvm_arch_vm *vm, uint64_t hart)
         atomic_fetch_or(&vm->harts[hart / 64], bit);
 }
 
+/* Tables have changed since this CPU was last in the VM: axvm_arch_s2_flush(). */
+static inline void fence_if_stale(struct axvm_arch_vm *vm, uint64_t hart)
+{
+    uint64_t bit = UINT64_C(1) << hart % 64;
+
+    if (hart / 64 < AXVM_HART_WORDS && (atomic_load(&vm->stale[hart / 64]) & bit) != 0) {
+        atomic_fetch_and(&vm->stale[hart / 64], ~bit);
+        axvm_arch_cpu_flush_tlb(NULL);
+    }
+}
+
 static void load_translation(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_cpu *h = &cpu->arch;
     uint64_t vmid = axvm_vmid_enter(cpu, vcpu->vm);
     uint64_t hgatp = vcpu->vm->arch.hgatp_base | axvm_put_field(HGATP_VMID, vmid);
 
-    note_hart(&vcpu->vm->arch, h->hartid);
     if (h->guest_hgatp != hgatp || cpu->resident == NULL) {
+        note_hart(&vcpu->vm->arch, h->hartid);
         axvm_csr_write(CSR_HGATP, hgatp);
         /* Without VMIDs all VMs' translations look alike. */
         if (h->vmid_bits == 0) {
@@ -117,6 +128,7 @@ static void load_translation(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
         }
         h->guest_hgatp = hgatp;
     }
+    fence_if_stale(&vcpu->vm->arch, h->hartid);
     separate_vcpus(cpu, vcpu);
 }
 
@@ -141,6 +153,13 @@ void axvm_irqs_refresh(struct axvm_vcpu *vcpu)
         axvm_timer_update(vcpu);
 }
 
+static bool may_wait(const struct axvm_vcpu *vcpu)
+{
+    const struct axvm_hal *hal = &vcpu->vm->hal;
+
+    return hal->may_wait_in_guest && hal->may_wait_in_guest(hal->ctx);
+}
+
 void axvm_switch_to_guest(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
@@ -162,7 +181,7 @@ void axvm_switch_to_guest(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
     axvm_irqs_refresh(vcpu);
     cpu->arch.shared.scounteren = axvm_csr_swap(CSR_SCOUNTEREN, v->shared.scounteren);
     cpu->arch.shared.senvcfg = axvm_csr_swap(CSR_SENVCFG, v->shared.senvcfg);
-    axvm_csr_write(CSR_HSTATUS, v->hstatus);
+    axvm_csr_write(CSR_HSTATUS, may_wait(vcpu) ? v->hstatus & ~HSTATUS_VTW : v->hstatus | HSTATUS_VTW);
     axvm_csr_write(CSR_SSTATUS, v->sstatus);
     axvm_csr_write(CSR_SEPC, v->pc);
     atomic_store_explicit(&v->suspended, 0, memory_order_relaxed);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The timer of guests: the hardware's, where there is Sstc (vstimecmp, with htimedelta as the VM's one offset), else VSTIP is ours to
- * set, and the host's timer to be armed while the guest runs.
+ * The timer of guests: the hardware's, where there is Sstc (vstimecmp, with htimedelta as the VM's one offset), else VSTIP is
+ * ours to set, and the host's timer to be armed while the guest runs.
  */
 #include "bits.h"
 #include "hs.h"
@@ -38,6 +38,19 @@ void axvm_timer_update(struct axvm_vcpu *vcpu)
         axvm_csr_set(CSR_HVIP, IRQ_VST);
     else if (hal->timer_set)
         hal->timer_set(hal->ctx, deadline_ns(vcpu->vm, now, vcpu->arch.vs.vstimecmp));
+}
+
+bool axvm_timer_fired(struct axvm_vcpu *vcpu)
+{
+    const struct axvm_hal *hal = &vcpu->vm->hal;
+
+    /* If the guest has it already, it was for the host, or for both. */
+    if (!vcpu->arch.timer_armed || !hal->timer_set || (axvm_csr_read(CSR_HVIP) & IRQ_VST) ||
+        axvm_guest_time(vcpu->vm) < vcpu->arch.vs.vstimecmp)
+        return false;
+    axvm_csr_set(CSR_HVIP, IRQ_VST);
+    hal->timer_set(hal->ctx, AXVM_TIME_NEVER);
+    return true;
 }
 
 void axvm_timer_set(struct axvm_vcpu *vcpu, uint64_t deadline)

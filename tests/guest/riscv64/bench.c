@@ -43,7 +43,7 @@ struct call {
         uint64_t start = counter();                                                                                            \
         register uint64_t n __asm__("s1") = ROUNDS, b __asm__("s2") = operand, a0 __asm__("s3") = call->a0;                    \
         register uint64_t a1 __asm__("s4") = call->a1, a6 __asm__("s5") = call->a6, a7 __asm__("s6") = call->a7;               \
-        __asm__ volatile(".option push\n\t.option norvc\n"                                                                     \
+        __asm__ volatile(".option push\n\t.balign 4\n\t.option norvc\n"                                                                     \
                          "1: mv a0, s3\n\tmv a1, s4\n\tli a2, 0\n\tli a3, 0\n\tmv a6, s5\n\tmv a7, s6\n\t" op                  \
                          "\n\taddi s1, s1, -1\n\tbnez s1, 1b\n\t.option pop"                                                   \
                          : "+r"(n)                                                                                             \

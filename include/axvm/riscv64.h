@@ -12,6 +12,9 @@ extern "C" {
 /** Do not use Sstc, though the CPU has it: guests' timers are emulated with hal->timer_set(). */
 #define AXVM_RISCV64_NO_SSTC (1u << 0)
 
+/** The supervisor guest external interrupt, for axvm_host_irq(). The library enables it, in hie. */
+#define AXVM_RISCV64_GUEST_IRQ 12u
+
 /** How to use a CPU. */
 struct axvm_riscv64_cpu_config {
     uint64_t hartid;      /**< Of this CPU, for the firmware's remote fences. */
@@ -26,6 +29,15 @@ struct axvm_riscv64_cpu_config {
      */
     bool (*take_kick)(void *ctx);
     uint32_t flags; /**< AXVM_RISCV64_*. */
+    /**
+     * The interrupt files of this CPU's IMSIC, if guests may have its guest interrupt files: where the host sees the page of its own,
+     * supervisor-level one, and the guests' pages behind it, and its physical address. vCPUs with an IMSIC that may run on this CPU
+     * only then get a file each, as far as they go. The host brings interrupt 12 (AXVM_RISCV64_GUEST_IRQ) to axvm_host_irq(), and
+     * leaves these files alone. NULL: guests' IMSICs are models.
+     */
+    volatile void *imsic;
+    uint64_t imsic_hpa;
+    uint32_t imsic_ids; /**< Interrupt identities of each file: "riscv,num-ids". Guest files are used if there are 255 or more. */
 };
 
 /** axvm_config.irqchip: the interrupt controller that a guest sees. In device trees: "plic", "aplic", "imsic". */

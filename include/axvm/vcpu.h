@@ -35,7 +35,8 @@ struct axvm_cpu_config {
  */
 int axvm_cpu_enable(const struct axvm_hal *hal, const struct axvm_cpu_config *cfg, struct axvm_cpu **out);
 
-/** Undo it, on the same CPU; everything is as before axvm_cpu_enable(). AXVM_ERR_BUSY while a vCPU is inside a run here. */
+/** Undo it, on the same CPU; everything is as before axvm_cpu_enable(). AXVM_ERR_BUSY while a vCPU is inside a run here,
+ *  or while a VM has something of this CPU's (RISC-V: a guest interrupt file). */
 int axvm_cpu_disable(struct axvm_cpu *cpu);
 
 /** The host took an interrupt in its own handler: is it one of the guests' own (Arm virtual timer, GIC maintenance)? True: it

@@ -21,6 +21,7 @@ ARCH_HOST_IMAGE=examples/baremetal/axvm-host.bin
 
 # Words for the host with which scripts/bench measures the timer once more.
 ARCH_BENCH_WITHOUT=(no-sstc)
+ARCH_BENCH_IRQCHIPS=(aplic imsic)
 
 # OpenSBI is at the start of RAM, the host's image 2 MiB above it. QEMU puts the device tree at the end of RAM, but below
 # 3 GiB: guests' images go right above the host's.

@@ -112,6 +112,16 @@ domain_property() {
         $1${2:+ = $(dts_string "$2")};"
 }
 
+# domain_pin VCPUS CPUS: each on one CPU only.
+domain_pin() {
+    local i masks=
+    for ((i = 0; i < $1; i++)); do
+        masks+=" $(dts_cells $((1 << i % $2)))"
+    done
+    domains_dts+="
+        axvm,pcpus = <$masks>;"
+}
+
 domain_close() {
     domains_dts+='
     };'

@@ -60,6 +60,8 @@ struct axvm_aspace {
 int axvm_aspace_init(struct axvm *vm);
 /* No vCPU runs. Frees all there is; fine after a failed or omitted init. */
 void axvm_aspace_fini(struct axvm *vm);
+/* As axvm_map(), also where a device's window is: for hardware that serves some of its pages. */
+int axvm_aspace_map_over_device(struct axvm *vm, const struct axvm_region *region);
 /* Zero all RAM the VM owns (ALLOC, RESERVED) and drop touched pages: for axvm_reset(). LINEAR and IDENTITY memory is the host's
  * and stays as it is. May sleep. No vCPU runs. */
 int axvm_aspace_reset(struct axvm *vm);

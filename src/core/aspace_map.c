@@ -45,13 +45,13 @@ static int normalise(const struct axvm *vm, const struct axvm_region *in, struct
 
 /* ---- mapping ---- */
 
-static int reserve_range(struct axvm *vm, const struct axvm_region *region)
+static int reserve_range(struct axvm *vm, const struct axvm_region *region, bool over_device)
 {
     struct axvm_aspace *as = &vm->as;
     unsigned long irqs;
     int rc;
 
-    if (axvm_bus_overlaps(&vm->bus[AXVM_BUS_MMIO], region->gpa.v, region->len))
+    if (!over_device && axvm_bus_overlaps(&vm->bus[AXVM_BUS_MMIO], region->gpa.v, region->len))
         return AXVM_ERR_EXIST;
     irqs = axvm_lock_irqsave(&as->lock);
     rc = axvm_region_insert(as, region, (struct axvm_region_tag){ ++as->last_id, AXVM_REGION_COMING });
@@ -89,16 +89,13 @@ static void go_live(struct axvm *vm, const struct axvm_region *region)
     axvm_page_list_free(&list, &vm->hal);
 }
 
-int axvm_map(struct axvm *vm, const struct axvm_region *region)
+static int map(struct axvm *vm, const struct axvm_region *region, bool over_device)
 {
     struct axvm_region r;
-    int rc;
+    int rc = normalise(vm, region, &r);
 
-    if (!vm || !region)
-        return AXVM_ERR_INVAL;
-    rc = normalise(vm, region, &r);
     if (rc == AXVM_OK)
-        rc = reserve_range(vm, &r);
+        rc = reserve_range(vm, &r, over_device);
     if (rc != AXVM_OK)
         return rc;
     if (!axvm_aspace_claim(vm, &r)) {
@@ -111,6 +108,16 @@ int axvm_map(struct axvm *vm, const struct axvm_region *region)
     else
         axvm_aspace_empty(vm, &r, NULL);
     return rc;
+}
+
+int axvm_map(struct axvm *vm, const struct axvm_region *region)
+{
+    return vm && region ? map(vm, region, false) : AXVM_ERR_INVAL;
+}
+
+int axvm_aspace_map_over_device(struct axvm *vm, const struct axvm_region *region)
+{
+    return map(vm, region, true);
 }
 
 /* ---- parts of what is mapped ---- */

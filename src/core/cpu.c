@@ -61,19 +61,18 @@ int axvm_cpu_enable(const struct axvm_hal *hal, const struct axvm_cpu_config *cf
 int axvm_cpu_disable(struct axvm_cpu *cpu)
 {
     unsigned long irqs;
+    int rc;
 
     if (!cpu)
         return AXVM_ERR_INVAL;
     irqs = axvm_irq_save();
-    if (cpu->running) {
-        axvm_irq_restore(irqs);
-        return AXVM_ERR_BUSY;
-    }
-    axvm_arch_cpu_disable(cpu);
-    axvm_vmid_cpu_remove(cpu);
+    rc = cpu->running ? AXVM_ERR_BUSY : axvm_vmid_cpu_remove(cpu);
+    if (rc == AXVM_OK)
+        axvm_arch_cpu_disable(cpu);
     axvm_irq_restore(irqs);
-    free_cpu(cpu);
-    return AXVM_OK;
+    if (rc == AXVM_OK)
+        free_cpu(cpu);
+    return rc;
 }
 
 bool axvm_host_irq(struct axvm_cpu *cpu, unsigned int irq)

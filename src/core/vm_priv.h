@@ -22,6 +22,7 @@ struct axvm_cpu {
     struct axvm_vcpu *resident; /* whose guest registers the hardware still holds; NULL: nobody's */
     struct axvm_vcpu *running;  /* inside axvm_run_vcpu() here */
     struct axvm_cpu *next;      /* list of the host's enabled CPUs: vmid.c */
+    uint32_t holders;           /* axvm_cpu_hold(): guarded by the list's lock */
     _Atomic uint64_t active_vmid;
     uint64_t reserved_vmid;
     bool vmid_flush;

@@ -70,18 +70,43 @@ int axvm_vmid_cpu_add(struct axvm_cpu *cpu)
     return rc;
 }
 
-void axvm_vmid_cpu_remove(struct axvm_cpu *cpu)
+int axvm_vmid_cpu_remove(struct axvm_cpu *cpu)
 {
     struct vmid_host *host = host_of(&cpu->hal);
     unsigned long irqs = axvm_lock_irqsave(&host->lock);
+    bool held = cpu->holders != 0;
 
-    for (struct axvm_cpu **link = &host->cpus; *link; link = &(*link)->next) {
+    for (struct axvm_cpu **link = &host->cpus; !held && *link; link = &(*link)->next) {
         if (*link == cpu) {
             *link = cpu->next;
             host->cpu_count--;
             break;
         }
     }
+    axvm_unlock_irqrestore(&host->lock, irqs);
+    return held ? AXVM_ERR_BUSY : AXVM_OK;
+}
+
+struct axvm_cpu *axvm_cpu_hold(const struct axvm_hal *hal, unsigned int pcpu)
+{
+    struct vmid_host *host = host_of(hal);
+    unsigned long irqs = axvm_lock_irqsave(&host->lock);
+    struct axvm_cpu *cpu = host->cpus;
+
+    while (cpu && cpu->pcpu != pcpu)
+        cpu = cpu->next;
+    if (cpu)
+        cpu->holders++;
+    axvm_unlock_irqrestore(&host->lock, irqs);
+    return cpu;
+}
+
+void axvm_cpu_release(struct axvm_cpu *cpu)
+{
+    struct vmid_host *host = host_of(&cpu->hal);
+    unsigned long irqs = axvm_lock_irqsave(&host->lock);
+
+    cpu->holders--;
     axvm_unlock_irqrestore(&host->lock, irqs);
 }
 

@@ -22,7 +22,11 @@
  * @retval AXVM_ERR_NOSUP  its VMIDs have fewer bits than those of the CPUs before it
  * @retval AXVM_ERR_NOSPC  more CPUs than there are VMIDs */
 int axvm_vmid_cpu_add(struct axvm_cpu *cpu);
-void axvm_vmid_cpu_remove(struct axvm_cpu *cpu);
+/* AXVM_ERR_BUSY: somebody holds it. */
+int axvm_vmid_cpu_remove(struct axvm_cpu *cpu);
+/* The enabled CPU of this number, which stays enabled until axvm_cpu_release(). NULL: there is none. Any context. */
+struct axvm_cpu *axvm_cpu_hold(const struct axvm_hal *hal, unsigned int pcpu);
+void axvm_cpu_release(struct axvm_cpu *cpu);
 /* The VM is going: no CPU enters it any more. */
 void axvm_vmid_free(struct axvm *vm);
 

@@ -14,6 +14,7 @@ enum { SETEIPNUM_LE = 0, SETEIPNUM_BE = 4 };
 struct file {
     struct axvm_lock lock;
     bool output;
+    bool diverted;
     struct axvm_imsic_state s;
 };
 
@@ -61,10 +62,25 @@ void axvm_imsic_send(struct axvm_imsic *imsic, uint32_t hart, uint32_t id)
         return;
     id = (uint32_t)axvm_nospec(id, AXVM_IMSIC_IDS + 1);
     flags = axvm_lock_irqsave(&f->lock);
-    f->s.eip[id / 64] |= UINT64_C(1) << id % 64;
+    if (f->diverted)
+        imsic->cfg.diverted(imsic->cfg.arg, hart, id);
+    else
+        f->s.eip[id / 64] |= UINT64_C(1) << id % 64;
     /* Whatever is there already counts no less than before. */
     if (!f->output)
         update(imsic, hart);
+    axvm_unlock_irqrestore(&f->lock, flags);
+}
+
+void axvm_imsic_divert(struct axvm_imsic *imsic, uint32_t hart, struct axvm_imsic_state *state)
+{
+    struct file *f = &imsic->files[hart];
+    unsigned long flags = axvm_lock_irqsave(&f->lock);
+
+    *state = f->s;
+    memset(&f->s, 0, sizeof(f->s));
+    f->diverted = true;
+    update(imsic, hart);
     axvm_unlock_irqrestore(&f->lock, flags);
 }
 
@@ -186,6 +202,7 @@ static void imsic_reset(struct axvm_device *dev)
         unsigned long flags = axvm_lock_irqsave(&f->lock);
 
         memset(&f->s, 0, sizeof(f->s));
+        f->diverted = false;
         update(imsic, hart);
         axvm_unlock_irqrestore(&f->lock, flags);
     }

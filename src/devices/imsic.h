@@ -33,6 +33,8 @@ struct axvm_imsic_config {
     uint32_t harts;
     /** The signal to @p hart has changed. The file's lock is held, interrupts are off, perhaps in the fast tier. */
     void (*output)(void *arg, uint32_t hart, bool level);
+    /** An MSI for a hart whose file is elsewhere: axvm_imsic_divert(). Likewise. */
+    void (*diverted)(void *arg, uint32_t hart, uint32_t id);
     void *arg;
     int (*describe)(struct axvm_device *dev, void *fdt); /**< As in struct axvm_device_ops. */
 };
@@ -43,6 +45,10 @@ struct axvm_device *axvm_imsic_device(struct axvm_imsic *imsic);
 
 /** An MSI has come for @p hart, which there is; an identity that there is not is ignored. Any context. */
 void axvm_imsic_send(struct axvm_imsic *imsic, uint32_t hart, uint32_t id);
+
+/** From now on, until a reset, the file of @p hart is the owner's: what it holds moves to *state, and MSIs that come here go
+ * there. */
+void axvm_imsic_divert(struct axvm_imsic *imsic, uint32_t hart, struct axvm_imsic_state *state);
 
 /**
  * A register of @p hart's file, AXVM_IMSIC_EIDELIVERY..AXVM_IMSIC_END - 1, as one instruction reads and changes it: *old is

@@ -74,6 +74,24 @@ foreach(variant "2;2;aplic-imsic,aia-guests=3" "4;2;aplic-imsic,aia-guests=3" "2
     ARGS --qemu10 ${linux} --irqchip imsic --vcpus ${vcpus} --host-cpus ${host_cpus} --cpu rv64,smaia=on,ssaia=on --host-arg canary
          --append "console=ttyS0 quiet axvm.batch axvm.cpus=${vcpus}" -- -machine aia=${aia})
 endforeach()
+# vCPUs that stay on one CPU have guest interrupt files of the hardware, as far as these go: with one in each CPU, half of the four.
+foreach(variant "2;2;3;" "4;2;1;" "4;1;3;" "2;2;3;guest-regs")
+  list(GET variant 0 vcpus)
+  list(GET variant 1 host_cpus)
+  list(GET variant 2 files)
+  list(GET variant 3 word)
+  set(words --host-arg canary)
+  set(name riscv64.qemu10.linux.guest-files.${vcpus}-vcpu.${host_cpus}-cpu.${files}-files)
+  if(word)
+    list(APPEND words --host-arg ${word})
+    string(APPEND name .${word})
+  endif()
+  axvm_qemu10_test(${name} EXPECT "axvm-check: PASS"
+    ARGS --qemu10 ${linux} --irqchip imsic --pin --vcpus ${vcpus} --host-cpus ${host_cpus} ${words}
+         --append "console=ttyS0 quiet axvm.batch axvm.cpus=${vcpus}" -- -machine aia=aplic-imsic,aia-guests=${files})
+endforeach()
+axvm_qemu10_test(riscv64.qemu10.aia.guest-files EXPECT "aia: done 0"
+  ARGS --qemu10 --arch riscv64 --kernel ${payloads}/aia.bin --irqchip imsic --pin -- -machine aia=aplic-imsic,aia-guests=3)
 foreach(irqchip aplic imsic)
   axvm_qemu10_test(riscv64.qemu10.aia.${irqchip} EXPECT "aia: done 0"
     ARGS --qemu10 --arch riscv64 --kernel ${payloads}/aia.bin --irqchip ${irqchip} -- -machine aia=aplic-imsic,aia-guests=3)

@@ -223,13 +223,31 @@ static void cpus_come_and_go(void **state)
     (void)state;
     enter(&cpus[0], vms[0]);
     enter(&cpus[1], vms[1]);
-    axvm_vmid_cpu_remove(&cpus[1].cpu);
-    axvm_vmid_cpu_remove(&cpus[0].cpu);
+    assert_int_equal(axvm_vmid_cpu_remove(&cpus[1].cpu), AXVM_OK);
+    assert_int_equal(axvm_vmid_cpu_remove(&cpus[0].cpu), AXVM_OK);
     for (unsigned int i = 0; i < 300; i++)
         enter(&cpus[2], vms[i]);
     assert_int_equal(axvm_vmid_cpu_add(&cpus[1].cpu), AXVM_OK);
     enter(&cpus[1], vms[5]); /* what it had cached is gone */
     assert_int_equal(cpus[1].flushes, 2);
+}
+
+static void a_cpu_that_is_held_does_not_go(void **state)
+{
+    struct axvm_hal *hal = &cpus[1].cpu.hal;
+
+    (void)state;
+    cpus[1].cpu.pcpu = 1000;
+    assert_null(axvm_cpu_hold(hal, 999));
+    assert_ptr_equal(axvm_cpu_hold(hal, 1000), &cpus[1].cpu);
+    assert_ptr_equal(axvm_cpu_hold(hal, 1000), &cpus[1].cpu);
+    axvm_cpu_release(&cpus[1].cpu);
+    assert_int_equal(axvm_vmid_cpu_remove(&cpus[1].cpu), AXVM_ERR_BUSY);
+    enter(&cpus[1], vms[0]);
+    axvm_cpu_release(&cpus[1].cpu);
+    assert_int_equal(axvm_vmid_cpu_remove(&cpus[1].cpu), AXVM_OK);
+    assert_null(axvm_cpu_hold(hal, 1000));
+    assert_int_equal(axvm_vmid_cpu_add(&cpus[1].cpu), AXVM_OK);
 }
 
 static void more_cpus_than_numbers_are_refused(void **state)
@@ -335,6 +353,7 @@ int main(void)
         T(destroyed_vm_leaves_nothing_to_its_successor, setup_8),
         T(destroyed_vm_leaves_nothing_to_its_successor, setup_16),
         T(cpus_come_and_go, setup_8),
+        T(a_cpu_that_is_held_does_not_go, setup_8),
         T(more_cpus_than_numbers_are_refused, setup_4),
         T(cpu_with_narrower_numbers_is_refused, setup_16),
         T(without_vmids_a_cpu_flushes_when_the_vm_changes, setup_none),

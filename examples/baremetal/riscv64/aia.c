@@ -90,6 +90,11 @@ uint64_t aia_imsic(void)
     return index >= 0 ? imsic_base + ((uint64_t)index << imsic_shift) : 0;
 }
 
+uint32_t aia_imsic_ids(void)
+{
+    return ids;
+}
+
 bool aia_has_imsic(void)
 {
     return imsic_node != 0;

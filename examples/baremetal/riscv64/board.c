@@ -296,6 +296,9 @@ const struct axvm_cpu_config *board_cpu_config(bool host_uses_guest_regs)
         .isa = isa,
         .take_kick = take_kick,
         .flags = options.no_sstc ? AXVM_RISCV64_NO_SSTC : 0,
+        .imsic = (volatile void *)irqchip_imsic(),
+        .imsic_hpa = irqchip_imsic(),
+        .imsic_ids = irqchip_imsic_ids(),
     };
     config[id] =
         (struct axvm_cpu_config){ .flags = host_uses_guest_regs ? AXVM_CPU_HOST_USES_GUEST_REGS : 0, .riscv64 = &riscv[id] };

@@ -76,6 +76,11 @@ const char *irqchip_name(void)
     return !aia ? "PLIC" : aia_has_imsic() ? "IMSIC" : "APLIC";
 }
 
+uint32_t irqchip_imsic_ids(void)
+{
+    return aia ? aia_imsic_ids() : 0;
+}
+
 uint64_t irqchip_imsic(void)
 {
     return aia && aia_has_imsic() ? aia_imsic() : 0;

@@ -18,6 +18,8 @@ void irqchip_handle_irq(void);
 const char *irqchip_name(void);
 /* The calling CPU's IMSIC: its supervisor-level interrupt file, which those for guests follow; 0: it has none. */
 uint64_t irqchip_imsic(void);
+/* Interrupt identities of each file. */
+uint32_t irqchip_imsic_ids(void);
 
 /* ---- what the drivers share ---- */
 
@@ -43,5 +45,6 @@ void aia_complete(uint32_t source);
 void aia_handle_irq(void);
 bool aia_has_imsic(void);
 uint64_t aia_imsic(void);
+uint32_t aia_imsic_ids(void);
 
 #endif

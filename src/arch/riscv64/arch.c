@@ -6,6 +6,7 @@
 #include <axvm/riscv64.h>
 
 #include "bits.h"
+#include "guest_file.h"
 #include "hs.h"
 #include "isa.h"
 #include "mem.h"
@@ -76,7 +77,8 @@ int axvm_arch_cpu_enable(struct axvm_cpu *cpu, const struct axvm_cpu_config *cfg
     save_guest_regs_of_host(h);
     axvm_csr_write(CSR_HIDELEG, IRQ_VS_ALL);
     axvm_csr_write(CSR_HCOUNTEREN, HCOUNTEREN_TM);
-    axvm_csr_write(CSR_HIE, 0);
+    axvm_guest_files_enable(h, r);
+    axvm_csr_write(CSR_HIE, h->hie);
     if (h->has_aia)
         take_aia(h);
     return AXVM_OK;
@@ -98,14 +100,14 @@ void axvm_arch_cpu_disable(struct axvm_cpu *cpu)
         axvm_csr_write(CSR_HSTATEEN0, h->hstateen0);
     if (h->has_aia)
         give_aia_back(h);
+    axvm_guest_files_disable(h);
 }
 
-/* Guests' interrupts are delegated to them: the host never sees one. */
+/* Guests' interrupts are delegated to them. What the host sees is that a guest interrupt file has something for one that waits.
+ */
 bool axvm_arch_host_irq(struct axvm_cpu *cpu, unsigned int irq)
 {
-    (void)cpu;
-    (void)irq;
-    return false;
+    return irq == AXVM_RISCV64_GUEST_IRQ && axvm_guest_files_irq(cpu);
 }
 
 /* ---- a VM ---- */
@@ -128,14 +130,15 @@ static const struct axvm_arch_cpu *any_cpu(struct axvm *vm)
 }
 
 /*
- * What of the CPU's state guests reach: envcfg, which is switched; and with an IMSIC, what of the AIA works without a guest interrupt
- * file. On a CPU without Smstateen they reach all there is. One without the AIA has its CSRs among the illegal instructions.
+ * What of the CPU's state guests reach: envcfg, which is switched; and with an IMSIC, what of the AIA works without a guest
+ * interrupt file. On a CPU without Smstateen they reach all there is. One without the AIA has its CSRs among the illegal
+ * instructions.
  */
 static void allow_state(struct axvm_arch_vm *a, const struct axvm_arch_cpu *h)
 {
     bool aia = a->imsic && h->has_aia;
 
-    a->hstateen0 = HSTATEEN0_ENVCFG | (aia ? HSTATEEN0_AIA | HSTATEEN0_CSRIND : 0);
+    a->hstateen0 = HSTATEEN0_ENVCFG | (aia ? HSTATEEN0_IMSIC | HSTATEEN0_AIA | HSTATEEN0_CSRIND : 0);
     a->hvictl = h->has_aia;
     a->iselect = h->has_aia && (a->imsic || !h->has_stateen);
     a->hedeleg_fp = a->imsic && !aia ? 0 : AXVM_BIT(CAUSE_ILLEGAL);
@@ -153,7 +156,8 @@ int axvm_arch_vm_init(struct axvm *vm)
     a->timebase_hz = h->timebase_hz;
     a->hedeleg = DELEGATED;
     a->henvcfg = a->sstc ? HENVCFG_STCE : 0;
-    a->hgatp_base = axvm_put_field(HGATP_MODE, vm->as.geo.format) | axvm_put_field(HGATP_PPN, vm->as.root_hpa.v >> AXVM_PAGE_SHIFT);
+    a->hgatp_base =
+        axvm_put_field(HGATP_MODE, vm->as.geo.format) | axvm_put_field(HGATP_PPN, vm->as.root_hpa.v >> AXVM_PAGE_SHIFT);
     rc = axvm_sbi_console_create(vm);
     if (rc == AXVM_OK && vm->cfg.irq_mode != AXVM_IRQ_NONE)
         rc = axvm_virq_create(vm);
@@ -172,6 +176,8 @@ void axvm_arch_vm_reset(struct axvm *vm)
 {
     vm->arch.htimedelta = 0;
     vm->arch.paused_at = 0;
+    for (uint32_t i = 0; i < vm->vcpu_count; i++)
+        vm->vcpus[i]->arch.file_ready = false;
 }
 
 /* The guest's clock is time + htimedelta. While it stands, paused_at is what it shows. */
@@ -193,12 +199,13 @@ void axvm_arch_clock_start(struct axvm *vm)
 int axvm_arch_vcpu_init(struct axvm_vcpu *vcpu)
 {
     axvm_arch_vcpu_reset(vcpu, 0, 0);
+    axvm_guest_file_get(vcpu);
     return AXVM_OK;
 }
 
 void axvm_arch_vcpu_fini(struct axvm_vcpu *vcpu)
 {
-    (void)vcpu;
+    axvm_guest_file_put(vcpu);
 }
 
 /* SBI, "Hart State Management": satp = 0, SIE = 0, a0 = hartid, a1 = opaque. */
@@ -215,6 +222,7 @@ void axvm_arch_vcpu_reset(struct axvm_vcpu *vcpu, uint64_t entry, uint64_t arg)
     v->pc = entry;
     v->sstatus = SSTATUS_SPP | axvm_put_field(SSTATUS_UXL, XL_64);
     v->hstatus = HSTATUS_SPV | HSTATUS_SPVP | HSTATUS_VTW | axvm_put_field(HSTATUS_VSXL, XL_64);
+    v->hstatus |= axvm_put_field(HSTATUS_VGEIN, v->file);
     v->vs.vsstatus = axvm_put_field(SSTATUS_UXL, XL_64);
     v->vs.vstimecmp = UINT64_MAX;
     v->resident_on = NULL;
@@ -253,7 +261,7 @@ bool axvm_arch_vcpu_wakes(struct axvm_vcpu *vcpu)
 
     if (atomic_load(&v->posted_ssip))
         pending |= IRQ_VSS;
-    if (atomic_load(&v->external))
+    if (atomic_load(&v->external) || (v->file_cpu && (v->vs.hie & IRQ_VSE) && axvm_guest_file_pending(vcpu)))
         pending |= IRQ_VSE;
     if ((v->vs.hie & IRQ_VST) && axvm_timer_due(vcpu))
         pending |= IRQ_VST;

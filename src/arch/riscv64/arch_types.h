@@ -18,6 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lock.h"
+
 /* VS-mode registers of a guest that is not loaded. */
 struct axvm_vs_regs {
     uint64_t vsstatus, hie, vstvec, vsscratch, vsepc, vscause, vstval, vsatp, vstimecmp;
@@ -42,6 +44,7 @@ struct axvm_fp_regs {
 
 struct axvm_cpu;
 struct axvm_exit;
+struct axvm_vcpu;
 struct axvm_aplic;
 struct axvm_imsic;
 struct axvm_plic;
@@ -68,6 +71,11 @@ struct axvm_arch_vcpu {
     _Atomic uint64_t hart;        /* of the CPU where it is loaded */
     struct axvm_exit *exit;       /* of the run that is going on */
     uint64_t ram_hint;            /* where the last guest page fault on RAM was */
+
+    struct axvm_cpu *file_cpu;    /* whose guest interrupt file is this vCPU's; NULL: it has none */
+    uint32_t file;                /* which */
+    bool file_ready;              /* it holds this vCPU's state */
+    _Atomic uint32_t file_fired;  /* it has signalled something while the vCPU was waiting in the host */
 
     _Atomic uint32_t external;    /* level of its interrupt line from the PLIC */
     _Atomic uint32_t posted_ssip; /* a software interrupt that is not in hvip yet */
@@ -102,6 +110,19 @@ struct axvm_arch_vm {
     char isa[256];                     /* what guests see as riscv,isa */
 };
 
+/* The guest interrupt files of a CPU: guest_file.c. */
+#define AXVM_GUEST_FILES 63u
+#define AXVM_GUEST_FILE_WORDS 32u
+struct axvm_guest_files {
+    struct axvm_lock lock; /* of owners, which other CPUs change */
+    struct axvm_vcpu *owners[AXVM_GUEST_FILES + 1];
+    uint32_t count; /* files 1..count */
+    uint32_t words; /* of 64 identities each, in one */
+    volatile uint8_t *pages; /* where the host sees file 0, the supervisor's own, and the others behind */
+    uint64_t pages_hpa;
+    uint64_t hgeie; /* the host's */
+};
+
 struct axvm_arch_cpu {
     /* the host's own, while a guest is loaded */
     uint64_t sstatus, hstatus, sscratch;
@@ -112,6 +133,8 @@ struct axvm_arch_cpu {
     struct axvm_vs_regs vs;
     uint64_t hedeleg, hideleg, hcounteren, henvcfg, htimedelta, hgatp, hstateen0;
     uint64_t hvien, hvictl, hviprio1, hviprio2;
+    uint64_t hie; /* what hie holds while no guest is loaded */
+    struct axvm_guest_files files;
     bool eager_vs; /* AXVM_CPU_HOST_USES_GUEST_REGS */
 
     /* what this CPU has, and how it is to be used */

@@ -36,6 +36,7 @@
 #define CSR_VSIP 0x244
 #define CSR_VSTIMECMP 0x24d
 #define CSR_VSISELECT 0x250
+#define CSR_VSIREG 0x251
 #define CSR_VSATP 0x280
 #define CSR_HSTATUS 0x600
 #define CSR_HEDELEG 0x602
@@ -43,6 +44,7 @@
 #define CSR_HIE 0x604
 #define CSR_HTIMEDELTA 0x605
 #define CSR_HCOUNTEREN 0x606
+#define CSR_HGEIE 0x607
 #define CSR_HVIEN 0x608
 #define CSR_HVICTL 0x609
 #define CSR_HENVCFG 0x60a
@@ -54,6 +56,7 @@
 #define CSR_HTINST 0x64a
 #define CSR_HGATP 0x680
 #define CSR_STOPI 0xdb0
+#define CSR_HGEIP 0xe12
 
 /* sstatus, vsstatus */
 #define SSTATUS_SIE AXVM_BIT(1)
@@ -68,6 +71,7 @@
 
 #define HSTATUS_SPV AXVM_BIT(7)
 #define HSTATUS_SPVP AXVM_BIT(8)
+#define HSTATUS_VGEIN AXVM_BITS(17, 12) /* which guest interrupt file; 0: none */
 #define HSTATUS_VTW AXVM_BIT(21)
 #define HSTATUS_VSXL AXVM_BITS(33, 32)
 
@@ -76,6 +80,7 @@
 #define IRQ_VST AXVM_BIT(6)
 #define IRQ_VSE AXVM_BIT(10)
 #define IRQ_VS_ALL (IRQ_VSS | IRQ_VST | IRQ_VSE)
+#define IRQ_SGE AXVM_BIT(12) /* a guest interrupt file that hgeie names: an interrupt of HS-mode */
 
 /* hvictl: an external interrupt of a priority; with priority 0, none. "Virtual interrupts for VS level". */
 #define HVICTL_IID_EXTERNAL (AXVM_U64(9) << 16)
@@ -89,7 +94,8 @@
 #define HENVCFG_PBMTE AXVM_BIT(62)
 #define HENVCFG_STCE AXVM_BIT(63)
 
-/* Bits of it that let guests have state of the AIA: stopi; siselect and sireg. */
+/* Bits of it that let guests have state of the AIA: guest interrupt files; stopi; siselect and sireg. */
+#define HSTATEEN0_IMSIC AXVM_BIT(58)
 #define HSTATEEN0_AIA AXVM_BIT(59)
 #define HSTATEEN0_CSRIND AXVM_BIT(60)
 #define HSTATEEN0_ENVCFG AXVM_BIT(62)

@@ -9,6 +9,7 @@
  *  - lazily exchanged: FP (fp.c).
  */
 #include "bits.h"
+#include "guest_file.h"
 #include "hs.h"
 #include "vmid.h"
 
@@ -53,8 +54,10 @@ static void save_host(struct axvm_arch_cpu *h)
     h->sstatus = axvm_csr_read(CSR_SSTATUS);
     h->hstatus = axvm_csr_read(CSR_HSTATUS);
     h->sscratch = axvm_csr_read(CSR_SSCRATCH);
-    if (h->eager_vs)
+    if (h->eager_vs) {
         axvm_vs_save(&h->vs, h->sstc, h->has_aia);
+        h->vs.hie &= ~h->hie;
+    }
 }
 
 static void restore_host(struct axvm_arch_cpu *h, const struct axvm_arch_vcpu *v)
@@ -65,6 +68,8 @@ static void restore_host(struct axvm_arch_cpu *h, const struct axvm_arch_vcpu *v
     axvm_csr_write(CSR_SSTATUS, h->sstatus);
     if (h->eager_vs)
         axvm_vs_load(&h->vs, h->sstc, h->has_aia);
+    /* A guest's pending interrupt would end every WFI of the host. */
+    axvm_csr_write(CSR_HIE, h->hie | (h->eager_vs ? h->vs.hie : 0));
 }
 
 /* ---- the guest's ---- */
@@ -174,9 +179,10 @@ void axvm_switch_to_guest(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
     if (!resident) {
         load_vm(cpu, vcpu->vm);
         axvm_vs_load(&v->vs, vcpu->vm->arch.sstc, vcpu->vm->arch.iselect);
-    } else {
-        axvm_csr_write(CSR_HIE, v->vs.hie);
     }
+    axvm_csr_write(CSR_HIE, v->vs.hie | cpu->arch.hie);
+    if (v->file_cpu)
+        axvm_guest_file_load(vcpu);
     v->loaded = true;
     axvm_irqs_refresh(vcpu);
     cpu->arch.shared.scounteren = axvm_csr_swap(CSR_SCOUNTEREN, v->shared.scounteren);
@@ -202,8 +208,7 @@ void axvm_switch_to_host(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
     v->shared.scounteren = axvm_csr_swap(CSR_SCOUNTEREN, cpu->arch.shared.scounteren);
     v->shared.senvcfg = axvm_csr_swap(CSR_SENVCFG, cpu->arch.shared.senvcfg);
     axvm_vs_save(&v->vs, vcpu->vm->arch.sstc, vcpu->vm->arch.iselect);
-    /* A guest's pending interrupt would end every WFI of the host. */
-    axvm_csr_write(CSR_HIE, 0);
+    v->vs.hie &= IRQ_VS_ALL;
     restore_host(&cpu->arch, v);
     if (cpu->arch.eager_vs)
         cpu->resident = NULL;

@@ -6,6 +6,7 @@
 #include "../../devices/aplic.h"
 #include "../../devices/imsic.h"
 #include "fdt_priv.h"
+#include "guest_file.h"
 #include "isa.h"
 #include "virq.h"
 
@@ -19,6 +20,13 @@ static void send(void *arg, uint32_t hart, uint32_t eiid)
     struct axvm *vm = arg;
 
     axvm_imsic_send(vm->arch.imsic, hart, eiid);
+}
+
+static void diverted(void *arg, uint32_t hart, uint32_t id)
+{
+    const struct axvm *vm = arg;
+
+    axvm_guest_file_send(vm->vcpus[hart], id);
 }
 
 /* Linux, Documentation/devicetree/bindings/interrupt-controller/riscv,aplic.yaml. */
@@ -67,6 +75,7 @@ static int create_imsic(struct axvm *vm)
         .base = AXVM_RISCV64_IMSIC_BASE,
         .harts = vm->cfg.vcpu_count,
         .output = output,
+        .diverted = diverted,
         .arg = vm,
         .describe = describe_imsic,
     };

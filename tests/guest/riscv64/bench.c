@@ -4,7 +4,7 @@
  * nanosecond of virtual time and every run is the same. One line per operation: bench: NAME INSTRUCTIONS scripts/bench reads
  * them. Loops are long, as a tick of the counter is 100 instructions, and a loop of NOPs is subtracted.
  */
-#include "guest.h"
+#include "intc.h"
 
 #define ROUNDS 2000u
 #define TICK 100u /* instructions: the machine's counter runs at 10 MHz */
@@ -62,9 +62,12 @@ LOOP(loop_sw, "sw a0, (s2)")
 LOOP(loop_enable_disable, "sw a0, (s2)\n\tsw zero, (s2)")
 LOOP(loop_cycle, "csrr a0, cycle")
 LOOP(loop_wfi, "wfi")
+LOOP(loop_stopei, "csrr a0, 0x15c")
+LOOP(loop_sireg, "csrw 0x151, zero")
 LOOP(loop_fld, ".4byte 0x00093007") /* fld f0, 0(s2) */
 
 static const struct call none;
+static enum intc intc;
 
 static void run(const char *name, uint64_t (*loop)(uint64_t, const struct call *), uint64_t operand, uint64_t a0)
 {
@@ -93,6 +96,67 @@ static void calls(void)
     run_sbi("rfence_sfence_self", &(struct call){ .a7 = SBI_RFENCE, .a6 = 1, .a0 = 1 });
     run_sbi("rfence_fence_i_self", &(struct call){ .a7 = SBI_RFENCE, .a0 = 1 });
     run_sbi("exit_to_host_and_back", &(struct call){ .a7 = SBI_FIRMWARE });
+}
+
+/* ---- the AIA, where it is what the guest has ---- */
+
+#define IDENTITY 3u
+
+static void aplic(void)
+{
+    write32(APLIC, 0x100);
+    write32(APLIC + 4 * IDENTITY, 1);
+    write32(APLIC + 0x3000 + 4 * IDENTITY, 1);
+    run("aplic_sourcecfg_read", loop_lw, APLIC + 4 * IDENTITY, 0);
+    run("aplic_setie_read", loop_lw, APLIC + 0x1e00, 0);
+    run("aplic_setie_write", loop_sw, APLIC + 0x1e00, 1u << IDENTITY);
+    run("aplic_clrie_write", loop_sw, APLIC + 0x1f00, 1u << IDENTITY);
+    run("aplic_claimi_read", loop_lw, APLIC + 0x401c, 0);
+}
+
+static void imsic(void)
+{
+    imsic_write(0x72, 0);
+    imsic_write(0xc0, 0);
+    run("imsic_seteipnum_write", loop_sw, IMSIC, IDENTITY);
+    run("imsic_stopei_read", loop_stopei, 0, 0);
+    imsic_write(0xc0, 0);
+    run("imsic_eie_write", loop_sireg, 0, 0);
+    run("imsic_aplic_setie_write", loop_sw, APLIC + 0x1e00, 1u << IDENTITY);
+}
+
+/* A store, the interrupt, stopi and stopei as Linux reads them, the vector and C handler of start.S. */
+static void imsic_ipi_to_self(void)
+{
+    struct guest_cpu *cpu = this_cpu();
+    uint64_t start;
+
+    imsic_write(0x80, 0);
+    imsic_write(0xc0, 1u << IDENTITY);
+    imsic_write(0x70, 1);
+    set_csr(sie, 1ul << 9);
+    irqs_on();
+    start = counter();
+    for (unsigned int i = 0; i < ROUNDS; i++) {
+        uint64_t seen = cpu->irqs;
+
+        write32(IMSIC, IDENTITY);
+        while (cpu->irqs == seen)
+            ;
+    }
+    report("imsic_ipi_self_with_handler", counter() - start, 0, ROUNDS);
+    irqs_off();
+    clear_csr(sie, 1ul << 9);
+}
+
+static void aia(void)
+{
+    if (intc == INTC_IMSIC) {
+        imsic();
+        imsic_ipi_to_self();
+    } else {
+        aplic();
+    }
 }
 
 static void devices(void)
@@ -126,6 +190,8 @@ void guest_irq(uint64_t cause)
 {
     if (cause == 1)
         clear_csr(sip, SIE_SOFT);
+    else if (cause == 9)
+        imsic_claim();
     else
         clear_csr(sie, SIE_TIMER);
 }
@@ -287,6 +353,12 @@ static void first_touch(void)
 void guest_main(uint64_t fdt)
 {
     (void)fdt;
+    intc = intc_find();
+    if (intc != INTC_PLIC) {
+        aia();
+        put_str("bench: done\n");
+        power_off();
+    }
     calls();
     devices();
     registers();

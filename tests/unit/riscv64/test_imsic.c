@@ -45,6 +45,15 @@ static void on_output(void *arg, uint32_t hart, bool level)
     outputs[hart] = level;
 }
 
+static uint32_t diverted[HARTS], last_diverted;
+
+static void on_diverted(void *arg, uint32_t hart, uint32_t id)
+{
+    (void)arg;
+    diverted[hart]++;
+    last_diverted = id;
+}
+
 /* ---- the model ---- */
 
 static struct {
@@ -86,11 +95,12 @@ static struct axvm_device *dev;
 
 static int setup(void **state)
 {
-    const struct axvm_imsic_config cfg = { .harts = HARTS, .output = on_output };
+    const struct axvm_imsic_config cfg = { .harts = HARTS, .output = on_output, .diverted = on_diverted };
 
     (void)state;
     memset(ref, 0, sizeof(ref));
     memset((void *)outputs, 0, sizeof(outputs));
+    memset(diverted, 0, sizeof(diverted));
     assert_int_equal(axvm_imsic_create(NULL, &cfg, &imsic), AXVM_OK);
     dev = axvm_imsic_device(imsic);
     return 0;
@@ -282,6 +292,32 @@ static void a_reset_forgets_everything(void **state)
     assert_true(change(1, 0x70, 0, 0) == 0);
 }
 
+static void a_file_that_is_elsewhere_gets_what_was_here_and_what_comes(void **state)
+{
+    struct axvm_imsic_state was;
+
+    (void)state;
+    change(1, 0x70, 0, 1);
+    change(1, 0x72, 0, 99);
+    change(1, 0xc0, 0, 1u << 3);
+    write32(0x1000, 3);
+    assert_true(outputs[1]);
+    axvm_imsic_divert(imsic, 1, &was);
+    assert_false(outputs[1]);
+    assert_true(was.eip[0] == 1u << 3 && was.eie[0] == 1u << 3 && was.eidelivery == 1 && was.eithreshold == 99);
+    write32(0x1000, 77);
+    write32(0x1004, __builtin_bswap32(78));
+    write32(0x1000, 0);
+    write32(0x1000, 256);
+    assert_int_equal(diverted[1], 2);
+    assert_int_equal(last_diverted, 78);
+    assert_true(change(1, 0x82, 0, 0) == 0);
+    assert_int_equal(diverted[0] + diverted[2], 0);
+    dev->ops->reset(dev);
+    write32(0x1000, 77);
+    assert_int_equal(diverted[1], 2);
+}
+
 /* ---- senders and the hart at once: no MSI is lost, none is seen twice ---- */
 
 #define ROUNDS 20000u
@@ -338,6 +374,7 @@ int main(void)
         TEST(only_two_registers_are_in_memory),
         TEST(odd_registers_of_the_arrays_are_not_there),
         TEST(a_reset_forgets_everything),
+        TEST(a_file_that_is_elsewhere_gets_what_was_here_and_what_comes),
         TEST(no_msi_is_lost_when_several_send),
     };
 

@@ -66,7 +66,7 @@ bool axvm_emul_get_xmm(struct axvm_vcpu *vcpu, unsigned int n, uint64_t val[2])
     const uint8_t *area = v->fpu.area;
     uint64_t bv;
 
-    if (v->fp_loaded)
+    if (v->cpu && v->fp_loaded)
         axvm_x86_fp_put(vcpu);
     /* Asked in the fast tier first; what follows may be in the host's. */
     if (v->cpu)

@@ -162,6 +162,9 @@ void axvm_x86_tsc_move(struct axvm_vcpu *vcpu, uint64_t delta);
 /* ---- lazily exchanged: fpu.c, debug.c. Loaded ---- */
 void axvm_x86_fp_load(struct axvm_vcpu *vcpu);
 void axvm_x86_fp_put(struct axvm_vcpu *vcpu);
+/* From and to the host tier; enter also where a guest that uses XSAVE may have lost them meanwhile. */
+void axvm_x86_fp_enter(struct axvm_vcpu *vcpu);
+void axvm_x86_fp_leave(struct axvm_vcpu *vcpu);
 void axvm_x86_dr_load(struct axvm_vcpu *vcpu);
 void axvm_x86_dr_put(struct axvm_vcpu *vcpu);
 /* CR4.OSXSAVE or XCR0 of the guest has changed. */

@@ -87,6 +87,8 @@ static void store(struct axvm_vcpu *vcpu, const struct axvm_cr_state *s, const s
     if (v->osxsave != ((next->cr4 & CR4_OSXSAVE) != 0)) {
         v->osxsave = !v->osxsave;
         axvm_x86_xcr0_changed(vcpu);
+        if (!v->fp_loaded)
+            axvm_x86_fp_enter(vcpu);
     }
     if (next->flush)
         axvm_x86_hw0(vcpu, flush);

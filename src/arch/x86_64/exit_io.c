@@ -178,9 +178,16 @@ enum axvm_trap_kind axvm_x86_exit_io_string(struct axvm_vcpu *vcpu, uint16_t por
 
 static enum axvm_trap_kind exit_mmio(struct axvm_vcpu *vcpu, uint64_t gpa, bool write)
 {
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+    enum axvm_trap_kind kind;
+
     axvm_stat_inc(vcpu, AXVM_STAT_MMIO);
-    vcpu->arch.emul.given = 0;
-    return act_on(vcpu, axvm_emul_mmio(vcpu, gpa, write, &vcpu->trap.mmio));
+    v->emul.given = 0;
+    kind = act_on(vcpu, axvm_emul_mmio(vcpu, gpa, write, &vcpu->trap.mmio));
+    /* An XMM register was an operand, and is in memory with all others. */
+    if (v->osxsave && !v->fp_loaded)
+        axvm_x86_fp_enter(vcpu);
+    return kind;
 }
 
 static enum axvm_trap_kind exit_tables(struct axvm_vcpu *vcpu)

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * x87, SSE, AVX and what else XSAVE knows. The first use after an entry is #NM, as CR0.TS is set in hardware; then the host's
- * registers make room, until the vCPU leaves for the host tier. What is exchanged is all that the host's XCR0 has enabled:
- * guests are offered no more.
+ * x87, SSE, AVX and what else XSAVE knows. The registers are the guest's from its first use of them, which is #NM, as CR0.TS is set in
+ * hardware until then, to when the vCPU leaves for the host tier. A guest that uses XSAVE (CR4.OSXSAVE) is taken to use them always, and
+ * has them with each entry: it saves most of the traps, and QEMU's XSAVE and XRSTOR do not mind TS. What is exchanged is all that the
+ * host's XCR0 has enabled: guests are offered no more.
+ *
+ * fp_loaded: the guest may use them; they are in the CPU as long as the vCPU is loaded.
  */
 #include <axvm/err.h>
 
@@ -93,6 +96,32 @@ void axvm_x86_fp_put(struct axvm_vcpu *vcpu)
     v->cr0 = axvm_x86_get_cr0(vcpu);
     v->fp_loaded = false;
     axvm_x86_hw(vcpu, fp_access, false);
+    exchange(h, v->fpu.area, h->host_fpu.area);
+}
+
+void axvm_x86_fp_enter(struct axvm_vcpu *vcpu)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+    struct axvm_arch_cpu *h = &v->cpu->arch;
+
+    if (v->fp_loaded)
+        exchange(h, h->host_fpu.area, v->fpu.area);
+    else if (v->osxsave)
+        axvm_x86_fp_load(vcpu);
+}
+
+void axvm_x86_fp_leave(struct axvm_vcpu *vcpu)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+    struct axvm_arch_cpu *h = &v->cpu->arch;
+
+    if (!v->fp_loaded)
+        return;
+    if (!v->osxsave) {
+        axvm_x86_fp_put(vcpu);
+        return;
+    }
+    v->cr0 = axvm_x86_get_cr0(vcpu);
     exchange(h, v->fpu.area, h->host_fpu.area);
 }
 

@@ -104,6 +104,8 @@ static void forget(struct axvm_arch_vcpu *v)
     v->event = 0;
     v->halted = false;
     v->osxsave = false;
+    v->fp_loaded = false;
+    v->dr_loaded = false;
     v->xcr0 = XCR0_X87;
     v->tsc_aux = 0;
     v->tsc_moved = 0;

@@ -4,7 +4,7 @@
  *
  *  - on each way from and to the host tier: XCR0 and TSC_AUX if they differ, DR6 and DR7 (VMRUN and VM entry load the guest's
  * DR7, and leave a useless one; VM exit on VMX the same);
- *  - lazily: FP (fpu.c), DR0..DR3 (debug.c).
+ *  - more or less lazily: FP (fpu.c), DR0..DR3 (debug.c).
  */
 #include "cpu.h"
 #include "exit.h"
@@ -97,6 +97,7 @@ void axvm_x86_load(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
     v->cpu = cpu;
     take_over(&cpu->arch, vcpu);
     axvm_x86_hw(vcpu, load_on, cpu, vmid, fresh);
+    axvm_x86_fp_enter(vcpu);
     if (axvm_x86_get_dr7(vcpu) & DR7_ENABLED)
         axvm_x86_dr_load(vcpu);
     v->work |= AXVM_WORK_IRQ | AXVM_WORK_NMI | AXVM_WORK_TIMER;
@@ -106,8 +107,7 @@ void axvm_x86_put(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
-    if (v->fp_loaded)
-        axvm_x86_fp_put(vcpu);
+    axvm_x86_fp_leave(vcpu);
     if (v->dr_loaded)
         axvm_x86_dr_put(vcpu);
     axvm_x86_hw(vcpu, put_from, cpu);

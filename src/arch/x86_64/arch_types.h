@@ -73,15 +73,15 @@ struct axvm_x86_sys {
  * What has to be looked at before the guest goes on: bits of axvm_arch_vcpu.work. Its own thread's, no other's: others set
  * AXVM_REQ_IRQ and what that leads to.
  */
-#define AXVM_WORK_EVENT (1u << 0)  /* .event waits to be delivered */
-#define AXVM_WORK_IRQ (1u << 1)    /* look at the local APIC: something it depends on may have changed */
-#define AXVM_WORK_NMI (1u << 2)    /* .nmi may be set, or NMIs may have been unblocked */
-#define AXVM_WORK_TIMER (1u << 3)  /* the local APIC's timer may be due, or its deadline have changed */
-#define AXVM_WORK_WINDOW (1u << 4) /* an interrupt or NMI window is open at the moment: close it when there is nothing left */
+#define AXVM_WORK_EVENT (1u << 0)   /* .event waits to be delivered */
+#define AXVM_WORK_IRQ (1u << 1)     /* look at the local APIC: something it depends on may have changed */
+#define AXVM_WORK_NMI (1u << 2)     /* .nmi may be set, or NMIs may have been unblocked */
+#define AXVM_WORK_TIMER (1u << 3)   /* the local APIC's timer may be due, or its deadline have changed */
+#define AXVM_WORK_WINDOW (1u << 4)  /* an interrupt or NMI window is open at the moment: close it when there is nothing left */
 #define AXVM_WORK_FLUSHED (1u << 8) /* SVM: the last entry flushed translations */
-#define AXVM_WORK_CR2 (1u << 7)    /* .cr2 goes into the hardware with .event */
-#define AXVM_WORK_DONE (1u << 6)   /* the host tier has finished an instruction: see axvm_x86_instruction_done() */
-#define AXVM_WORK_STEP (1u << 5)   /* RFLAGS.TF is ours: see nmi.c */
+#define AXVM_WORK_CR2 (1u << 7)     /* .cr2 goes into the hardware with .event */
+#define AXVM_WORK_DONE (1u << 6)    /* the host tier has finished an instruction: see axvm_x86_instruction_done() */
+#define AXVM_WORK_STEP (1u << 5)    /* RFLAGS.TF is ours: see nmi.c */
 
 /*
  * An event on its way into the guest, in the format of SVM's EVENTINJ and EXITINTINFO (APM vol. 2, "Event Injection"), which
@@ -145,10 +145,11 @@ struct axvm_arch_vcpu {
     uint64_t tlb_seen; /* vm->arch.tlb_gen that its CPU has been flushed for */
     uint8_t vendor;    /* enum axvm_x86_vendor */
     uint8_t cr8;       /* what the hardware was given */
-    bool nrips;     /* SVM: the CPU says where the next instruction is */
+    bool nrips;        /* SVM: the CPU says where the next instruction is */
     bool fp_loaded, dr_loaded;
-    bool halted;  /* HLT: until an interrupt comes */
-    bool osxsave; /* CR4.OSXSAVE: XCR0 is exchanged with the host's */
+    bool halted;         /* HLT: until an interrupt comes */
+    uint64_t shadow_rip; /* where the host's interrupt was taken in the shadow of STI last: event.c */
+    bool osxsave;        /* CR4.OSXSAVE: XCR0 is exchanged with the host's */
 
     struct axvm_x86_sys sys;
     bool sys_dirty;

@@ -196,6 +196,19 @@ static void watch_cr8(struct axvm_vcpu *vcpu, uint8_t cr8)
     axvm_x86_hw(vcpu, set_cr8, cr8, (uint8_t)(highest == AXVM_VLAPIC_NONE ? 0 : (unsigned int)highest >> 4));
 }
 
+/*
+ * STI, HLT, and the host's interrupt came between them: a CPU that keeps STI's shadow over VMRUN executes the HLT first, which
+ * the guest's interrupt then ends. QEMU's forgets the shadow, and the guest would sleep having had its interrupt. So the HLT is
+ * over before the interrupt comes, which no guest can tell from one that came a moment later.
+ */
+static void be_woken(struct axvm_vcpu *vcpu)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+
+    if (__builtin_expect(v->rip == v->shadow_rip, 0) && axvm_x86_get_cpl(vcpu) == 0 && axvm_x86_is_opcode(vcpu, 0xf4))
+        v->rip++;
+}
+
 static void look_at_lapic(struct axvm_vcpu *vcpu, bool busy)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
@@ -204,6 +217,7 @@ static void look_at_lapic(struct axvm_vcpu *vcpu, bool busy)
     v->work &= ~AXVM_WORK_IRQ;
     watch_cr8(vcpu, (uint8_t)axvm_vlapic_get_cr8(vcpu));
     if (what != AXVM_VLAPIC_NONE && !busy && (v->rflags & RFLAGS_IF) != 0 && !axvm_x86_hw0(vcpu, int_shadow)) {
+        be_woken(vcpu);
         axvm_x86_hw(vcpu, inject, EVENT_VALID | axvm_vlapic_accept(vcpu, what));
         v->halted = false;
         /* Another one may follow: the 8259 has no priority among the local APIC's. */
@@ -247,8 +261,8 @@ enum axvm_trap_kind axvm_x86_prepare_work(struct axvm_vcpu *vcpu)
         v->work &= ~AXVM_WORK_DONE;
         axvm_x86_instruction_done(vcpu);
     }
-    /* Before anything is handed to the hardware: it would be overwritten by what is found after the host tier. What is still to come in
-     * here wakes nobody. */
+    /* Before anything is handed to the hardware: it would be overwritten by what is found after the host tier. What is still to
+     * come in here wakes nobody. */
     if (axvm_wake_trap(vcpu->vm) != AXVM_TRAP_RESUME)
         return AXVM_TRAP_REQUEST;
     busy = (v->work & AXVM_WORK_EVENT) != 0;

@@ -65,6 +65,8 @@ static inline void axvm_x86_step_over(struct axvm_vcpu *vcpu, unsigned int len)
 /* Bytes of code at RIP, @max of them or up to a page that cannot be read; 0: not even one, and an exception is raised or the
  * guest has to try again; .trap set for AXVM_TRAP_FAULT. */
 unsigned int axvm_x86_fetch(struct axvm_vcpu *vcpu, uint8_t *buf, unsigned int max);
+/* Is there @opcode at RIP, as far as can be told without consequences? */
+bool axvm_x86_is_opcode(struct axvm_vcpu *vcpu, uint8_t opcode);
 
 /* ---- handlers ---- */
 enum axvm_trap_kind axvm_x86_exit_cpuid(struct axvm_vcpu *vcpu, unsigned int len);

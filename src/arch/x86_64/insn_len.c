@@ -93,6 +93,11 @@ static unsigned int fetch_part(struct axvm_vcpu *vcpu, const struct axvm_emul_en
     return va ? len : 0;
 }
 
+static uint64_t linear_rip(const struct axvm_vcpu *vcpu, const struct axvm_emul_env *env)
+{
+    return env->mode == AXVM_X86_MODE64 ? vcpu->arch.rip : (uint32_t)(vcpu->arch.rip + env->cs.base);
+}
+
 unsigned int axvm_x86_fetch(struct axvm_vcpu *vcpu, uint8_t *buf, unsigned int max)
 {
     struct axvm_emul_env *env = &vcpu->arch.emul.env; /* no instruction is being emulated: this one has exited */
@@ -100,7 +105,7 @@ unsigned int axvm_x86_fetch(struct axvm_vcpu *vcpu, uint8_t *buf, unsigned int m
     uint64_t linear;
 
     axvm_emul_env(vcpu, env);
-    linear = env->mode == AXVM_X86_MODE64 ? vcpu->arch.rip : (uint32_t)(vcpu->arch.rip + env->cs.base);
+    linear = linear_rip(vcpu, env);
     have = fetch_part(vcpu, env, linear, buf, max, true);
     if (have == 0 || have == max)
         return have;
@@ -109,6 +114,15 @@ unsigned int axvm_x86_fetch(struct axvm_vcpu *vcpu, uint8_t *buf, unsigned int m
         linear = (uint32_t)linear;
     more = fetch_part(vcpu, env, linear, buf + have, max - have, false);
     return have + more;
+}
+
+bool axvm_x86_is_opcode(struct axvm_vcpu *vcpu, uint8_t opcode)
+{
+    struct axvm_emul_env *env = &vcpu->arch.emul.env;
+    uint8_t byte;
+
+    axvm_emul_env(vcpu, env);
+    return fetch_part(vcpu, env, linear_rip(vcpu, env), &byte, 1, false) == 1 && byte == opcode;
 }
 
 /* ---- the places that exit often ---- */

@@ -16,7 +16,8 @@ static inline unsigned int length(struct axvm_vcpu *vcpu, uint64_t code)
 typedef enum axvm_trap_kind handler_fn(struct axvm_vcpu *vcpu, unsigned int len);
 
 /* Call @handler, if the length can be had. */
-static inline __attribute__((always_inline)) enum axvm_trap_kind with_len(struct axvm_vcpu *vcpu, uint64_t code, handler_fn *handler)
+static inline __attribute__((always_inline)) enum axvm_trap_kind with_len(struct axvm_vcpu *vcpu, uint64_t code,
+                                                                          handler_fn *handler)
 {
     unsigned int len = length(vcpu, code);
 
@@ -90,10 +91,12 @@ static enum axvm_trap_kind exit_io_string(struct axvm_vcpu *vcpu)
     uint64_t info = vcpu->arch.vmcb->exitinfo1;
     uint16_t port = (uint16_t)axvm_field(info, IOIO_PORT);
 
-    return axvm_x86_exit_io_string(vcpu, port, (unsigned int)axvm_field(info, IOIO_SIZE), (info & IOIO_IN) != 0, (info & IOIO_REP) != 0);
+    return axvm_x86_exit_io_string(vcpu, port, (unsigned int)axvm_field(info, IOIO_SIZE), (info & IOIO_IN) != 0,
+                                   (info & IOIO_REP) != 0);
 }
 
-/* "Canonicalization and Consistency Checks". QEMU lets a guest load CR3 with bits that this refuses: on a CPU that would have been #GP. */
+/* "Canonicalization and Consistency Checks". QEMU lets a guest load CR3 with bits that this refuses: on a CPU that would have
+ * been #GP. */
 static enum axvm_trap_kind exit_invalid(struct axvm_vcpu *vcpu)
 {
     struct axvm_vmcb *b = vcpu->arch.vmcb;
@@ -195,8 +198,8 @@ static inline enum axvm_trap_kind finish(struct axvm_vcpu *vcpu, enum axvm_trap_
 }
 
 /*
- * With the registers that C may use, RIP and RFLAGS in struct axvm_arch_vcpu; the others are still the guest's in the CPU. That does for
- * the exits that come often. SVM_ALL_REGISTERS: for axvm_svm_exit_all(), which is called when they are there.
+ * With the registers that C may use, RIP and RFLAGS in struct axvm_arch_vcpu; the others are still the guest's in the CPU. That
+ * does for the exits that come often. SVM_ALL_REGISTERS: for axvm_svm_exit_all(), which is called when they are there.
  */
 int axvm_svm_exit(struct axvm_vcpu *vcpu)
 {
@@ -235,6 +238,8 @@ int axvm_svm_exit(struct axvm_vcpu *vcpu)
         kind = with_len(vcpu, code, axvm_x86_exit_hlt);
         break;
     case SVM_INTR:
+        if (__builtin_expect(axvm_svm_int_shadow(vcpu), 0))
+            vcpu->arch.shadow_rip = vcpu->arch.rip;
         v->cpu->arch.timer_ns = 0; /* it may have been ours: to be set again */
         return AXVM_TRAP_HOST_IRQ;
     case SVM_VINTR: /* the window is open */

@@ -5,12 +5,13 @@
 #include "report.h"
 #include "vms_priv.h"
 
-/* Answered by default: the guest gets a bus error. Logged the 1st, 2nd, 4th, ... time, or it could fill the log. */
+/* Answered by default: the guest gets a bus error, or all ones. Logged the 1st, 2nd, 4th, ... time, or it could fill the log; a
+ * port only if asked for, as reading some is how software on PCs finds out what there is. */
 static void unclaimed(struct vcpu *vcpu, const struct axvm_exit *exit)
 {
     uint32_t n = ++vcpu->unclaimed;
 
-    if ((n & (n - 1)) == 0)
+    if ((n & (n - 1)) == 0 && (exit->reason != AXVM_EXIT_IO || options.verbose))
         host_log("axvm-host: vm%u vcpu%u: %s %s of %u bytes at 0x%lx goes nowhere (%u)", vcpu->vm->index, vcpu->id,
                  axvm_exit_name(exit->reason), exit->u.access.write ? "write" : "read", exit->u.access.size,
                  (unsigned long)exit->u.access.addr, n);

@@ -100,7 +100,7 @@ static void forget(struct axvm_arch_vcpu *v)
     v->gpr[AXVM_RDX] = 0x600; /* family, model, stepping: nobody looks */
     v->rflags = RFLAGS_FIXED1;
     v->cr2 = 0;
-    v->work = 0;
+    v->work = AXVM_WORK_WINDOW; /* one that was open is closed: the hardware's control block outlives the reset */
     v->event = 0;
     v->halted = false;
     v->osxsave = false;

@@ -58,12 +58,24 @@ void axvm_bus_insert(struct axvm_bus *bus, const struct axvm_bus_slot *slot)
     bus->count++;
 }
 
-/* An access outside every window, or across the end of one: hardware would answer the latter with an error, too. */
-static int no_slot(const struct axvm_bus *bus, const struct axvm_access *acc)
+/*
+ * Outside every window, or across the end of one: hardware would answer the latter with an error, too. Of the windows that
+ * begin before the end of the access the last is the only one to look at.
+ */
+static int find_slot(const struct axvm_bus *bus, const struct axvm_access *acc, const struct axvm_bus_slot **slot)
 {
-    if (acc->size - 1u > UINT64_MAX - acc->off)
+    uint64_t last = acc->off + (acc->size - 1u);
+    uint32_t n;
+
+    if (last < acc->off)
         return AXVM_ERR_GUEST;
-    return axvm_bus_overlaps(bus, acc->off, acc->size) ? AXVM_ERR_GUEST : AXVM_ERR_NOENT;
+    n = slots_up_to(bus, last);
+    if (n == 0)
+        return AXVM_ERR_NOENT;
+    *slot = &bus->slots[n - 1];
+    if (holds(*slot, acc->off, acc->size))
+        return AXVM_OK;
+    return axvm_overlap((*slot)->base, (*slot)->len, acc->off, acc->size) ? AXVM_ERR_GUEST : AXVM_ERR_NOENT;
 }
 
 /* The ops of a device that relies on us run one at a time. A vCPU that is in them already has come back through the device's
@@ -92,9 +104,9 @@ int axvm_bus_access(const struct axvm_bus *bus, const struct axvm_bus_slot **hit
     int rc;
 
     if (!holds(slot, acc->off, acc->size)) {
-        slot = axvm_bus_find(bus, acc->off, acc->size);
-        if (!slot)
-            return no_slot(bus, acc);
+        rc = find_slot(bus, acc, &slot);
+        if (rc != AXVM_OK)
+            return rc;
         *hit = slot;
     }
     dev = slot->dev;

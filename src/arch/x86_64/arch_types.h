@@ -174,6 +174,7 @@ struct axvm_arch_vcpu {
     _Atomic uint32_t init; /* INIT has come and is not taken yet */
     _Atomic uint32_t sipi; /* AXVM_SIPI_VALID | vector: came meanwhile */
     void *vmx;             /* the VMX part's own state, in pages of the HAL */
+    uint64_t timer_tsc;    /* VMX: when the preemption timer is to fire, of the host's TSC; AXVM_TIME_NEVER: not */
 
     struct axvm_lapic lapic;
     struct axvm_emul emul; /* an instruction in the middle of being emulated */

@@ -122,6 +122,10 @@ static void look_at_timers(struct axvm_vcpu *vcpu)
     axvm_x86_timer_poll(vcpu);
     vcpu->arch.lapic_deadline = axvm_lapic_deadline(&vcpu->arch.lapic);
     d = deadline(vcpu);
+    if (axvm_x86_hw(vcpu, set_timer, d)) {
+        h->timer_ns = d;
+        return;
+    }
     if (d == h->timer_ns)
         return;
     h->timer_ns = d;

@@ -64,6 +64,7 @@
 #define VMCS_BLOCKING 0x4824 /* "Guest Non-Register State": interruptibility */
 #define VMCS_ACTIVITY 0x4826
 #define VMCS_GUEST_SYSENTER_CS 0x482a
+#define VMCS_TIMER 0x482e /* "VMX-preemption timer" */
 #define VMCS_HOST_SYSENTER_CS 0x4c00
 #define VMCS_CR0_MASK 0x6000
 #define VMCS_CR4_MASK 0x6002
@@ -100,6 +101,7 @@
 #define PIN_EXTERNAL AXVM_BIT(0)
 #define PIN_NMI AXVM_BIT(3)
 #define PIN_VIRTUAL_NMI AXVM_BIT(5)
+#define PIN_TIMER AXVM_BIT(6)
 /* "Processor-Based VM-Execution Controls" */
 #define CPU_IRQ_WINDOW AXVM_BIT(2)
 #define CPU_TSC_OFFSET AXVM_BIT(3)
@@ -191,6 +193,7 @@ enum vmx_exit_reason {
     VMX_EPT_MISCONFIG = 49,
     VMX_INVEPT = 50,
     VMX_RDTSCP = 51,
+    VMX_TIMER = 52,
     VMX_INVVPID = 53,
     VMX_WBINVD = 54,
     VMX_XSETBV = 55,

@@ -4,6 +4,7 @@
 #define AXVM_X86_64_VMX_H
 
 #include "exit.h"
+#include "s2_hw.h"
 #include "vmcs.h"
 #include "vmx_caps.h"
 
@@ -45,7 +46,9 @@ struct axvm_vmx {
     bool made;           /* the VMCS has been filled in */
     uint64_t refused_at; /* vmx_fail.c */
     uint64_t efer, dr6, tsc_offset;
-    bool syscall; /* EFER.SCE: the MSRs of SYSCALL are in the CPU, or will be */
+    uint64_t timer_ns,
+        timer_tsc; /* deadline of the preemption timer in hal->time_ns(), and of this host's TSC; AXVM_TIME_NEVER */
+    bool syscall;  /* EFER.SCE: the MSRs of SYSCALL are in the CPU, or will be */
     uint64_t msr[VMX_MSRS], host_msr[VMX_MSRS];
     const struct axvm_cpu *host_cpu; /* whose PAT and EFER are in it */
     struct axvm_vmx_host host;
@@ -123,6 +126,16 @@ void axvm_vmx_set_syscall(struct axvm_vmx *vmx, bool on);
 
 /* vmx_switch.c */
 void axvm_vmx_relaunch(struct axvm_vcpu *vcpu);
+
+/* vmx_timer.c */
+void axvm_vmx_wind_up(struct axvm_vcpu *vcpu);
+/* The last thing before an entry. */
+static inline void axvm_vmx_mode_in(struct axvm_vcpu *vcpu)
+{
+    axvm_x86_mode_in(vcpu);
+    if (vcpu->arch.timer_tsc != AXVM_TIME_NEVER)
+        axvm_vmx_wind_up(vcpu);
+}
 
 /* vmx_regs.c */
 void axvm_vmx_set_cpu_control(struct axvm_vmx *vmx, uint32_t bit, bool on);

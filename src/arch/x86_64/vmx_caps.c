@@ -14,6 +14,7 @@
 #define EPT_CAP_INVVPID AXVM_BIT(32)
 #define EPT_CAP_INVVPID_ALL AXVM_BIT(42)
 
+#define VMX_MISC_TIMER_SHIFT AXVM_BITS(4, 0)
 #define CR0_PE_PG (AXVM_BIT(0) | AXVM_BIT(31))
 
 /* A word of controls: what it must have, may have, and must be able to do without. */
@@ -21,7 +22,7 @@ struct want {
     uint64_t must, may, not ;
 };
 
-static const struct want pin = { PIN_EXTERNAL | PIN_NMI | PIN_VIRTUAL_NMI, 0, 0 };
+static const struct want pin = { PIN_EXTERNAL | PIN_NMI | PIN_VIRTUAL_NMI, PIN_TIMER, 0 };
 static const struct want cpu = {
     CPU_TSC_OFFSET | CPU_HLT | CPU_MWAIT | CPU_RDPMC | CPU_TPR_SHADOW | CPU_MOV_DR | CPU_IO_BITMAPS | CPU_MSR_BITMAPS |
         CPU_MONITOR | CPU_SECONDARY,
@@ -72,6 +73,8 @@ bool axvm_vmx_caps_init(struct axvm_vmx_caps *caps, const struct axvm_vmx_raw *r
     c.pause_loop = (c.cpu2 & CPU2_PAUSE_LOOP) != 0;
     c.page_1g = (raw->ept_vpid & EPT_CAP_1G) != 0;
     c.page_2m = (raw->ept_vpid & EPT_CAP_2M) != 0;
+    c.timer = (c.pin & PIN_TIMER) != 0;
+    c.timer_shift = (uint8_t)axvm_field(raw->misc, VMX_MISC_TIMER_SHIFT);
     c.invept = raw->ept_vpid & EPT_CAP_INVEPT_SINGLE ? 1 : 2;
     /* "Unrestricted guest": CR0.PE and PG are free. */
     c.cr0_fixed0 = raw->cr0_fixed0 & ~CR0_PE_PG;

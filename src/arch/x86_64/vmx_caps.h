@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #define MSR_VMX_BASIC 0x480u
+#define MSR_VMX_MISC 0x485u
 #define MSR_VMX_CR0_FIXED0 0x486u
 #define MSR_VMX_CR0_FIXED1 0x487u
 #define MSR_VMX_CR4_FIXED0 0x488u
@@ -25,6 +26,7 @@ struct axvm_vmx_raw {
     uint64_t basic, cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
     uint64_t pin, cpu, cpu2, exit, entry; /* allowed 0-settings [31:0] and 1-settings [63:32] */
     uint64_t ept_vpid;
+    uint64_t misc;
 };
 
 struct axvm_vmx_caps {
@@ -33,7 +35,9 @@ struct axvm_vmx_caps {
     uint64_t cr0_fixed0, cr4_fixed0;      /* bits that are always set */
     uint64_t cr4_fixed1;                  /* bits that can be set */
     bool vpid, page_1g, page_2m, rdtscp, invpcid, pause_loop;
-    uint8_t invept; /* type to use: 1 single context, 2 all */
+    bool timer;          /* VMX-preemption timer */
+    uint8_t timer_shift; /* it counts TSC ticks >> this */
+    uint8_t invept;      /* type to use: 1 single context, 2 all */
 };
 
 #define VMX_BASIC_REVISION AXVM_BITS(30, 0)

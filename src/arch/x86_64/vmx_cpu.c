@@ -16,6 +16,7 @@ static void read_caps(struct axvm_vmx_raw *raw)
     *raw = (struct axvm_vmx_raw){ .basic = axvm_rdmsr(MSR_VMX_BASIC) };
     if ((raw->basic & VMX_BASIC_TRUE) == 0)
         return;
+    raw->misc = axvm_rdmsr(MSR_VMX_MISC);
     raw->cr0_fixed0 = axvm_rdmsr(MSR_VMX_CR0_FIXED0);
     raw->cr0_fixed1 = axvm_rdmsr(MSR_VMX_CR0_FIXED1);
     raw->cr4_fixed0 = axvm_rdmsr(MSR_VMX_CR4_FIXED0);

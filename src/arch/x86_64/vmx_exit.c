@@ -183,7 +183,7 @@ static inline enum axvm_trap_kind finish(struct axvm_vcpu *vcpu, enum axvm_trap_
     if (kind == AXVM_TRAP_RESUME)
         kind = axvm_x86_prepare(vcpu);
     if (kind == AXVM_TRAP_RESUME)
-        axvm_x86_mode_in(vcpu);
+        axvm_vmx_mode_in(vcpu);
     return kind;
 }
 
@@ -226,6 +226,11 @@ int axvm_vmx_exit(struct axvm_vcpu *vcpu)
     case VMX_EXTERNAL:
         v->cpu->arch.timer_ns = 0; /* it may have been ours: to be set again */
         return AXVM_TRAP_HOST_IRQ;
+    case VMX_TIMER:
+        axvm_vmx_of(vcpu)->timer_ns = 0; /* to be set again, should it have been too early */
+        v->work |= AXVM_WORK_TIMER;
+        kind = AXVM_TRAP_RESUME;
+        break;
     case VMX_IRQ_WINDOW: /* it is open */
         v->work |= AXVM_WORK_IRQ;
         kind = AXVM_TRAP_RESUME;

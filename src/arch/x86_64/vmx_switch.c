@@ -119,7 +119,7 @@ enum axvm_trap_kind axvm_vmx_run(struct axvm_vcpu *vcpu)
         kind = (int)axvm_x86_prepare(vcpu);
         if (kind != AXVM_TRAP_RESUME)
             break;
-        axvm_x86_mode_in(vcpu);
+        axvm_vmx_mode_in(vcpu);
         kind = axvm_vmx_enter(vcpu);
     } while (kind == VMX_RELAUNCH);
     return (enum axvm_trap_kind)kind;

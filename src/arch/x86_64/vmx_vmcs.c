@@ -40,6 +40,10 @@ static void init_controls(struct axvm_vcpu *vcpu)
     struct axvm_vmx *vmx = axvm_vmx_of(vcpu);
 
     axvm_vmwrite(VMCS_PIN_CONTROLS, vmx->caps->pin);
+    if (vmx->caps->timer)
+        axvm_vmwrite(VMCS_TIMER, UINT32_MAX);
+    vmx->timer_ns = AXVM_TIME_NEVER;
+    vcpu->arch.timer_tsc = AXVM_TIME_NEVER;
     init_cpu_controls(vcpu);
     axvm_vmwrite(VMCS_EXIT_CONTROLS, vmx->caps->exit);
     vmx->entry = vmx->caps->entry;

@@ -25,6 +25,7 @@ static const struct axvm_vmx_raw skylake = {
     .exit = 0x007fffff00036dfb,
     .entry = 0x0000ffff000011fb,
     .ept_vpid = 0x00000f0106334141,
+    .misc = 0x5,
 };
 
 static void a_cpu_with_everything_gets_the_controls_we_want_and_no_others(void **unused)
@@ -34,7 +35,7 @@ static void a_cpu_with_everything_gets_the_controls_we_want_and_no_others(void *
     (void)unused;
     assert_true(axvm_vmx_caps_init(&c, &skylake));
     assert_int_equal(c.revision, 0x2b);
-    assert_int_equal(c.pin, 0x16 | 1u << 0 | 1u << 3 | 1u << 5);
+    assert_int_equal(c.pin, 0x16 | 1u << 0 | 1u << 3 | 1u << 5 | 1u << 6);
     assert_int_equal(c.cpu, 0x04006172 | 1u << 3 | 1u << 7 | 1u << 10 | 1u << 11 | 1u << 21 | 1u << 23 | 1u << 25 | 1u << 28 |
                                 1u << 29 | 1u << 31);
     /* CR3 and CR8 accesses, INVLPG, RDTSC do not exit. */
@@ -44,7 +45,8 @@ static void a_cpu_with_everything_gets_the_controls_we_want_and_no_others(void *
     assert_int_equal(c.entry, 0x000011fb | 1u << 2 | 1u << 14 | 1u << 15);
     assert_int_equal(c.cr0_fixed0, 0x20); /* NE; PE and PG are the guest's */
     assert_int_equal(c.cr4_fixed0, 0x2000);
-    assert_true(c.vpid && c.page_1g && c.page_2m && c.rdtscp && c.invpcid && c.pause_loop);
+    assert_true(c.vpid && c.page_1g && c.page_2m && c.rdtscp && c.invpcid && c.pause_loop && c.timer);
+    assert_int_equal(c.timer_shift, 5);
     assert_int_equal(c.invept, 1);
 }
 
@@ -96,10 +98,11 @@ static void what_a_cpu_may_lack_is_done_without(void **unused)
     struct axvm_vmx_caps c;
 
     (void)unused;
+    raw.pin &= ~(UINT64_C(1) << 38);
     raw.cpu2 = (UINT64_C(1) << 1 | UINT64_C(1) << 7) << 32;
     raw.ept_vpid = UINT64_C(1) << 6 | UINT64_C(1) << 14 | UINT64_C(1) << 20 | UINT64_C(1) << 26;
     assert_true(axvm_vmx_caps_init(&c, &raw));
-    assert_false(c.vpid || c.page_1g || c.page_2m || c.rdtscp || c.invpcid || c.pause_loop);
+    assert_false(c.vpid || c.page_1g || c.page_2m || c.rdtscp || c.invpcid || c.pause_loop || c.timer);
     assert_int_equal(c.invept, 2);
     /* VPIDs that cannot be invalidated are none. */
     raw = skylake;

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The guest's timer in the VMX-preemption timer: it counts down with the TSC while the guest runs, and exits at 0, so that
+ * neither the host's timer nor a host interrupt is needed. It has to be set with each entry, as it stands still in between.
+ * Intel SDM vol. 3C, "VMX-Preemption Timer".
+ */
+#include "cpu.h"
+#include "vmx.h"
+
+#define NS_PER_S UINT64_C(1000000000)
+/* Deadlines further away are looked at again by then. */
+#define FARTHEST_NS (100 * NS_PER_S)
+
+/* Rounded up: it must not come before its time. */
+static uint64_t ns_to_ticks(uint64_t ns, uint64_t hz)
+{
+    return ns / NS_PER_S * hz + (ns % NS_PER_S * hz + NS_PER_S - 1) / NS_PER_S;
+}
+
+bool axvm_vmx_set_timer(struct axvm_vcpu *vcpu, uint64_t deadline_ns)
+{
+    const struct axvm_hal *hal = &vcpu->vm->hal;
+    struct axvm_vmx *vmx = axvm_vmx_of(vcpu);
+    uint64_t now;
+
+    if (!vmx->caps->timer)
+        return false;
+    if (deadline_ns == vmx->timer_ns)
+        return true;
+    vmx->timer_ns = deadline_ns;
+    if (deadline_ns == AXVM_TIME_NEVER) {
+        vcpu->arch.timer_tsc = AXVM_TIME_NEVER;
+        axvm_vmwrite(VMCS_TIMER, UINT32_MAX);
+        return true;
+    }
+    now = hal->time_ns(hal->ctx);
+    vcpu->arch.timer_tsc = axvm_rdtsc();
+    if (deadline_ns > now)
+        vcpu->arch.timer_tsc += ns_to_ticks(axvm_min(deadline_ns - now, FARTHEST_NS), vcpu->vm->arch.tsc_hz);
+    return true;
+}
+
+void axvm_vmx_wind_up(struct axvm_vcpu *vcpu)
+{
+    const struct axvm_vmx *vmx = axvm_vmx_of(vcpu);
+    uint64_t now = axvm_rdtsc(), left = 0;
+
+    if (vcpu->arch.timer_tsc > now)
+        left = ((vcpu->arch.timer_tsc - now) >> vmx->caps->timer_shift) + 1;
+    axvm_vmwrite(VMCS_TIMER, axvm_min(left, UINT32_MAX));
+}

@@ -8,180 +8,48 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <axvm/err.h>
 
-#include "vintc.h"
-#include "vlapic.h"
-
-#define VCPUS 3u
-
-/* ---- what is around them ---- */
-
-static struct axvm vm;
-static struct axvm_vcpu vcpus[VCPUS];
-static struct axvm_cpu this_cpu;
-static uint64_t time_ns;
-static unsigned int requests[VCPUS], nmis, inits, completed[256];
-static uint32_t last_sipi;
-static struct axvm_device *devices[8];
-static unsigned int device_count;
-static void *memory;
-
-void axvm_vcpu_request(struct axvm_vcpu *vcpu, uint32_t bits)
-{
-    assert_int_equal(bits, AXVM_REQ_IRQ);
-    requests[vcpu->id]++;
-}
-
-void *axvm_device_alloc(struct axvm *v, size_t size)
-{
-    (void)v;
-    memory = calloc(1, size);
-    return memory;
-}
-
-int axvm_device_attach(struct axvm *v, struct axvm_device *dev)
-{
-    assert_ptr_equal(v, &vm);
-    assert_int_equal(dev->flags, AXVM_DEVICE_FAST | AXVM_DEVICE_SELF_LOCKED);
-    devices[device_count++] = dev;
-    return AXVM_OK;
-}
-
-void axvm_x86_nmi(struct axvm_vcpu *vcpu)
-{
-    (void)vcpu;
-    nmis++;
-}
-
-void axvm_x86_init(struct axvm_vcpu *vcpu)
-{
-    (void)vcpu;
-    inits++;
-}
-
-void axvm_x86_sipi(struct axvm_vcpu *vcpu, uint8_t vector)
-{
-    (void)vcpu;
-    last_sipi = vector;
-}
-
-/* The VM's TSC runs at 2 GHz and was 0 when the host's clock was. */
-uint64_t axvm_x86_guest_tsc(struct axvm_vcpu *vcpu)
-{
-    return 2 * time_ns + vcpu->arch.tsc_moved;
-}
-
-uint64_t axvm_x86_tsc_to_ns(struct axvm *v, uint64_t tsc)
-{
-    int64_t left = (int64_t)(tsc - 2 * time_ns);
-
-    (void)v;
-    return time_ns + (uint64_t)(left + 1) / 2;
-}
-
-static uint64_t hal_time(void *ctx)
-{
-    (void)ctx;
-    return time_ns;
-}
-
-static struct axvm_cpu *hal_this_cpu(void *ctx)
-{
-    (void)ctx;
-    return &this_cpu;
-}
-
-static void hal_complete(void *ctx, unsigned int host_irq)
-{
-    (void)ctx;
-    completed[host_irq]++;
-}
-
-/* ---- the machine ---- */
-
-static void start(enum axvm_irq_mode mode, bool can_complete)
-{
-    memset(&vm, 0, sizeof(vm));
-    memset(vcpus, 0, sizeof(vcpus));
-    memset(&this_cpu, 0, sizeof(this_cpu));
-    memset(requests, 0, sizeof(requests));
-    memset(completed, 0, sizeof(completed));
-    nmis = inits = device_count = 0;
-    time_ns = 1000000;
-    vm.hal.time_ns = hal_time;
-    vm.hal.this_cpu = hal_this_cpu;
-    vm.hal.irq_complete = can_complete ? hal_complete : NULL;
-    vm.cfg.irq_mode = mode;
-    vm.as.geo.gpa_bits = 40;
-    assert_int_equal(axvm_vintc_create(&vm), AXVM_OK);
-    for (uint32_t i = 0; i < VCPUS; i++) {
-        vcpus[i].vm = &vm;
-        vcpus[i].id = i;
-        axvm_vlapic_create(&vcpus[i]);
-    }
-}
+#include "vintc_world.h"
 
 static int setup(void **state)
 {
     (void)state;
-    start(AXVM_IRQ_EMULATED, true);
+    vintc_world_start(AXVM_IRQ_EMULATED, true);
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    axvm_vintc_destroy(&vm);
-    assert_null(vm.arch.vintc);
-    free(memory);
+    axvm_vintc_destroy(&vw.vm);
+    assert_null(vw.vm.arch.vintc);
     return 0;
 }
 
 /* ---- the guest ---- */
 
-static int access(uint32_t id, enum axvm_bus_space space, uint64_t addr, unsigned int size, bool write, uint64_t *val)
-{
-    for (unsigned int d = 0; d < device_count; d++) {
-        for (uint32_t w = 0; w < devices[d]->window_count; w++) {
-            const struct axvm_window *win = &devices[d]->windows[w];
-            struct axvm_access acc = {
-                .off = addr - win->base, .val = *val, .size = (uint8_t)size, .window = (uint8_t)w, .vcpu = &vcpus[id]
-            };
-            int rc;
-
-            if (win->space != space || addr < win->base || addr - win->base >= win->len)
-                continue;
-            rc = write ? devices[d]->ops->write(devices[d], &acc) : devices[d]->ops->read(devices[d], &acc);
-            *val = acc.val;
-            return rc;
-        }
-    }
-    return AXVM_ERR_NOENT;
-}
-
 static void out(uint32_t id, uint16_t port, uint8_t val)
 {
     uint64_t v = val;
 
-    assert_int_equal(access(id, AXVM_BUS_PORT, port, 1, true, &v), AXVM_OK);
+    assert_int_equal(vintc_world_access(id, AXVM_BUS_PORT, port, 1, true, &v), AXVM_OK);
 }
 
 static void store(uint32_t id, uint64_t addr, uint32_t val)
 {
     uint64_t v = val;
 
-    assert_int_equal(access(id, AXVM_BUS_MMIO, addr, 4, true, &v), AXVM_OK);
+    assert_int_equal(vintc_world_access(id, AXVM_BUS_MMIO, addr, 4, true, &v), AXVM_OK);
 }
 
 static uint32_t load(uint32_t id, uint64_t addr)
 {
     uint64_t v = 0;
 
-    assert_int_equal(access(id, AXVM_BUS_MMIO, addr, 4, false, &v), AXVM_OK);
+    assert_int_equal(vintc_world_access(id, AXVM_BUS_MMIO, addr, 4, false, &v), AXVM_OK);
     return (uint32_t)v;
 }
 
@@ -210,9 +78,9 @@ static void init_pic(void)
 
 static int take(uint32_t id)
 {
-    int what = axvm_vlapic_pending(&vcpus[id]);
+    int what = axvm_vlapic_pending(&vw.vcpus[id]);
 
-    return what == AXVM_VLAPIC_NONE ? what : axvm_vlapic_accept(&vcpus[id], what);
+    return what == AXVM_VLAPIC_NONE ? what : axvm_vlapic_accept(&vw.vcpus[id], what);
 }
 
 static void eoi(uint32_t id)
@@ -225,13 +93,13 @@ static void eoi(uint32_t id)
 static void a_line_is_claimed_once_and_isa_irq_0_is_gsi_2(void **state)
 {
     (void)state;
-    assert_int_equal(axvm_arch_irq_claim(&vm, 0, true), AXVM_OK);
-    assert_int_equal(axvm_arch_irq_claim(&vm, 2, true), AXVM_ERR_EXIST);
-    assert_int_equal(axvm_arch_irq_claim(&vm, 4, false), AXVM_OK);
-    assert_int_equal(axvm_arch_irq_claim(&vm, 4, false), AXVM_ERR_EXIST);
-    assert_int_equal(axvm_arch_irq_claim(&vm, 23, false), AXVM_OK);
-    assert_int_equal(axvm_arch_irq_claim(&vm, 24, false), AXVM_ERR_INVAL);
-    assert_int_equal(axvm_arch_irq_claim(&vm, UINT32_MAX, false), AXVM_ERR_INVAL);
+    assert_int_equal(axvm_arch_irq_claim(&vw.vm, 0, true), AXVM_OK);
+    assert_int_equal(axvm_arch_irq_claim(&vw.vm, 2, true), AXVM_ERR_EXIST);
+    assert_int_equal(axvm_arch_irq_claim(&vw.vm, 4, false), AXVM_OK);
+    assert_int_equal(axvm_arch_irq_claim(&vw.vm, 4, false), AXVM_ERR_EXIST);
+    assert_int_equal(axvm_arch_irq_claim(&vw.vm, 23, false), AXVM_OK);
+    assert_int_equal(axvm_arch_irq_claim(&vw.vm, 24, false), AXVM_ERR_INVAL);
+    assert_int_equal(axvm_arch_irq_claim(&vw.vm, UINT32_MAX, false), AXVM_ERR_INVAL);
 }
 
 static void a_line_reaches_the_io_apic(void **state)
@@ -240,14 +108,14 @@ static void a_line_reaches_the_io_apic(void **state)
     enable(1);
     route(4, 1, 0x54);
     route(2, 1, 0x52);
-    axvm_arch_irq_set(&vm, 4, true);
+    axvm_arch_irq_set(&vw.vm, 4, true);
     assert_int_equal(take(1), 0x54);
     eoi(1);
-    axvm_arch_irq_set(&vm, 0, true);
+    axvm_arch_irq_set(&vw.vm, 0, true);
     assert_int_equal(take(1), 0x52);
     eoi(1);
-    axvm_arch_irq_set(&vm, 24, true);
-    axvm_arch_irq_set(&vm, UINT32_MAX, true);
+    axvm_arch_irq_set(&vw.vm, 24, true);
+    axvm_arch_irq_set(&vw.vm, UINT32_MAX, true);
     assert_int_equal(take(1), AXVM_VLAPIC_NONE);
 }
 
@@ -255,17 +123,17 @@ static void a_line_reaches_the_8259s_and_the_first_cpu(void **state)
 {
     (void)state;
     init_pic();
-    axvm_arch_irq_set(&vm, 4, true);
-    assert_int_equal(axvm_vlapic_pending(&vcpus[0]), AXVM_VLAPIC_EXTINT);
-    assert_true(axvm_vlapic_wakes(&vcpus[0]));
-    assert_int_equal(axvm_vlapic_pending(&vcpus[1]), AXVM_VLAPIC_NONE);
+    axvm_arch_irq_set(&vw.vm, 4, true);
+    assert_int_equal(axvm_vlapic_pending(&vw.vcpus[0]), AXVM_VLAPIC_EXTINT);
+    assert_true(axvm_vlapic_wakes(&vw.vcpus[0]));
+    assert_int_equal(axvm_vlapic_pending(&vw.vcpus[1]), AXVM_VLAPIC_NONE);
     assert_int_equal(take(0), 0x34);
     assert_int_equal(take(0), AXVM_VLAPIC_NONE);
     out(0, 0x20, 0x20);
-    axvm_arch_irq_set(&vm, 2, true); /* ISA's IRQ 0 */
+    axvm_arch_irq_set(&vw.vm, 2, true); /* ISA's IRQ 0 */
     assert_int_equal(take(0), 0x30);
     out(0, 0x20, 0x20);
-    axvm_arch_irq_set(&vm, 9, true);
+    axvm_arch_irq_set(&vw.vm, 9, true);
     assert_int_equal(take(0), 0x39);
 }
 
@@ -274,10 +142,10 @@ static void an_8259_that_takes_its_request_back_interrupts_nobody(void **state)
 {
     (void)state;
     init_pic();
-    axvm_arch_irq_set(&vm, 4, true);
-    assert_int_equal(axvm_vlapic_pending(&vcpus[0]), AXVM_VLAPIC_EXTINT);
+    axvm_arch_irq_set(&vw.vm, 4, true);
+    assert_int_equal(axvm_vlapic_pending(&vw.vcpus[0]), AXVM_VLAPIC_EXTINT);
     out(0, 0x21, 0x10);
-    assert_int_equal(axvm_vlapic_pending(&vcpus[0]), AXVM_VLAPIC_NONE);
+    assert_int_equal(axvm_vlapic_pending(&vw.vcpus[0]), AXVM_VLAPIC_NONE);
 }
 
 static void ports_are_accessed_byte_by_byte(void **state)
@@ -285,10 +153,10 @@ static void ports_are_accessed_byte_by_byte(void **state)
     uint64_t val = 0xa511; /* ICW1, then ICW2 */
 
     (void)state;
-    assert_int_equal(access(0, AXVM_BUS_PORT, 0x20, 2, true, &val), AXVM_OK);
+    assert_int_equal(vintc_world_access(0, AXVM_BUS_PORT, 0x20, 2, true, &val), AXVM_OK);
     out(0, 0x21, 0x04);
     out(0, 0x21, 0x01);
-    axvm_arch_irq_set(&vm, 1, true);
+    axvm_arch_irq_set(&vw.vm, 1, true);
     assert_int_equal(take(0), 0xa1);
 }
 
@@ -297,27 +165,26 @@ static void an_injected_input_is_an_edge_and_a_vector_is_the_cpus(void **state)
     (void)state;
     enable(1);
     route(5, 1, 0x55);
-    assert_int_equal(axvm_arch_irq_inject(&vcpus[0], 5), AXVM_OK);
+    assert_int_equal(axvm_arch_irq_inject(&vw.vcpus[0], 5), AXVM_OK);
     assert_int_equal(take(1), 0x55);
     eoi(1);
-    assert_int_equal(axvm_arch_irq_inject(&vcpus[1], 0x100 + 0x77), AXVM_OK);
+    assert_int_equal(axvm_arch_irq_inject(&vw.vcpus[1], 0x100 + 0x77), AXVM_OK);
     assert_int_equal(take(1), 0x77);
-    assert_int_equal(axvm_arch_irq_inject(&vcpus[2], 0x100 + 0x77), AXVM_ERR_GUEST); /* its APIC is off */
-    assert_int_equal(axvm_arch_irq_inject(&vcpus[1], 24), AXVM_ERR_INVAL);
-    assert_int_equal(axvm_arch_irq_inject(&vcpus[1], 0x10f), AXVM_ERR_INVAL);
-    assert_int_equal(axvm_arch_irq_inject(&vcpus[1], 0x200), AXVM_ERR_INVAL);
+    assert_int_equal(axvm_arch_irq_inject(&vw.vcpus[2], 0x100 + 0x77), AXVM_ERR_GUEST); /* its APIC is off */
+    assert_int_equal(axvm_arch_irq_inject(&vw.vcpus[1], 24), AXVM_ERR_INVAL);
+    assert_int_equal(axvm_arch_irq_inject(&vw.vcpus[1], 0x10f), AXVM_ERR_INVAL);
+    assert_int_equal(axvm_arch_irq_inject(&vw.vcpus[1], 0x200), AXVM_ERR_INVAL);
 }
 
 static void a_vm_without_interrupt_controller_has_local_apics_only(void **state)
 {
     (void)state;
-    free(memory);
-    start(AXVM_IRQ_NONE, true);
-    assert_int_equal(device_count, 1);
-    assert_int_equal(axvm_arch_irq_claim(&vm, 4, false), AXVM_ERR_NOSUP);
-    axvm_arch_irq_set(&vm, 4, true);
-    assert_int_equal(axvm_arch_irq_forward(&vm, 4), AXVM_ERR_NOENT);
-    assert_int_equal(axvm_arch_irq_inject(&vcpus[0], 4), AXVM_ERR_INVAL);
+    vintc_world_start(AXVM_IRQ_NONE, true);
+    assert_int_equal(vw.device_count, 1);
+    assert_int_equal(axvm_arch_irq_claim(&vw.vm, 4, false), AXVM_ERR_NOSUP);
+    axvm_arch_irq_set(&vw.vm, 4, true);
+    assert_int_equal(axvm_arch_irq_forward(&vw.vm, 4), AXVM_ERR_NOENT);
+    assert_int_equal(axvm_arch_irq_inject(&vw.vcpus[0], 4), AXVM_ERR_INVAL);
     enable(0);
     store(0, 0xfee00300, 0x40050);
     assert_int_equal(take(0), 0x50);
@@ -329,30 +196,30 @@ static void a_vm_without_interrupt_controller_has_local_apics_only(void **state)
 static void the_own_cpu_is_not_told_and_others_are_once(void **state)
 {
     (void)state;
-    for (uint32_t id = 0; id < VCPUS; id++) {
+    for (uint32_t id = 0; id < VINTC_WORLD_VCPUS; id++) {
         enable(id);
-        axvm_vlapic_pending(&vcpus[id]);
+        axvm_vlapic_pending(&vw.vcpus[id]);
     }
-    memset(requests, 0, sizeof(requests));
+    memset(vw.requests, 0, sizeof(vw.requests));
     route(5, 1, 0x55);
-    this_cpu.running = &vcpus[1];
-    axvm_arch_irq_set(&vm, 5, true);
-    axvm_arch_irq_set(&vm, 5, false);
-    assert_int_equal(requests[1], 0);
+    vw.this_cpu.running = &vw.vcpus[1];
+    axvm_arch_irq_set(&vw.vm, 5, true);
+    axvm_arch_irq_set(&vw.vm, 5, false);
+    assert_int_equal(vw.requests[1], 0);
     assert_int_equal(take(1), 0x55);
     eoi(1);
-    axvm_vlapic_pending(&vcpus[1]);
-    this_cpu.running = &vcpus[0];
-    axvm_arch_irq_set(&vm, 5, true);
-    assert_int_equal(requests[1], 1);
+    axvm_vlapic_pending(&vw.vcpus[1]);
+    vw.this_cpu.running = &vw.vcpus[0];
+    axvm_arch_irq_set(&vw.vm, 5, true);
+    assert_int_equal(vw.requests[1], 1);
     route(6, 1, 0x66);
-    axvm_arch_irq_set(&vm, 6, true);
-    assert_int_equal(requests[1], 1);
+    axvm_arch_irq_set(&vw.vm, 6, true);
+    assert_int_equal(vw.requests[1], 1);
     assert_int_equal(take(1), 0x66);
     store(0, 0xfee00310, 1u << 24);
     store(0, 0xfee00300, 0x4044);
-    assert_int_equal(requests[1], 2);
-    assert_int_equal(requests[0] + requests[2], 0);
+    assert_int_equal(vw.requests[1], 2);
+    assert_int_equal(vw.requests[0] + vw.requests[2], 0);
 }
 
 static void messages_for_the_cpu_go_to_the_backend(void **state)
@@ -362,17 +229,17 @@ static void messages_for_the_cpu_go_to_the_backend(void **state)
     store(0, 0xfee00300, 0x4400);
     store(0, 0xfee00300, 0xc500);
     store(0, 0xfee00300, 0x469f);
-    assert_int_equal(nmis, 1);
-    assert_int_equal(inits, 1);
-    assert_int_equal(last_sipi, 0x9f);
+    assert_int_equal(vw.nmis, 1);
+    assert_int_equal(vw.inits, 1);
+    assert_int_equal(vw.last_sipi, 0x9f);
 }
 
 static void an_msi_finds_its_cpu(void **state)
 {
     (void)state;
     enable(2);
-    assert_true(axvm_x86_msi(&vm, 0xfee02000, 0x61));
-    assert_false(axvm_x86_msi(&vm, 0xfee03000, 0x61));
+    assert_true(axvm_x86_msi(&vw.vm, 0xfee02000, 0x61));
+    assert_false(axvm_x86_msi(&vw.vm, 0xfee03000, 0x61));
     assert_int_equal(take(2), 0x61);
 }
 
@@ -383,15 +250,15 @@ static void each_cpu_sees_its_own_page_as_long_as_it_is_there(void **state)
     uint64_t val = 0;
 
     (void)state;
-    for (uint32_t id = 0; id < VCPUS; id++)
+    for (uint32_t id = 0; id < VINTC_WORLD_VCPUS; id++)
         assert_int_equal(load(id, 0xfee00020), id << 24);
-    assert_int_equal(axvm_vlapic_msr_write(&vcpus[1], 0x1b, 0x42000800), AXVM_OK);
-    assert_int_equal(access(1, AXVM_BUS_MMIO, 0xfee00020, 4, false, &val), AXVM_ERR_GUEST);
-    assert_int_equal(access(1, AXVM_BUS_MMIO, 0xfee00020, 4, true, &val), AXVM_ERR_GUEST);
-    assert_true(axvm_vlapic_mmio(&vcpus[1], 0x42000020));
-    assert_int_equal(axvm_vlapic_mmio_read(&vcpus[1], 0x20, 4), 1u << 24);
-    assert_int_equal(axvm_vlapic_msr_write(&vcpus[2], 0x1b, 0xfee00c00), AXVM_OK);
-    assert_int_equal(access(2, AXVM_BUS_MMIO, 0xfee00020, 4, false, &val), AXVM_ERR_GUEST);
+    assert_int_equal(axvm_vlapic_msr_write(&vw.vcpus[1], 0x1b, 0x42000800), AXVM_OK);
+    assert_int_equal(vintc_world_access(1, AXVM_BUS_MMIO, 0xfee00020, 4, false, &val), AXVM_ERR_GUEST);
+    assert_int_equal(vintc_world_access(1, AXVM_BUS_MMIO, 0xfee00020, 4, true, &val), AXVM_ERR_GUEST);
+    assert_true(axvm_vlapic_mmio(&vw.vcpus[1], 0x42000020));
+    assert_int_equal(axvm_vlapic_mmio_read(&vw.vcpus[1], 0x20, 4), 1u << 24);
+    assert_int_equal(axvm_vlapic_msr_write(&vw.vcpus[2], 0x1b, 0xfee00c00), AXVM_OK);
+    assert_int_equal(vintc_world_access(2, AXVM_BUS_MMIO, 0xfee00020, 4, false, &val), AXVM_ERR_GUEST);
     assert_int_equal(load(0, 0xfee00020), 0);
 }
 
@@ -401,19 +268,19 @@ static void a_hosts_level_ends_with_the_guests_eoi(void **state)
 {
     (void)state;
     enable(1);
-    assert_int_equal(axvm_arch_irq_bind(&vm, 11, 43, false), AXVM_OK);
-    assert_int_equal(axvm_arch_irq_bind(&vm, 11, 44, false), AXVM_ERR_EXIST);
+    assert_int_equal(axvm_arch_irq_bind(&vw.vm, 11, 43, false), AXVM_OK);
+    assert_int_equal(axvm_arch_irq_bind(&vw.vm, 11, 44, false), AXVM_ERR_EXIST);
     route(11, 1, 0x805b);
-    assert_int_equal(axvm_arch_irq_forward(&vm, 44), AXVM_ERR_NOENT);
+    assert_int_equal(axvm_arch_irq_forward(&vw.vm, 44), AXVM_ERR_NOENT);
     for (unsigned int i = 1; i <= 3; i++) {
-        assert_int_equal(axvm_arch_irq_forward(&vm, 43), AXVM_OK);
+        assert_int_equal(axvm_arch_irq_forward(&vw.vm, 43), AXVM_OK);
         assert_int_equal(take(1), 0x5b);
-        assert_int_equal(completed[43], i - 1);
+        assert_int_equal(vw.completed[43], i - 1);
         eoi(1);
-        assert_int_equal(completed[43], i);
+        assert_int_equal(vw.completed[43], i);
         assert_int_equal(take(1), AXVM_VLAPIC_NONE);
         eoi(1);
-        assert_int_equal(completed[43], i);
+        assert_int_equal(vw.completed[43], i);
     }
 }
 
@@ -422,28 +289,28 @@ static void a_hosts_level_that_the_guest_takes_for_an_edge_ends_with_its_eoi_too
 {
     (void)state;
     enable(1);
-    assert_int_equal(axvm_arch_irq_bind(&vm, 3, 43, false), AXVM_OK);
-    assert_int_equal(axvm_arch_irq_forward(&vm, 43), AXVM_OK); /* masked still */
+    assert_int_equal(axvm_arch_irq_bind(&vw.vm, 3, 43, false), AXVM_OK);
+    assert_int_equal(axvm_arch_irq_forward(&vw.vm, 43), AXVM_OK); /* masked still */
     route(3, 1, 0x53);
     assert_int_equal(take(1), 0x53);
-    assert_int_equal(completed[43], 0);
+    assert_int_equal(vw.completed[43], 0);
     eoi(1);
-    assert_int_equal(completed[43], 1);
-    assert_int_equal(axvm_arch_irq_forward(&vm, 43), AXVM_OK);
+    assert_int_equal(vw.completed[43], 1);
+    assert_int_equal(axvm_arch_irq_forward(&vw.vm, 43), AXVM_OK);
     assert_int_equal(take(1), 0x53);
 }
 
 static void a_hosts_interrupt_by_way_of_the_8259s(void **state)
 {
     (void)state;
-    assert_int_equal(axvm_arch_irq_bind(&vm, 3, 43, false), AXVM_OK);
+    assert_int_equal(axvm_arch_irq_bind(&vw.vm, 3, 43, false), AXVM_OK);
     init_pic();
     for (unsigned int i = 1; i <= 3; i++) {
-        assert_int_equal(axvm_arch_irq_forward(&vm, 43), AXVM_OK);
+        assert_int_equal(axvm_arch_irq_forward(&vw.vm, 43), AXVM_OK);
         assert_int_equal(take(0), 0x33);
-        assert_int_equal(completed[43], i - 1);
+        assert_int_equal(vw.completed[43], i - 1);
         out(0, 0x20, 0x20);
-        assert_int_equal(completed[43], i);
+        assert_int_equal(vw.completed[43], i);
     }
     /* Nothing of it is left in the I/O APIC. */
     enable(0);
@@ -454,14 +321,13 @@ static void a_hosts_interrupt_by_way_of_the_8259s(void **state)
 static void without_an_end_only_edges_are_passed_through(void **state)
 {
     (void)state;
-    free(memory);
-    start(AXVM_IRQ_EMULATED, false);
+    vintc_world_start(AXVM_IRQ_EMULATED, false);
     enable(1);
-    assert_int_equal(axvm_arch_irq_bind(&vm, 11, 43, false), AXVM_ERR_NOSUP);
-    assert_int_equal(axvm_arch_irq_bind(&vm, 11, 43, true), AXVM_OK);
+    assert_int_equal(axvm_arch_irq_bind(&vw.vm, 11, 43, false), AXVM_ERR_NOSUP);
+    assert_int_equal(axvm_arch_irq_bind(&vw.vm, 11, 43, true), AXVM_OK);
     route(11, 1, 0x5b);
     for (unsigned int i = 0; i < 3; i++) {
-        assert_int_equal(axvm_arch_irq_forward(&vm, 43), AXVM_OK);
+        assert_int_equal(axvm_arch_irq_forward(&vw.vm, 43), AXVM_OK);
         assert_int_equal(take(1), 0x5b);
         eoi(1);
     }
@@ -471,35 +337,34 @@ static void reset_and_the_end_give_back_what_the_guest_holds(void **state)
 {
     (void)state;
     enable(1);
-    assert_int_equal(axvm_arch_irq_bind(&vm, 11, 43, false), AXVM_OK);
-    assert_int_equal(axvm_arch_irq_bind(&vm, 12, 44, true), AXVM_OK);
+    assert_int_equal(axvm_arch_irq_bind(&vw.vm, 11, 43, false), AXVM_OK);
+    assert_int_equal(axvm_arch_irq_bind(&vw.vm, 12, 44, true), AXVM_OK);
     route(11, 1, 0x805b);
-    assert_int_equal(axvm_arch_irq_forward(&vm, 43), AXVM_OK);
+    assert_int_equal(axvm_arch_irq_forward(&vw.vm, 43), AXVM_OK);
     assert_int_equal(take(1), 0x5b);
-    axvm_vintc_reset(&vm);
-    assert_int_equal(completed[43], 1);
-    assert_int_equal(completed[44], 0);
+    axvm_vintc_reset(&vw.vm);
+    assert_int_equal(vw.completed[43], 1);
+    assert_int_equal(vw.completed[44], 0);
     assert_int_equal(take(1), AXVM_VLAPIC_NONE);
-    assert_int_equal(axvm_arch_irq_forward(&vm, 44), AXVM_OK);
-    axvm_vintc_destroy(&vm);
-    assert_int_equal(completed[43], 1);
-    assert_int_equal(completed[44], 1);
+    assert_int_equal(axvm_arch_irq_forward(&vw.vm, 44), AXVM_OK);
+    axvm_vintc_destroy(&vw.vm);
+    assert_int_equal(vw.completed[43], 1);
+    assert_int_equal(vw.completed[44], 1);
 }
 
 static void in_passthrough_mode_what_is_not_listed_comes_under_its_own_number(void **state)
 {
     (void)state;
-    free(memory);
-    start(AXVM_IRQ_PASSTHROUGH, true);
+    vintc_world_start(AXVM_IRQ_PASSTHROUGH, true);
     enable(1);
-    assert_int_equal(axvm_arch_irq_claim(&vm, 4, false), AXVM_OK);
+    assert_int_equal(axvm_arch_irq_claim(&vw.vm, 4, false), AXVM_OK);
     route(17, 1, 0x61);
-    assert_int_equal(axvm_arch_irq_forward(&vm, 17), AXVM_OK);
+    assert_int_equal(axvm_arch_irq_forward(&vw.vm, 17), AXVM_OK);
     assert_int_equal(take(1), 0x61);
     eoi(1);
-    assert_int_equal(completed[17], 1);
-    assert_int_equal(axvm_arch_irq_forward(&vm, 4), AXVM_ERR_NOENT);
-    assert_int_equal(axvm_arch_irq_forward(&vm, 24), AXVM_ERR_NOENT);
+    assert_int_equal(vw.completed[17], 1);
+    assert_int_equal(axvm_arch_irq_forward(&vw.vm, 4), AXVM_ERR_NOENT);
+    assert_int_equal(axvm_arch_irq_forward(&vw.vm, 24), AXVM_ERR_NOENT);
 }
 
 static void specifiers_there_and_back(void **state)
@@ -526,7 +391,7 @@ static void specifiers_there_and_back(void **state)
             uint32_t cells[3], irq;
             bool edge;
 
-            assert_int_equal(axvm_arch_irq_cells(&vm, gsi, e, cells), 2);
+            assert_int_equal(axvm_arch_irq_cells(&vw.vm, gsi, e, cells), 2);
             assert_int_equal(axvm_arch_irq_from_cells(cells, 2, &irq, &edge), AXVM_OK);
             assert_int_equal(irq, gsi);
             assert_int_equal(edge, e);
@@ -540,7 +405,7 @@ static void a_level_waits_for_a_cpu_that_accepts_it(void **state) /* 76 */
 {
     (void)state;
     route(11, 1, 0x805b);
-    axvm_arch_irq_set(&vm, 11, true);
+    axvm_arch_irq_set(&vw.vm, 11, true);
     assert_int_equal(take(1), AXVM_VLAPIC_NONE);
     enable(1);
     assert_int_equal(take(1), 0x5b);
@@ -555,22 +420,22 @@ static void the_timer_is_in_the_hosts_time_and_stands_still_with_the_vm(void **s
     store(0, 0xfee00320, 0x40);
     store(0, 0xfee003e0, 0xb);
     store(0, 0xfee00380, 10000);
-    assert_int_equal(axvm_vlapic_deadline(&vcpus[0]), time_ns + 10000);
-    time_ns += 4000;
-    axvm_vintc_clock_stop(&vm);
-    time_ns += 1000000;
-    axvm_vintc_clock_start(&vm);
-    assert_int_equal(axvm_vlapic_deadline(&vcpus[0]), time_ns + 6000);
+    assert_int_equal(axvm_vlapic_deadline(&vw.vcpus[0]), vw.time_ns + 10000);
+    vw.time_ns += 4000;
+    axvm_vintc_clock_stop(&vw.vm);
+    vw.time_ns += 1000000;
+    axvm_vintc_clock_start(&vw.vm);
+    assert_int_equal(axvm_vlapic_deadline(&vw.vcpus[0]), vw.time_ns + 6000);
     assert_int_equal(load(0, 0xfee00390), 6000);
-    assert_false(axvm_vlapic_wakes(&vcpus[0]) && axvm_vlapic_pending(&vcpus[0]) == AXVM_VLAPIC_NONE &&
-                 axvm_vlapic_wakes(&vcpus[0]));
-    time_ns += 6000;
-    assert_true(axvm_vlapic_wakes(&vcpus[0]));
-    axvm_vlapic_timer_poll(&vcpus[0]);
-    assert_int_not_equal(atomic_load(&vcpus[0].arch.lapic.attention), 0);
+    assert_false(axvm_vlapic_wakes(&vw.vcpus[0]) && axvm_vlapic_pending(&vw.vcpus[0]) == AXVM_VLAPIC_NONE &&
+                 axvm_vlapic_wakes(&vw.vcpus[0]));
+    vw.time_ns += 6000;
+    assert_true(axvm_vlapic_wakes(&vw.vcpus[0]));
+    axvm_vlapic_timer_poll(&vw.vcpus[0]);
+    assert_int_not_equal(atomic_load(&vw.vcpus[0].arch.lapic.attention), 0);
     assert_int_equal(take(0), 0x40);
-    assert_int_equal(axvm_vlapic_deadline(&vcpus[0]), AXVM_TIME_NEVER);
-    assert_int_equal(requests[0], 0);
+    assert_int_equal(axvm_vlapic_deadline(&vw.vcpus[0]), AXVM_TIME_NEVER);
+    assert_int_equal(vw.requests[0], 0);
 }
 
 static void a_deadline_follows_the_tsc_of_the_vcpu(void **state)
@@ -578,36 +443,36 @@ static void a_deadline_follows_the_tsc_of_the_vcpu(void **state)
     (void)state;
     enable(0);
     store(0, 0xfee00320, 0x40040);
-    assert_int_equal(axvm_vlapic_msr_write(&vcpus[0], 0x6e0, 2 * time_ns + 5000), AXVM_OK);
-    assert_int_equal(axvm_vlapic_deadline(&vcpus[0]), time_ns + 2500);
-    vcpus[0].arch.tsc_moved = 1000; /* its TSC is ahead now */
-    axvm_vlapic_tsc_moved(&vcpus[0]);
-    assert_int_equal(axvm_vlapic_deadline(&vcpus[0]), time_ns + 2000);
-    assert_int_equal(axvm_vlapic_msr_write(&vcpus[0], 0x6e0, 1), AXVM_OK); /* long ago */
-    assert_true(axvm_vlapic_deadline(&vcpus[0]) <= time_ns);
-    axvm_vlapic_timer_poll(&vcpus[0]);
+    assert_int_equal(axvm_vlapic_msr_write(&vw.vcpus[0], 0x6e0, 2 * vw.time_ns + 5000), AXVM_OK);
+    assert_int_equal(axvm_vlapic_deadline(&vw.vcpus[0]), vw.time_ns + 2500);
+    vw.vcpus[0].arch.tsc_moved = 1000; /* its TSC is ahead now */
+    axvm_vlapic_tsc_moved(&vw.vcpus[0]);
+    assert_int_equal(axvm_vlapic_deadline(&vw.vcpus[0]), vw.time_ns + 2000);
+    assert_int_equal(axvm_vlapic_msr_write(&vw.vcpus[0], 0x6e0, 1), AXVM_OK); /* long ago */
+    assert_true(axvm_vlapic_deadline(&vw.vcpus[0]) <= vw.time_ns);
+    axvm_vlapic_timer_poll(&vw.vcpus[0]);
     assert_int_equal(take(0), 0x40);
     eoi(0);
-    assert_int_equal(axvm_vlapic_msr_write(&vcpus[0], 0x6e0, UINT64_MAX), AXVM_OK); /* never */
-    assert_int_equal(axvm_vlapic_deadline(&vcpus[0]), AXVM_TIME_NEVER);
-    assert_false(axvm_vlapic_wakes(&vcpus[0]));
+    assert_int_equal(axvm_vlapic_msr_write(&vw.vcpus[0], 0x6e0, UINT64_MAX), AXVM_OK); /* never */
+    assert_int_equal(axvm_vlapic_deadline(&vw.vcpus[0]), AXVM_TIME_NEVER);
+    assert_false(axvm_vlapic_wakes(&vw.vcpus[0]));
 }
 
 static void before_the_first_start_the_clock_is_not_stopped(void **state)
 {
     (void)state;
-    axvm_vintc_clock_start(&vm);
+    axvm_vintc_clock_start(&vw.vm);
     enable(0);
     store(0, 0xfee00320, 0x40);
     store(0, 0xfee003e0, 0xb);
     store(0, 0xfee00380, 10000);
-    assert_int_equal(axvm_vlapic_deadline(&vcpus[0]), time_ns + 10000);
-    axvm_vintc_clock_stop(&vm);
-    axvm_vintc_clock_stop(&vm);
-    time_ns += 500;
-    axvm_vintc_clock_start(&vm);
-    axvm_vintc_clock_start(&vm);
-    assert_int_equal(axvm_vlapic_deadline(&vcpus[0]), time_ns + 10000);
+    assert_int_equal(axvm_vlapic_deadline(&vw.vcpus[0]), vw.time_ns + 10000);
+    axvm_vintc_clock_stop(&vw.vm);
+    axvm_vintc_clock_stop(&vw.vm);
+    vw.time_ns += 500;
+    axvm_vintc_clock_start(&vw.vm);
+    axvm_vintc_clock_start(&vw.vm);
+    assert_int_equal(axvm_vlapic_deadline(&vw.vcpus[0]), vw.time_ns + 10000);
 }
 
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)

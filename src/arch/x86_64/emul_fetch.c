@@ -3,6 +3,7 @@
 #include <axvm/err.h>
 
 #include "emul_priv.h"
+#include "walk_memo.h"
 
 /* The address of byte @n of the instruction. */
 static uint64_t code_address(const struct axvm_vcpu *vcpu, const struct axvm_emul *e, unsigned int n)
@@ -40,9 +41,10 @@ static enum axvm_emul_result cannot_read(struct axvm_emul *e, int why, uint64_t 
 }
 
 /* The bytes from e->have on that lie in one page. as.lock is held. */
-static inline enum axvm_emul_result fetch_some(struct axvm_vcpu *vcpu, struct axvm_emul *e)
+__attribute__((noinline)) static enum axvm_emul_result fetch_some(struct axvm_vcpu *vcpu, struct axvm_emul *e)
 {
     uint64_t linear = code_address(vcpu, e, e->have), left = AXVM_PAGE_SIZE - linear % AXVM_PAGE_SIZE, gpa = 0;
+    struct axvm_x86_walk_memo *m;
     enum axvm_x86_walk_result rc;
     uint32_t error = 0;
     uint8_t *page;
@@ -54,22 +56,34 @@ static inline enum axvm_emul_result fetch_some(struct axvm_vcpu *vcpu, struct ax
     found = axvm_emul_page(vcpu->vm, &e->cache, AXVM_EMUL_SLOT_CODE, gpa, AXVM_PROT_READ, &page);
     if (found != AXVM_OK)
         return cannot_read(e, found, gpa);
-    page += gpa % AXVM_PAGE_SIZE;
-    if (e->have == 0 && left >= sizeof(e->bytes)) {
-        __builtin_memcpy(e->bytes, page, sizeof(e->bytes)); /* in one piece, which is quick */
-        e->have = AXVM_X86_INSN_MAX;
-        return AXVM_EMUL_DONE;
-    }
+    m = axvm_x86_memo_of(&e->cache, linear, AXVM_X86_FETCH);
+    if (m->depth != 0 && m->page == axvm_align_down(gpa, AXVM_PAGE_SIZE))
+        m->va = page;
     left = axvm_min(left, AXVM_X86_INSN_MAX - e->have);
-    __builtin_memcpy(e->bytes + e->have, page, left);
+    __builtin_memcpy(e->bytes + e->have, page + gpa % AXVM_PAGE_SIZE, left);
     e->have += (uint8_t)left;
     return AXVM_EMUL_DONE;
+}
+
+/* The short way, which most take: the page is where it was the last time, and holds all that may belong to the instruction. */
+static inline bool fetch_again(struct axvm_vcpu *vcpu, struct axvm_emul *e)
+{
+    uint64_t linear = code_address(vcpu, e, 0);
+    const struct axvm_x86_walk_memo *m = axvm_x86_memo_of(&e->cache, linear, AXVM_X86_FETCH);
+
+    if (e->have != 0 || linear % AXVM_PAGE_SIZE > AXVM_PAGE_SIZE - sizeof(e->bytes))
+        return false;
+    if (!axvm_x86_recall(m, &e->env.paging, linear, AXVM_X86_FETCH) || m->va == NULL)
+        return false;
+    __builtin_memcpy(e->bytes, m->va + linear % AXVM_PAGE_SIZE, sizeof(e->bytes));
+    e->have = AXVM_X86_INSN_MAX;
+    return true;
 }
 
 static enum axvm_emul_result fetch_more(struct axvm_vcpu *vcpu, struct axvm_emul *e)
 {
     unsigned long irqs = axvm_emul_lock(vcpu->vm, &e->cache);
-    enum axvm_emul_result rc = fetch_some(vcpu, e);
+    enum axvm_emul_result rc = fetch_again(vcpu, e) ? AXVM_EMUL_DONE : fetch_some(vcpu, e);
 
     axvm_unlock_irqrestore(&vcpu->vm->as.lock, irqs);
     return rc;

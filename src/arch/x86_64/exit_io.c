@@ -79,6 +79,15 @@ bool axvm_x86_refuse(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
     }
 }
 
+/* What the host tier would leave for the next entry. */
+static inline void finish_here(struct axvm_vcpu *vcpu)
+{
+    if (vcpu->arch.work & AXVM_WORK_DONE) {
+        vcpu->arch.work &= ~AXVM_WORK_DONE;
+        axvm_x86_instruction_done(vcpu);
+    }
+}
+
 /* In the fast tier as far as it goes. */
 enum axvm_trap_kind axvm_x86_answer(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
 {
@@ -95,6 +104,7 @@ enum axvm_trap_kind axvm_x86_answer(struct axvm_vcpu *vcpu, struct axvm_mmio *mm
         if (!more)
             break;
     }
+    finish_here(vcpu);
     return (enum axvm_trap_kind)axvm_wake_trap(vcpu->vm);
 }
 

@@ -6,6 +6,7 @@
 #include <axvm/err.h>
 
 #include "vm_priv.h"
+#include "walk_memo.h"
 
 #define PTE_P AXVM_BIT(0)
 #define PTE_W AXVM_BIT(1)
@@ -88,7 +89,7 @@ int axvm_x86_walk_page(struct axvm *vm, struct axvm_x86_walk_cache *cache, unsig
 
 static inline uint64_t load_entry(const uint8_t *at, unsigned int size)
 {
-    return size == 8 ? atomic_load_explicit((const _Atomic uint64_t *)(const void *)at, memory_order_relaxed)
+    return size == 8 ? axvm_x86_load_entry(at)
                      : atomic_load_explicit((const _Atomic uint32_t *)(const void *)at, memory_order_relaxed);
 }
 
@@ -330,23 +331,14 @@ static enum axvm_x86_walk_result walk_once(struct walk *w, uint64_t *gpa, uint32
 
 /* ---- walks of before ---- */
 
-static inline uint32_t who_of(const struct axvm_x86_paging *p, unsigned int access)
-{
-    return access | (uint32_t)p->cpl << 16 | (uint32_t)p->ac << 24;
-}
-
-static inline struct axvm_x86_walk_memo *memo_of(struct axvm_x86_walk_cache *cache, uint64_t linear, unsigned int access)
-{
-    return &cache->memo[(linear >> AXVM_PAGE_SHIFT ^ access) % AXVM_X86_WALK_MEMOS];
-}
-
 /* Only entries of 8 bytes that are all in RAM, which is long mode. A bit that was set is part of what is remembered. */
 static void remember(struct walk *w, uint64_t gpa)
 {
-    struct axvm_x86_walk_memo *m = memo_of(w->cache, w->linear, w->access);
+    struct axvm_x86_walk_memo *m = axvm_x86_memo_of(w->cache, w->linear, w->access);
     const struct axvm_x86_paging *p = w->p;
 
     m->depth = 0;
+    m->va = NULL;
     for (unsigned int i = 0; i < w->depth; i++) {
         if (!w->path[i].at)
             return;
@@ -361,24 +353,9 @@ static void remember(struct walk *w, uint64_t gpa)
     m->cr3 = p->cr3;
     m->cr4 = p->cr4;
     m->efer = p->efer;
-    m->who = who_of(p, w->access);
+    m->who = axvm_x86_memo_who(p, w->access);
     m->page = axvm_align_down(gpa, AXVM_PAGE_SIZE);
     m->depth = w->depth;
-}
-
-/* Is everything as it was when this page was translated before? Then so is the result. */
-static inline bool recall(const struct axvm_x86_walk_memo *m, const struct axvm_x86_paging *p, uint64_t linear,
-                          unsigned int access)
-{
-    if (m->linear != axvm_align_down(linear, AXVM_PAGE_SIZE) || m->cr3 != p->cr3 || m->who != who_of(p, access))
-        return false;
-    if (m->depth == 0 || m->cr0 != p->cr0 || m->cr4 != p->cr4 || m->efer != p->efer)
-        return false;
-    for (unsigned int i = 0; i < m->depth; i++) {
-        if (load_entry(m->entry[i].at, 8) != m->entry[i].val)
-            return false;
-    }
-    return true;
 }
 
 __attribute__((noinline)) static enum axvm_x86_walk_result walk_long_way(struct axvm *vm, struct axvm_x86_walk_cache *cache,
@@ -408,9 +385,9 @@ __attribute__((noinline)) static enum axvm_x86_walk_result walk_long_way(struct 
 enum axvm_x86_walk_result axvm_x86_walk(struct axvm *vm, struct axvm_x86_walk_cache *cache, const struct axvm_x86_paging *p,
                                         uint64_t linear, unsigned int access, uint64_t *gpa, uint32_t *error)
 {
-    const struct axvm_x86_walk_memo *m = memo_of(cache, linear, access);
+    const struct axvm_x86_walk_memo *m = axvm_x86_memo_of(cache, linear, access);
 
-    if (recall(m, p, linear, access)) {
+    if (axvm_x86_recall(m, p, linear, access)) {
         *gpa = m->page | linear % AXVM_PAGE_SIZE;
         return AXVM_X86_WALK_OK;
     }

@@ -55,6 +55,7 @@ struct axvm_x86_walk_memo {
     uint32_t who;   /* access, CPL, AC */
     uint32_t depth; /* entries; 0: nothing */
     uint64_t page;  /* gpa */
+    uint8_t *va;    /* where the host sees it, if it is RAM that somebody has looked for; NULL */
     struct {
         const uint8_t *at;
         uint64_t val;

@@ -102,7 +102,7 @@ static bool finish(struct axvm_vcpu *vcpu, struct axvm_emul *e)
 {
     bool more = false;
 
-    if (axvm_x86_op_is_string(e->insn.op)) {
+    if (axvm_x86_op_is_string(e->insn->op)) {
         if (axvm_emul_string_next(vcpu, e, &more))
             return false;
     }
@@ -154,7 +154,7 @@ static bool leaves_ram(const struct axvm_emul *e)
 
 static enum axvm_emul_result begin(struct axvm_vcpu *vcpu, struct axvm_emul *e, struct axvm_mmio *mmio)
 {
-    bool string = axvm_x86_op_is_string(e->insn.op);
+    bool string = axvm_x86_op_is_string(e->insn->op);
     enum axvm_emul_result rc;
 
     axvm_emul_env_segs(vcpu, &e->env);
@@ -174,26 +174,25 @@ static enum axvm_emul_result begin(struct axvm_vcpu *vcpu, struct axvm_emul *e, 
 
 /* ---- plain loads and stores ---- */
 
-/* In 64-bit mode, within a page, where the CPU says it is: all that drivers of interrupt controllers do. */
-static bool take_shortcut(struct axvm_vcpu *vcpu, struct axvm_emul *e, struct axvm_mmio *mmio)
+/* Within a page, where the CPU says it is: all that drivers do. */
+static inline bool take_shortcut(struct axvm_vcpu *vcpu, struct axvm_emul *e, uint64_t gpa, bool write, struct axvm_mmio *mmio)
 {
-    const struct axvm_x86_insn *insn = &e->insn;
-    bool store = insn->form == X86_FORM_MR || insn->form == X86_FORM_MI;
+    const struct axvm_x86_insn *insn = e->insn;
     uint64_t offset;
 
-    if (insn->op < X86_OP_MOV || insn->op > X86_OP_MOVSX || e->env.mode != AXVM_X86_MODE64 || insn->seg > AXVM_X86_DS)
+    if (!insn->plain || (insn->store && !write))
         return false;
     offset = axvm_emul_offset(vcpu, e);
-    if ((offset ^ e->known_gpa) % AXVM_PAGE_SIZE != 0 || (offset & (insn->size - 1u)) != 0 || (store && !e->known_write))
+    if ((offset ^ gpa) % AXVM_PAGE_SIZE != 0 || (offset & (insn->size - 1u)) != 0)
         return false;
     e->shortcut = true;
     mmio->space = AXVM_BUS_MMIO;
-    mmio->addr = e->known_gpa;
+    mmio->addr = gpa;
     mmio->size = insn->size;
     mmio->count = 1;
-    mmio->write = store;
+    mmio->write = insn->store;
     mmio->val[0] = 0;
-    if (store)
+    if (insn->store)
         mmio->val[0] =
             axvm_extend(insn->form == X86_FORM_MI ? insn->imm : axvm_emul_get_operand(vcpu, insn), insn->size, false);
     return true;
@@ -201,7 +200,7 @@ static bool take_shortcut(struct axvm_vcpu *vcpu, struct axvm_emul *e, struct ax
 
 static enum axvm_emul_result finish_shortcut(struct axvm_vcpu *vcpu, const struct axvm_emul *e, const struct axvm_mmio *mmio)
 {
-    const struct axvm_x86_insn *insn = &e->insn;
+    const struct axvm_x86_insn *insn = e->insn;
 
     if (!mmio->write)
         axvm_emul_set_operand(vcpu, insn, axvm_extend(mmio->val[0], insn->size, insn->op == X86_OP_MOVSX));
@@ -234,12 +233,12 @@ enum axvm_emul_result axvm_emul_mmio(struct axvm_vcpu *vcpu, uint64_t gpa, bool 
     rc = axvm_emul_fetch(vcpu, e);
     if (rc != AXVM_EMUL_DONE)
         return rc;
+    if (take_shortcut(vcpu, e, gpa, write, mmio))
+        return AXVM_EMUL_ACCESS;
     e->known = true;
     e->known_gpa = gpa;
     e->known_write = write;
-    if (take_shortcut(vcpu, e, mmio))
-        return AXVM_EMUL_ACCESS;
-    if (is_port_op(e->insn.op) && !may_use_ports(vcpu, e))
+    if (is_port_op(e->insn->op) && !may_use_ports(vcpu, e))
         return AXVM_EMUL_RETRY;
     return begin(vcpu, e, mmio);
 }
@@ -255,7 +254,7 @@ enum axvm_emul_result axvm_emul_tables(struct axvm_vcpu *vcpu, struct axvm_mmio 
     rc = axvm_emul_fetch(vcpu, e);
     if (rc != AXVM_EMUL_DONE)
         return rc;
-    if (is_port_op(e->insn.op))
+    if (is_port_op(e->insn->op))
         return AXVM_EMUL_RETRY;
     return begin(vcpu, e, mmio);
 }
@@ -263,8 +262,8 @@ enum axvm_emul_result axvm_emul_tables(struct axvm_vcpu *vcpu, struct axvm_mmio 
 /* What was read is what the CPU has found: nobody may get at another port, or at memory, with the permission for this one. */
 static bool is_same_io(const struct axvm_vcpu *vcpu, const struct axvm_emul *e, const struct axvm_emul_io *io)
 {
-    return e->insn.op == (io->in ? X86_OP_INS : X86_OP_OUTS) && e->insn.size == io->size &&
-           (e->insn.rep != X86_REP_NONE) == io->rep && (uint16_t)vcpu->arch.gpr[AXVM_RDX] == io->port;
+    return e->insn->op == (io->in ? X86_OP_INS : X86_OP_OUTS) && e->insn->size == io->size &&
+           (e->insn->rep != X86_REP_NONE) == io->rep && (uint16_t)vcpu->arch.gpr[AXVM_RDX] == io->port;
 }
 
 enum axvm_emul_result axvm_emul_io(struct axvm_vcpu *vcpu, const struct axvm_emul_io *io, struct axvm_mmio *mmio)

@@ -29,7 +29,7 @@ enum axvm_emul_result {
 
 #define AXVM_EMUL_SEGS 6u /* ES to GS */
 
-/* What axvm_emul_env() and axvm_emul_env_segs() copy of the vCPU. */
+/* What axvm_emul_env() and axvm_emul_env_segs() copy of the vCPU. Constant: paging.phys_bits, .gbpages. */
 struct axvm_emul_env {
     struct axvm_x86_paging paging;
     enum axvm_x86_mode mode;
@@ -58,12 +58,21 @@ struct axvm_emul_operand {
     uint8_t buf[16];
 };
 
-/* Instructions decoded before, by their bytes: what they mean follows from these and the mode, and from nothing else. */
-#define AXVM_EMUL_DECODED 8u
-struct axvm_emul_decoded {
-    uint64_t bytes[2];       /* all that were fetched */
-    enum axvm_x86_mode mode; /* 0: nothing */
+/*
+ * An instruction that was emulated before, and all that it followed from: if that is as it was, so is the instruction. The
+ * bytes and the entries of the tables are in the guest's memory and compared there, as its INVLPG and its rewriting of code are
+ * not seen.
+ */
+#define AXVM_EMUL_SITES 8u
+struct axvm_emul_site {
+    uint64_t gen; /* of the address space, plus 1; 0: nothing */
+    uint64_t rip, next_rip;
+    uint64_t cr0, cr3, cr4, efer;
+    uint32_t who; /* mode and CPL */
     struct axvm_x86_insn insn;
+    const uint8_t *code; /* 16 bytes in one page */
+    uint64_t bytes[2];
+    struct axvm_x86_walk_entry entry[4]; /* of the translation of RIP; the last one again, if there are fewer */
 };
 
 struct axvm_emul {
@@ -84,11 +93,12 @@ struct axvm_emul {
     uint32_t left; /* elements of a string that are done in one go */
     uint64_t known_gpa;
     uint64_t next_rip;
-    struct axvm_x86_insn insn;
+    const struct axvm_x86_insn *insn; /* own_insn, or a site's */
+    struct axvm_x86_insn own_insn;
     struct axvm_emul_operand op[2];
     struct axvm_emul_env env;
     struct axvm_x86_walk_cache cache;
-    struct axvm_emul_decoded decoded[AXVM_EMUL_DECODED];
+    struct axvm_emul_site site[AXVM_EMUL_SITES];
 };
 
 /*
@@ -120,9 +130,9 @@ enum axvm_emul_result axvm_emul_refuse(struct axvm_vcpu *vcpu, struct axvm_mmio 
 
 /* ---- what it needs of its surroundings; tests have their own ---- */
 
-/* Fill in all of env but seg. Fast tier. */
+/* Fill in what fetching needs: mode, cs, and paging but for ac. Fast tier. */
 void axvm_emul_env(struct axvm_vcpu *vcpu, struct axvm_emul_env *env);
-/* Fill in env.seg. Fast tier. */
+/* And the rest, which operands need: seg, protected_mode, paging.ac. Fast tier. */
 void axvm_emul_env_segs(struct axvm_vcpu *vcpu, struct axvm_emul_env *env);
 /* Register @n of XMM; false: they cannot be had now. */
 bool axvm_emul_get_xmm(struct axvm_vcpu *vcpu, unsigned int n, uint64_t val[2]);

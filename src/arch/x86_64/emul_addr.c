@@ -149,7 +149,7 @@ static enum axvm_emul_result take_known(struct axvm_vcpu *vcpu, struct axvm_emul
 /* Instructions that want 16 bytes aligned always, whatever AC says. */
 static bool must_be_aligned(const struct axvm_emul *e, const struct axvm_emul_operand *op)
 {
-    return op->size == 16 && (e->insn.aligned || e->insn.op == X86_OP_CMPXCHG8B);
+    return op->size == 16 && (e->insn->aligned || e->insn->op == X86_OP_CMPXCHG8B);
 }
 
 /* "Alignment Check Exception (#AC)" */

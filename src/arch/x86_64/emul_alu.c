@@ -132,10 +132,10 @@ static bool condition(uint64_t rflags, unsigned int cond)
 /* The accumulator is compared; memory is written in any case. */
 static void cmpxchg(struct axvm_vcpu *vcpu, struct axvm_emul *e, uint64_t old)
 {
-    unsigned int size = e->insn.size;
+    unsigned int size = e->insn->size;
     bool equal = arithmetic(vcpu, X86_OP_CMP, axvm_emul_get_reg(vcpu, 0, size), old, size) == 0;
 
-    axvm_emul_store(&e->op[0], equal ? axvm_emul_get_operand(vcpu, &e->insn) : old);
+    axvm_emul_store(&e->op[0], equal ? axvm_emul_get_operand(vcpu, e->insn) : old);
     if (!equal)
         axvm_emul_set_reg(vcpu, 0, size, old);
 }
@@ -143,7 +143,7 @@ static void cmpxchg(struct axvm_vcpu *vcpu, struct axvm_emul *e, uint64_t old)
 /* Halves of 4 or 8 bytes: EDX:EAX is compared, ECX:EBX replaces. */
 static void cmpxchg_pair(struct axvm_vcpu *vcpu, struct axvm_emul *e)
 {
-    unsigned int half = e->insn.size / 2;
+    unsigned int half = e->insn->size / 2;
     uint64_t low = 0, high = 0, *gpr = vcpu->arch.gpr;
     uint8_t *buf = e->op[0].buf;
     bool equal;
@@ -169,7 +169,7 @@ static uint64_t swap_bytes(uint64_t v, unsigned int size)
 /* XADD and XCHG: the register gets what memory was. */
 static void exchange(struct axvm_vcpu *vcpu, struct axvm_emul *e, uint64_t old)
 {
-    const struct axvm_x86_insn *insn = &e->insn;
+    const struct axvm_x86_insn *insn = e->insn;
     uint64_t reg = axvm_emul_get_operand(vcpu, insn);
 
     if (insn->op == X86_OP_XADD)
@@ -181,7 +181,7 @@ static void exchange(struct axvm_vcpu *vcpu, struct axvm_emul *e, uint64_t old)
 /* MOV, MOVZX, MOVSX, MOVBE: to the register, or from it, or an immediate. */
 static void move(struct axvm_vcpu *vcpu, struct axvm_emul *e)
 {
-    const struct axvm_x86_insn *insn = &e->insn;
+    const struct axvm_x86_insn *insn = e->insn;
     uint64_t v = insn->form == X86_FORM_RM   ? axvm_emul_load(&e->op[0])
                  : insn->form == X86_FORM_MI ? insn->imm
                                              : axvm_emul_get_operand(vcpu, insn);
@@ -201,10 +201,10 @@ static void move_xmm(struct axvm_vcpu *vcpu, struct axvm_emul *e)
 {
     uint64_t val[2] = { 0, 0 };
 
-    if (e->insn.form == X86_FORM_RM) {
-        __builtin_memcpy(val, e->op[0].buf, e->insn.size);
-        axvm_emul_set_xmm(vcpu, e->insn.reg, val);
-    } else if (axvm_emul_get_xmm(vcpu, e->insn.reg, val)) {
+    if (e->insn->form == X86_FORM_RM) {
+        __builtin_memcpy(val, e->op[0].buf, e->insn->size);
+        axvm_emul_set_xmm(vcpu, e->insn->reg, val);
+    } else if (axvm_emul_get_xmm(vcpu, e->insn->reg, val)) {
         __builtin_memcpy(e->op[0].buf, val, sizeof(val));
     }
 }
@@ -212,7 +212,7 @@ static void move_xmm(struct axvm_vcpu *vcpu, struct axvm_emul *e)
 /* Both operands of arithmetic are known now. */
 static void compute_arithmetic(struct axvm_vcpu *vcpu, struct axvm_emul *e, uint64_t mem)
 {
-    const struct axvm_x86_insn *insn = &e->insn;
+    const struct axvm_x86_insn *insn = e->insn;
     uint64_t r;
 
     if (insn->form == X86_FORM_RM) {
@@ -227,7 +227,7 @@ static void compute_arithmetic(struct axvm_vcpu *vcpu, struct axvm_emul *e, uint
 
 void axvm_emul_compute(struct axvm_vcpu *vcpu, struct axvm_emul *e)
 {
-    const struct axvm_x86_insn *insn = &e->insn;
+    const struct axvm_x86_insn *insn = e->insn;
     uint64_t mem = axvm_emul_load(&e->op[0]);
 
     switch (insn->op) {

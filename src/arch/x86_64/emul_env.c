@@ -5,11 +5,17 @@
 #include "exit.h"
 #include "mem.h"
 
-static enum axvm_x86_mode mode_of(const struct axvm_emul_env *env)
+/* What the code segment says; outside of long mode, or with L clear, of its base and limit as well. */
+static inline void set_code(struct axvm_vcpu *vcpu, struct axvm_emul_env *env)
 {
-    if ((env->paging.efer & EFER_LMA) && (env->cs.attr & SEG_L))
-        return AXVM_X86_MODE64;
-    return (env->cs.attr & SEG_DB) ? AXVM_X86_MODE32 : AXVM_X86_MODE16;
+    struct axvm_x86_seg cs = axvm_x86_get_seg(vcpu, AXVM_X86_CS);
+
+    if (__builtin_expect((env->paging.efer & EFER_LMA) && (cs.attr & SEG_L), 1)) {
+        env->mode = AXVM_X86_MODE64;
+        return;
+    }
+    env->mode = (cs.attr & SEG_DB) ? AXVM_X86_MODE32 : AXVM_X86_MODE16;
+    env->cs = cs;
 }
 
 /* What stays as it is for all of a vCPU's life. Reserved bits of the guest's tables are for the hardware's walker to say, which
@@ -34,10 +40,7 @@ void axvm_emul_env(struct axvm_vcpu *vcpu, struct axvm_emul_env *env)
     p->cr4 = axvm_x86_get_cr4(vcpu);
     p->efer = axvm_x86_get_efer(vcpu);
     p->cpl = (uint8_t)axvm_x86_get_cpl(vcpu);
-    p->ac = (vcpu->arch.rflags & RFLAGS_AC) != 0;
-    env->cs = axvm_x86_get_seg(vcpu, AXVM_X86_CS);
-    env->mode = mode_of(env);
-    env->protected_mode = (p->cr0 & CR0_PE) && !(vcpu->arch.rflags & RFLAGS_VM);
+    set_code(vcpu, env);
 }
 
 /* The VMCB has them in the encoding's order. */
@@ -46,6 +49,8 @@ _Static_assert(offsetof(struct axvm_vmcb, gs) - offsetof(struct axvm_vmcb, es) =
 
 void axvm_emul_env_segs(struct axvm_vcpu *vcpu, struct axvm_emul_env *env)
 {
+    env->paging.ac = (vcpu->arch.rflags & RFLAGS_AC) != 0;
+    env->protected_mode = (env->paging.cr0 & CR0_PE) && !(vcpu->arch.rflags & RFLAGS_VM);
     if (axvm_x86_is_svm(vcpu)) {
         __builtin_memcpy(env->seg, &vcpu->arch.vmcb->es, sizeof(env->seg));
         return;

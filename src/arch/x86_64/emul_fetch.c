@@ -41,10 +41,9 @@ static enum axvm_emul_result cannot_read(struct axvm_emul *e, int why, uint64_t 
 }
 
 /* The bytes from e->have on that lie in one page. as.lock is held. */
-__attribute__((noinline)) static enum axvm_emul_result fetch_some(struct axvm_vcpu *vcpu, struct axvm_emul *e)
+static enum axvm_emul_result fetch_some(struct axvm_vcpu *vcpu, struct axvm_emul *e)
 {
     uint64_t linear = code_address(vcpu, e, e->have), left = AXVM_PAGE_SIZE - linear % AXVM_PAGE_SIZE, gpa = 0;
-    struct axvm_x86_walk_memo *m;
     enum axvm_x86_walk_result rc;
     uint32_t error = 0;
     uint8_t *page;
@@ -56,61 +55,22 @@ __attribute__((noinline)) static enum axvm_emul_result fetch_some(struct axvm_vc
     found = axvm_emul_page(vcpu->vm, &e->cache, AXVM_EMUL_SLOT_CODE, gpa, AXVM_PROT_READ, &page);
     if (found != AXVM_OK)
         return cannot_read(e, found, gpa);
-    m = axvm_x86_memo_of(&e->cache, linear, AXVM_X86_FETCH);
-    if (m->depth != 0 && m->page == axvm_align_down(gpa, AXVM_PAGE_SIZE))
-        m->va = page;
     left = axvm_min(left, AXVM_X86_INSN_MAX - e->have);
     __builtin_memcpy(e->bytes + e->have, page + gpa % AXVM_PAGE_SIZE, left);
     e->have += (uint8_t)left;
     return AXVM_EMUL_DONE;
 }
 
-/* The short way, which most take: the page is where it was the last time, and holds all that may belong to the instruction. */
-static inline bool fetch_again(struct axvm_vcpu *vcpu, struct axvm_emul *e)
-{
-    uint64_t linear = code_address(vcpu, e, 0);
-    const struct axvm_x86_walk_memo *m = axvm_x86_memo_of(&e->cache, linear, AXVM_X86_FETCH);
-
-    if (e->have != 0 || linear % AXVM_PAGE_SIZE > AXVM_PAGE_SIZE - sizeof(e->bytes))
-        return false;
-    if (!axvm_x86_recall(m, &e->env.paging, linear, AXVM_X86_FETCH) || m->va == NULL)
-        return false;
-    __builtin_memcpy(e->bytes, m->va + linear % AXVM_PAGE_SIZE, sizeof(e->bytes));
-    e->have = AXVM_X86_INSN_MAX;
-    return true;
-}
-
 static enum axvm_emul_result fetch_more(struct axvm_vcpu *vcpu, struct axvm_emul *e)
 {
     unsigned long irqs = axvm_emul_lock(vcpu->vm, &e->cache);
-    enum axvm_emul_result rc = fetch_again(vcpu, e) ? AXVM_EMUL_DONE : fetch_some(vcpu, e);
+    enum axvm_emul_result rc = fetch_some(vcpu, e);
 
     axvm_unlock_irqrestore(&vcpu->vm->as.lock, irqs);
     return rc;
 }
 
 /* ---- decoding ---- */
-
-/* Drivers come back to the same few instructions. */
-static enum axvm_x86_decoded decode(struct axvm_vcpu *vcpu, struct axvm_emul *e)
-{
-    struct axvm_emul_decoded *d = &e->decoded[(vcpu->arch.rip ^ vcpu->arch.rip >> 3) % AXVM_EMUL_DECODED];
-    enum axvm_x86_decoded rc;
-    uint64_t bytes[2];
-
-    __builtin_memcpy(bytes, e->bytes, sizeof(bytes));
-    if (d->bytes[0] == bytes[0] && d->bytes[1] == bytes[1] && d->mode == e->env.mode && e->have == AXVM_X86_INSN_MAX) {
-        e->insn = d->insn;
-        return AXVM_X86_DECODED;
-    }
-    rc = axvm_x86_decode(e->bytes, e->have, e->env.mode, &e->insn);
-    if (rc == AXVM_X86_DECODED && e->have == AXVM_X86_INSN_MAX) {
-        __builtin_memcpy(d->bytes, bytes, sizeof(bytes));
-        d->mode = e->env.mode;
-        d->insn = e->insn;
-    }
-    return rc;
-}
 
 static enum axvm_emul_result cannot_decode(struct axvm_emul *e, enum axvm_x86_decoded why)
 {
@@ -129,7 +89,7 @@ static enum axvm_emul_result cannot_decode(struct axvm_emul *e, enum axvm_x86_de
 /* Where the next instruction is. */
 static enum axvm_emul_result set_next(struct axvm_vcpu *vcpu, struct axvm_emul *e)
 {
-    e->next_rip = vcpu->arch.rip + e->insn.len;
+    e->next_rip = vcpu->arch.rip + e->insn->len;
     if (e->env.mode == AXVM_X86_MODE64)
         return AXVM_EMUL_DONE;
     if (e->next_rip - 1 > e->env.cs.limit)
@@ -138,21 +98,114 @@ static enum axvm_emul_result set_next(struct axvm_vcpu *vcpu, struct axvm_emul *
     return AXVM_EMUL_DONE;
 }
 
-enum axvm_emul_result axvm_emul_fetch(struct axvm_vcpu *vcpu, struct axvm_emul *e)
+/* A load or store that drivers use. Those with another base than 0 are left to the long way. */
+static bool is_plain(const struct axvm_emul *e, const struct axvm_x86_insn *insn)
+{
+    return e->env.mode == AXVM_X86_MODE64 && insn->op >= X86_OP_MOV && insn->op <= X86_OP_MOVSX && insn->seg <= AXVM_X86_DS;
+}
+
+/* ---- sites ---- */
+
+static inline uint32_t who_of(const struct axvm_emul *e)
+{
+    return (uint32_t)e->env.mode << 8 | e->env.paging.cpl;
+}
+
+static inline struct axvm_emul_site *site_of(struct axvm_vcpu *vcpu, struct axvm_emul *e)
+{
+    return &e->site[(vcpu->arch.rip ^ vcpu->arch.rip >> 3) % AXVM_EMUL_SITES];
+}
+
+/* Is it what RIP points at, still? as.lock is held. */
+static inline bool is_same(const struct axvm_vcpu *vcpu, const struct axvm_emul *e, const struct axvm_emul_site *s)
+{
+    const struct axvm_x86_paging *p = &e->env.paging;
+    uint64_t bytes[2];
+
+    if (s->gen != vcpu->vm->as.gen + 1 || s->rip != vcpu->arch.rip || s->cr3 != p->cr3 || s->who != who_of(e))
+        return false;
+    if (s->cr0 != p->cr0 || s->cr4 != p->cr4 || s->efer != p->efer)
+        return false;
+    __builtin_memcpy(bytes, s->code, sizeof(bytes));
+    if (bytes[0] != s->bytes[0] || bytes[1] != s->bytes[1])
+        return false;
+    return axvm_x86_load_entry(s->entry[0].at) == s->entry[0].val && axvm_x86_load_entry(s->entry[1].at) == s->entry[1].val &&
+           axvm_x86_load_entry(s->entry[2].at) == s->entry[2].val && axvm_x86_load_entry(s->entry[3].at) == s->entry[3].val;
+}
+
+/* What was just fetched and decoded, if it was with a translation that is kept. as.lock is held. */
+static void fill_site(struct axvm_vcpu *vcpu, struct axvm_emul *e, struct axvm_emul_site *s)
+{
+    uint64_t linear = code_address(vcpu, e, 0);
+    const struct axvm_x86_walk_memo *m = axvm_x86_memo_of(&e->cache, linear, AXVM_X86_FETCH);
+    const struct axvm_x86_paging *p = &e->env.paging;
+    uint8_t *page;
+
+    s->gen = 0;
+    if (!axvm_x86_recall(m, p, linear, AXVM_X86_FETCH) || m->depth > 4 || linear % AXVM_PAGE_SIZE > AXVM_PAGE_SIZE - 16)
+        return;
+    if (axvm_emul_page(vcpu->vm, &e->cache, AXVM_EMUL_SLOT_CODE, m->page, AXVM_PROT_READ, &page) != AXVM_OK)
+        return;
+    s->code = page + linear % AXVM_PAGE_SIZE;
+    __builtin_memcpy(s->bytes, s->code, 16);
+    if (memcmp(s->bytes, e->bytes, AXVM_X86_INSN_MAX) != 0)
+        return; /* not what was decoded, any more */
+    for (unsigned int i = 0; i < 4; i++)
+        s->entry[i] = m->entry[axvm_min(i, m->depth - 1)];
+    s->rip = vcpu->arch.rip;
+    s->next_rip = e->next_rip;
+    s->cr0 = p->cr0;
+    s->cr3 = p->cr3;
+    s->cr4 = p->cr4;
+    s->efer = p->efer;
+    s->who = who_of(e);
+    s->insn = e->own_insn;
+    s->gen = vcpu->vm->as.gen + 1;
+}
+
+/* ---- all of it ---- */
+
+__attribute__((noinline)) static enum axvm_emul_result fetch_anew(struct axvm_vcpu *vcpu, struct axvm_emul *e)
 {
     enum axvm_x86_decoded decoded = AXVM_X86_DEC_MORE;
+    enum axvm_emul_result rc;
+    unsigned long irqs;
 
     e->have = e->given <= AXVM_X86_INSN_MAX ? e->given : AXVM_X86_INSN_MAX;
     e->given = 0;
+    e->insn = &e->own_insn;
     if (e->have != 0)
-        decoded = axvm_x86_decode(e->bytes, e->have, e->env.mode, &e->insn);
+        decoded = axvm_x86_decode(e->bytes, e->have, e->env.mode, &e->own_insn);
     /* One or two pages, or what the CPU gave and one page more. */
     for (unsigned int n = 0; decoded == AXVM_X86_DEC_MORE && n < 2; n++) {
-        enum axvm_emul_result rc = fetch_more(vcpu, e);
-
+        rc = fetch_more(vcpu, e);
         if (rc != AXVM_EMUL_DONE)
             return rc;
-        decoded = decode(vcpu, e);
+        decoded = axvm_x86_decode(e->bytes, e->have, e->env.mode, &e->own_insn);
     }
-    return decoded == AXVM_X86_DECODED ? set_next(vcpu, e) : cannot_decode(e, decoded);
+    rc = decoded == AXVM_X86_DECODED ? set_next(vcpu, e) : cannot_decode(e, decoded);
+    if (rc != AXVM_EMUL_DONE)
+        return rc;
+    e->own_insn.plain = is_plain(e, &e->own_insn);
+    e->own_insn.store = e->own_insn.form != X86_FORM_RM;
+    if (e->have == AXVM_X86_INSN_MAX) {
+        irqs = axvm_emul_lock(vcpu->vm, &e->cache);
+        fill_site(vcpu, e, site_of(vcpu, e));
+        axvm_unlock_irqrestore(&vcpu->vm->as.lock, irqs);
+    }
+    return AXVM_EMUL_DONE;
+}
+
+enum axvm_emul_result axvm_emul_fetch(struct axvm_vcpu *vcpu, struct axvm_emul *e)
+{
+    struct axvm_emul_site *s = site_of(vcpu, e);
+    unsigned long irqs = axvm_lock_irqsave(&vcpu->vm->as.lock);
+    bool same = e->given == 0 && is_same(vcpu, e, s);
+
+    axvm_unlock_irqrestore(&vcpu->vm->as.lock, irqs);
+    if (!same)
+        return fetch_anew(vcpu, e);
+    e->insn = &s->insn;
+    e->next_rip = s->next_rip;
+    return AXVM_EMUL_DONE;
 }

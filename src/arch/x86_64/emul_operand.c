@@ -18,7 +18,7 @@ static void set_port(struct axvm_emul *e, unsigned int i, uint64_t port, bool re
 {
     struct axvm_emul_operand *op = &e->op[i];
 
-    set_operand(e, i, 0, e->insn.size, read, !read);
+    set_operand(e, i, 0, e->insn->size, read, !read);
     op->first = op->size;
     op->gpa[0] = (uint16_t)port;
     op->where[0] = AXVM_EMUL_PORT;
@@ -49,7 +49,7 @@ static uint64_t bit_string_offset(const struct axvm_vcpu *vcpu, const struct axv
 
 static enum axvm_emul_result prepare_simple(struct axvm_vcpu *vcpu, struct axvm_emul *e)
 {
-    const struct axvm_x86_insn *insn = &e->insn;
+    const struct axvm_x86_insn *insn = e->insn;
     uint64_t offset = axvm_emul_offset(vcpu, e), val[2];
 
     if (insn->op >= X86_OP_BT && insn->op <= X86_OP_BTC && insn->form == X86_FORM_MR)
@@ -73,7 +73,7 @@ static unsigned int stack_size(const struct axvm_emul *e)
 /* What RSP is after PUSH or POP. */
 void axvm_emul_move_stack(struct axvm_vcpu *vcpu, const struct axvm_emul *e)
 {
-    uint64_t by = e->insn.op == X86_OP_PUSH ? -(uint64_t)e->insn.size : e->insn.size;
+    uint64_t by = e->insn->op == X86_OP_PUSH ? -(uint64_t)e->insn->size : e->insn->size;
 
     axvm_emul_set_reg(vcpu, AXVM_RSP, stack_size(e), vcpu->arch.gpr[AXVM_RSP] + by);
 }
@@ -82,8 +82,8 @@ void axvm_emul_move_stack(struct axvm_vcpu *vcpu, const struct axvm_emul *e)
 static enum axvm_emul_result prepare_push_pop(struct axvm_vcpu *vcpu, struct axvm_emul *e)
 {
     uint64_t *rsp = &vcpu->arch.gpr[AXVM_RSP], before = *rsp, after, offset = axvm_emul_offset(vcpu, e);
-    bool push = e->insn.op == X86_OP_PUSH;
-    unsigned int size = e->insn.size;
+    bool push = e->insn->op == X86_OP_PUSH;
+    unsigned int size = e->insn->size;
     enum axvm_emul_result rc;
 
     axvm_emul_move_stack(vcpu, e);
@@ -93,7 +93,7 @@ static enum axvm_emul_result prepare_push_pop(struct axvm_vcpu *vcpu, struct axv
     *rsp = before;
     e->known = false;
     set_operand(e, push ? 1 : 0, AXVM_X86_SS, size, !push, push);
-    set_operand(e, push ? 0 : 1, e->insn.seg, size, push, !push);
+    set_operand(e, push ? 0 : 1, e->insn->seg, size, push, !push);
     rc = axvm_emul_resolve(vcpu, e, &e->op[0], push ? offset : axvm_extend(before, stack_size(e), false));
     if (rc != AXVM_EMUL_DONE)
         return rc;
@@ -104,7 +104,7 @@ static enum axvm_emul_result prepare_push_pop(struct axvm_vcpu *vcpu, struct axv
 
 static enum axvm_emul_result prepare_string(struct axvm_vcpu *vcpu, struct axvm_emul *e)
 {
-    const struct axvm_x86_insn *insn = &e->insn;
+    const struct axvm_x86_insn *insn = e->insn;
     uint64_t si = axvm_emul_get_reg(vcpu, AXVM_RSI, insn->addr_size), di = axvm_emul_get_reg(vcpu, AXVM_RDI, insn->addr_size);
     enum axvm_emul_result rc = AXVM_EMUL_DONE;
 
@@ -135,7 +135,7 @@ static enum axvm_emul_result prepare_string(struct axvm_vcpu *vcpu, struct axvm_
 
 enum axvm_emul_result axvm_emul_prepare(struct axvm_vcpu *vcpu, struct axvm_emul *e)
 {
-    const struct axvm_x86_insn *insn = &e->insn;
+    const struct axvm_x86_insn *insn = e->insn;
 
     if (axvm_x86_op_is_string(insn->op))
         return prepare_string(vcpu, e);

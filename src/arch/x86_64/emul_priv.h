@@ -60,7 +60,7 @@ static inline void axvm_emul_set_operand(struct axvm_vcpu *vcpu, const struct ax
 /* The effective address: within its segment. */
 static inline uint64_t axvm_emul_offset(const struct axvm_vcpu *vcpu, const struct axvm_emul *e)
 {
-    const struct axvm_x86_insn *insn = &e->insn;
+    const struct axvm_x86_insn *insn = e->insn;
     uint64_t at = (uint64_t)insn->disp;
 
     if (insn->base != X86_NO_REG)

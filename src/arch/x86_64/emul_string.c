@@ -16,12 +16,12 @@ static bool uses_di(unsigned int op)
 
 static int64_t step(const struct axvm_vcpu *vcpu, const struct axvm_emul *e)
 {
-    return (vcpu->arch.rflags & RFLAGS_DF) ? -(int64_t)e->insn.size : e->insn.size;
+    return (vcpu->arch.rflags & RFLAGS_DF) ? -(int64_t)e->insn->size : e->insn->size;
 }
 
 bool axvm_emul_string_is_empty(const struct axvm_vcpu *vcpu, const struct axvm_emul *e)
 {
-    return e->insn.rep != X86_REP_NONE && axvm_emul_get_reg(vcpu, AXVM_RCX, e->insn.addr_size) == 0;
+    return e->insn->rep != X86_REP_NONE && axvm_emul_get_reg(vcpu, AXVM_RCX, e->insn->addr_size) == 0;
 }
 
 /* From this element on, so many do not leave their page. */
@@ -41,10 +41,10 @@ void axvm_emul_string_begin(const struct axvm_vcpu *vcpu, struct axvm_emul *e)
     uint64_t n = 1;
 
     /* A trap follows each element when the guest single-steps. */
-    if (e->insn.rep != X86_REP_NONE && !(vcpu->arch.rflags & RFLAGS_TF)) {
+    if (e->insn->rep != X86_REP_NONE && !(vcpu->arch.rflags & RFLAGS_TF)) {
         bool down = (vcpu->arch.rflags & RFLAGS_DF) != 0;
 
-        n = axvm_min(axvm_emul_get_reg(vcpu, AXVM_RCX, e->insn.addr_size), AXVM_EMUL_MAX_ELEMENTS);
+        n = axvm_min(axvm_emul_get_reg(vcpu, AXVM_RCX, e->insn->addr_size), AXVM_EMUL_MAX_ELEMENTS);
         n = axvm_min(n, left_in_page(&e->op[0], down));
         n = axvm_min(n, left_in_page(&e->op[1], down));
     }
@@ -54,18 +54,18 @@ void axvm_emul_string_begin(const struct axvm_vcpu *vcpu, struct axvm_emul *e)
 /* Count an element. Does the instruction go on? */
 static bool count(struct axvm_vcpu *vcpu, struct axvm_emul *e)
 {
-    unsigned int size = e->insn.addr_size;
+    unsigned int size = e->insn->addr_size;
     uint64_t by = (uint64_t)step(vcpu, e), *gpr = vcpu->arch.gpr;
     bool zf = (vcpu->arch.rflags & RFLAGS_ZF) != 0;
 
-    if (uses_si(e->insn.op))
+    if (uses_si(e->insn->op))
         axvm_emul_set_reg(vcpu, AXVM_RSI, size, gpr[AXVM_RSI] + by);
-    if (uses_di(e->insn.op))
+    if (uses_di(e->insn->op))
         axvm_emul_set_reg(vcpu, AXVM_RDI, size, gpr[AXVM_RDI] + by);
-    if (e->insn.rep == X86_REP_NONE)
+    if (e->insn->rep == X86_REP_NONE)
         return false;
     axvm_emul_set_reg(vcpu, AXVM_RCX, size, gpr[AXVM_RCX] - 1);
-    if ((e->insn.op == X86_OP_CMPS || e->insn.op == X86_OP_SCAS) && zf != (e->insn.rep == X86_REP_E))
+    if ((e->insn->op == X86_OP_CMPS || e->insn->op == X86_OP_SCAS) && zf != (e->insn->rep == X86_REP_E))
         return false;
     return axvm_emul_get_reg(vcpu, AXVM_RCX, size) != 0;
 }
@@ -79,7 +79,7 @@ static bool advance(struct axvm_vcpu *vcpu, struct axvm_emul *e, struct axvm_emu
         op->done = 0;
         return true;
     }
-    if (axvm_emul_segment(e, op, axvm_emul_get_reg(vcpu, reg, e->insn.addr_size)) != AXVM_EMUL_DONE || op->linear != linear)
+    if (axvm_emul_segment(e, op, axvm_emul_get_reg(vcpu, reg, e->insn->addr_size)) != AXVM_EMUL_DONE || op->linear != linear)
         return false;
     op->gpa[0] += by;
     op->done = 0;
@@ -88,7 +88,7 @@ static bool advance(struct axvm_vcpu *vcpu, struct axvm_emul *e, struct axvm_emu
 
 bool axvm_emul_string_next(struct axvm_vcpu *vcpu, struct axvm_emul *e, bool *more)
 {
-    bool si = uses_si(e->insn.op);
+    bool si = uses_si(e->insn->op);
 
     *more = count(vcpu, e);
     if (!*more || --e->left == 0)

@@ -106,6 +106,8 @@ struct axvm_x86_insn {
     bool lock;
     bool rip_relative; /* disp is from the next instruction */
     bool aligned;      /* a 16-byte operand that is not gives #GP */
+    bool plain;        /* set by emulation: a load or store in 64-bit mode that needs no more than its address */
+    bool store;        /* ... and which of the two */
     int64_t disp;
     uint64_t imm; /* sign-extended */
 };

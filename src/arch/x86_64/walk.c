@@ -338,7 +338,6 @@ static void remember(struct walk *w, uint64_t gpa)
     const struct axvm_x86_paging *p = w->p;
 
     m->depth = 0;
-    m->va = NULL;
     for (unsigned int i = 0; i < w->depth; i++) {
         if (!w->path[i].at)
             return;

@@ -50,16 +50,17 @@ enum axvm_x86_walk_result {
  */
 #define AXVM_X86_WALK_PAGES 8u
 #define AXVM_X86_WALK_MEMOS 8u
+/* An entry of 8 bytes, where the host sees it, and what it was. */
+struct axvm_x86_walk_entry {
+    const uint8_t *at;
+    uint64_t val;
+};
 struct axvm_x86_walk_memo {
     uint64_t linear, cr0, cr3, cr4, efer;
     uint32_t who;   /* access, CPL, AC */
     uint32_t depth; /* entries; 0: nothing */
     uint64_t page;  /* gpa */
-    uint8_t *va;    /* where the host sees it, if it is RAM that somebody has looked for; NULL */
-    struct {
-        const uint8_t *at;
-        uint64_t val;
-    } entry[5];
+    struct axvm_x86_walk_entry entry[5];
 };
 struct axvm_x86_walk_cache {
     uint64_t gen;

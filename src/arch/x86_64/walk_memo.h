@@ -15,7 +15,8 @@ static inline uint64_t axvm_x86_load_entry(const uint8_t *at)
 
 static inline uint32_t axvm_x86_memo_who(const struct axvm_x86_paging *p, unsigned int access)
 {
-    return access | (uint32_t)p->cpl << 16 | (uint32_t)p->ac << 24;
+    /* AC is for data. */
+    return access | (uint32_t)p->cpl << 16 | (access & AXVM_X86_FETCH ? 0 : (uint32_t)p->ac << 24);
 }
 
 static inline struct axvm_x86_walk_memo *axvm_x86_memo_of(struct axvm_x86_walk_cache *cache, uint64_t linear,

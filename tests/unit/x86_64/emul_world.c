@@ -95,17 +95,21 @@ void axvm_emul_env(struct axvm_vcpu *vcpu, struct axvm_emul_env *env)
     const struct axvm_emul_env *from = &world_of_vcpu(vcpu)->env;
 
     env->paging = from->paging;
-    env->paging.ac = (vcpu->arch.rflags & RFLAGS_AC) != 0;
     env->mode = from->mode;
     env->cs = from->seg[AXVM_X86_CS];
-    env->protected_mode = from->protected_mode && !(vcpu->arch.rflags & RFLAGS_VM);
     /* Nobody may count on these. */
+    env->paging.ac = !env->paging.ac;
+    env->protected_mode = !env->protected_mode;
     memset(env->seg, 0xa5, sizeof(env->seg));
 }
 
 void axvm_emul_env_segs(struct axvm_vcpu *vcpu, struct axvm_emul_env *env)
 {
-    memcpy(env->seg, world_of_vcpu(vcpu)->env.seg, sizeof(env->seg));
+    const struct axvm_emul_env *from = &world_of_vcpu(vcpu)->env;
+
+    env->paging.ac = (vcpu->arch.rflags & RFLAGS_AC) != 0;
+    env->protected_mode = from->protected_mode && !(vcpu->arch.rflags & RFLAGS_VM);
+    memcpy(env->seg, from->seg, sizeof(env->seg));
 }
 
 bool axvm_emul_get_xmm(struct axvm_vcpu *vcpu, unsigned int n, uint64_t val[2])

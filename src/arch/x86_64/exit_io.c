@@ -7,12 +7,12 @@
 
 /* ---- answering an access ---- */
 
-static bool is_lapic(struct axvm_vcpu *vcpu, const struct axvm_mmio *mmio)
+static inline bool is_lapic(struct axvm_vcpu *vcpu, const struct axvm_mmio *mmio)
 {
     return mmio->space == AXVM_BUS_MMIO && vcpu->vm->arch.vintc && axvm_vlapic_mmio(vcpu, mmio->addr);
 }
 
-static void answer_lapic(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
+static inline void answer_lapic(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
 {
     uint32_t off = (uint32_t)mmio->addr & (AXVM_LAPIC_SIZE - 1);
 
@@ -96,11 +96,18 @@ enum axvm_trap_kind axvm_x86_answer(struct axvm_vcpu *vcpu, struct axvm_mmio *mm
     for (unsigned int n = 0; n < AXVM_MMIO_MAX_ACCESSES; n++) {
         int rc = AXVM_OK;
 
-        if (!axvm_x86_answer_lapic(vcpu, mmio))
+        if (is_lapic(vcpu, mmio))
+            answer_lapic(vcpu, mmio);
+        else
             rc = axvm_core_mmio(vcpu, mmio, false);
         if (rc == AXVM_ERR_AGAIN || rc == AXVM_ERR_NOENT)
             return AXVM_TRAP_MMIO;
-        more = rc == AXVM_OK ? axvm_x86_finish(vcpu, mmio) : axvm_x86_refuse(vcpu, mmio);
+        if (rc != AXVM_OK)
+            more = axvm_x86_refuse(vcpu, mmio);
+        else if (mmio->arch.kind == AXVM_X86_MMIO_EMUL)
+            more = axvm_emul_continue(vcpu, mmio) == AXVM_EMUL_ACCESS;
+        else
+            more = axvm_x86_finish(vcpu, mmio);
         if (!more)
             break;
     }

@@ -69,7 +69,7 @@ struct axvm_emu_device {
 };
 
 enum axvm_image_kind {
-    AXVM_IMAGE_AUTO, /**< By its header: Linux Image (arm64, RISC-V), bzImage, PVH, multiboot (x86), ELF; otherwise flat. */
+    AXVM_IMAGE_AUTO, /**< By its header: Linux Image (arm64, RISC-V), bzImage, multiboot, PVH (x86), ELF; otherwise flat. */
     AXVM_IMAGE_LINUX,
     AXVM_IMAGE_ELF,
     AXVM_IMAGE_FLAT,

@@ -57,10 +57,11 @@ static enum axvm_image_kind recognise(const struct axvm_blob *file)
 {
     if (axvm_boot_is_bzimage(file))
         return AXVM_IMAGE_BZIMAGE;
-    if (axvm_boot_is_pvh(file))
-        return AXVM_IMAGE_PVH;
+    /* What has both is started as QEMU's -kernel does it: some take PVH for a sign that Xen is there. */
     if (axvm_boot_is_multiboot(file))
         return AXVM_IMAGE_MULTIBOOT;
+    if (axvm_boot_is_pvh(file))
+        return AXVM_IMAGE_PVH;
     return AXVM_IMAGE_AUTO;
 }
 

@@ -114,6 +114,8 @@ struct axvm_image_config {
 #define AXVM_VM_YIELD_ON_SPIN (1u << 1)
 /** No default devices (UART); only what the config lists. */
 #define AXVM_VM_NO_DEFAULT_DEVICES (1u << 2)
+/** x86: KVM's paravirtual clock and steal time. Linux then knows the rate of its TSC from the start. */
+#define AXVM_VM_PV_CLOCK (1u << 3)
 
 struct axvm_config {
     uint32_t id;            /**< Which VM, in HAL callbacks. Any number the host likes, unique. */

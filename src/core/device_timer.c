@@ -15,12 +15,17 @@ uint64_t axvm_device_time_ns(const struct axvm_device *dev)
     return vm->hal.time_ns(vm->hal.ctx) - vm->suspended_ns;
 }
 
-uint64_t axvm_device_wall_time_s(const struct axvm_device *dev)
+uint64_t axvm_vm_wall_time_s(const struct axvm *vm)
 {
-    const struct axvm_hal *hal = &dev->vm->hal;
+    const struct axvm_hal *hal = &vm->hal;
 
     /* Suspended or not: this is the time of day. */
     return hal->wall_time_s ? hal->wall_time_s(hal->ctx) : EPOCH_2000 + hal->time_ns(hal->ctx) / 1000000000u;
+}
+
+uint64_t axvm_device_wall_time_s(const struct axvm_device *dev)
+{
+    return axvm_vm_wall_time_s(dev->vm);
 }
 
 /* Make vm->next_deadline @deadline if it is later. True: it was. */

@@ -189,4 +189,7 @@ void axvm_log_guest(struct axvm *vm, enum axvm_log_level level, const char *msg,
 /* A line about something else. */
 void axvm_log(const struct axvm_hal *hal, enum axvm_log_level level, const char *msg);
 
+/* The time of day, as guests' clocks get it. Any context. */
+uint64_t axvm_vm_wall_time_s(const struct axvm *vm);
+
 #endif

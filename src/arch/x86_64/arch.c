@@ -83,6 +83,7 @@ static int create_cpuid(struct axvm *vm, const struct axvm_arch_cpu *h)
         .xcr0 = h->has_xsave ? h->host_xcr0 & XCR0_KNOWN : 0,
         .tsc_khz = (uint32_t)(h->tsc_hz / 1000),
         .apic_timer_khz = AXVM_LAPIC_TIMER_HZ / 1000,
+        .pv_clock = (vm->cfg.flags & AXVM_VM_PV_CLOCK) != 0,
         .invariant_tsc = (h->flags & AXVM_X86_INVARIANT_TSC) != 0,
     };
     struct axvm_cpuid_host *host;
@@ -183,9 +184,13 @@ enum axvm_trap_kind axvm_arch_vcpu_run(struct axvm_cpu *cpu, struct axvm_vcpu *v
         return AXVM_TRAP_REQUEST;
     }
     vcpu->arch.exit = exit;
+    if (vcpu->arch.msrs.steal_time)
+        axvm_x86_pv_enter(vcpu);
     axvm_x86_load(cpu, vcpu);
     kind = axvm_x86_is_svm(vcpu) ? axvm_svm_run(vcpu) : axvm_vmx_run(vcpu);
     axvm_x86_put(cpu, vcpu);
+    if (vcpu->arch.msrs.steal_time)
+        axvm_x86_pv_leave(vcpu, kind == AXVM_TRAP_HOST_IRQ);
     return kind;
 }
 

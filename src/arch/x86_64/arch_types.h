@@ -25,6 +25,7 @@
 #include "cpuid.h"
 #include "emul.h"
 #include "msr.h"
+#include "pvclock.h"
 #include "seg.h"
 
 /* HAL: pcpu_id() is below this. */
@@ -78,6 +79,7 @@ struct axvm_x86_sys {
 #define AXVM_WORK_NMI (1u << 2)     /* .nmi may be set, or NMIs may have been unblocked */
 #define AXVM_WORK_TIMER (1u << 3)   /* the local APIC's timer may be due, or its deadline have changed */
 #define AXVM_WORK_WINDOW (1u << 4)  /* an interrupt or NMI window is open at the moment: close it when there is nothing left */
+#define AXVM_WORK_PV (1u << 9)      /* .pv.stale: something of the paravirtual clock is to be written */
 #define AXVM_WORK_FLUSHED (1u << 8) /* SVM: the last entry flushed translations */
 #define AXVM_WORK_CR2 (1u << 7)     /* .cr2 goes into the hardware with .event */
 #define AXVM_WORK_DONE (1u << 6)    /* the host tier has finished an instruction: see axvm_x86_instruction_done() */
@@ -165,6 +167,7 @@ struct axvm_arch_vcpu {
     uint64_t lapic_deadline; /* of the local APIC's timer, as the timer was last armed for */
     struct axvm_x86_fpu fpu;
     struct axvm_msrs msrs;
+    struct axvm_pv pv;
     struct axvm_insn_site sites[AXVM_INSN_SITES];
 
     struct axvm_cpu *last_cpu; /* where its translations may be cached, and under which VMID */

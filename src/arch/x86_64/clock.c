@@ -36,6 +36,7 @@ void axvm_x86_tsc_move(struct axvm_vcpu *vcpu, uint64_t delta)
     vcpu->arch.tsc_moved += delta;
     axvm_x86_hw(vcpu, set_tsc_offset, vcpu->vm->arch.tsc_offset + vcpu->arch.tsc_moved);
     axvm_vlapic_tsc_moved(vcpu);
+    axvm_x86_pv_tsc_moved(vcpu);
 }
 
 void axvm_arch_clock_stop(struct axvm *vm)

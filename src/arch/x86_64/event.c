@@ -247,6 +247,8 @@ enum axvm_trap_kind axvm_x86_prepare_work(struct axvm_vcpu *vcpu)
     uint32_t requests;
     bool busy;
 
+    if (v->work & AXVM_WORK_PV)
+        axvm_x86_pv_update(vcpu);
     if (v->work & AXVM_WORK_TIMER) {
         v->work &= ~AXVM_WORK_TIMER;
         look_at_timers(vcpu);

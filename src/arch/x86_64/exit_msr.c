@@ -184,6 +184,9 @@ enum axvm_trap_kind axvm_x86_exit_wrmsr(struct axvm_vcpu *vcpu, unsigned int len
     case AXVM_MSR_TSC_ADJUST:
         axvm_x86_tsc_move(vcpu, val);
         break;
+    case AXVM_MSR_PV:
+        axvm_x86_pv_written(vcpu, msr);
+        break;
     case AXVM_MSR_UNKNOWN:
         return exit_unknown_msr(vcpu, msr, true, val, len);
     case AXVM_MSR_GP:

@@ -102,6 +102,7 @@ static void forget(struct axvm_arch_vcpu *v)
     v->cr2 = 0;
     v->work = AXVM_WORK_WINDOW; /* one that was open is closed: the hardware's control block outlives the reset */
     v->event = 0;
+    v->pv = (struct axvm_pv){ .version = v->pv.version };
     v->halted = false;
     v->osxsave = false;
     v->fp_loaded = false;

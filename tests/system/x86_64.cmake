@@ -44,6 +44,9 @@ axvm_x86_64_linux_test(.canary 2 2 canary hal-check)
 axvm_system_test(x86_64.linux.first-touch EXPECT "axvm-check: PASS"
   ARGS ${linux} --touch --append "console=ttyS0 quiet axvm.batch axvm.cpus=2")
 
+axvm_system_test(x86_64.linux.pv-clock EXPECT "axvm-check: PASS"
+  ARGS ${linux} --pv-clock --append "console=ttyS0 quiet axvm.batch axvm.cpus=2")
+
 # ACPI's reset register, and up again: the line appears once per boot.
 add_test(NAME x86_64.linux.reboots COMMAND ${AXVM_RUN_GUEST} --no-build --timeout 240 --allow-reset ${linux}
   --expect "axvm-check: rebooting" --expect-count 3 --append "console=ttyS0 quiet axvm.reboot")

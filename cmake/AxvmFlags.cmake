@@ -16,6 +16,15 @@ if(CMAKE_C_COMPILER_ID STREQUAL "GNU" AND CMAKE_C_COMPILER_VERSION VERSION_GREAT
   set(AXVM_STACK_USAGE -fcallgraph-info=su)
 endif()
 
+# Zicsr and Zifencei have been extensions of their own since the ISA manual of 2019, which clang knows since version 17. Before that it
+# never made misaligned accesses, and had no option to say so.
+set(AXVM_RISCV_MARCH rv64imac_zicsr_zifencei)
+set(AXVM_RISCV_ALIGN -mstrict-align)
+if(CMAKE_C_COMPILER_ID STREQUAL "Clang" AND CMAKE_C_COMPILER_VERSION VERSION_LESS 17)
+  set(AXVM_RISCV_MARCH rv64imac)
+  set(AXVM_RISCV_ALIGN)
+endif()
+
 # Code that runs where there is no C library: libaxvm.a of a real CPU, and libfdt beside it.
 function(axvm_freestanding_flags target)
   target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:C>:${AXVM_FREESTANDING} ${AXVM_STACK_USAGE}>)
@@ -27,8 +36,8 @@ function(axvm_freestanding_flags target)
       $<$<COMPILE_LANGUAGE:C>:-mgeneral-regs-only -mno-outline-atomics -mstrict-align>)
   elseif(AXVM_ARCH STREQUAL "riscv64")
     # Guests own the FP registers. Hosts are linked anywhere. Small data would need the host's gp.
-    target_compile_options(${target} PRIVATE -march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=medany
-      $<$<COMPILE_LANGUAGE:C>:-mstrict-align -msmall-data-limit=0>)
+    target_compile_options(${target} PRIVATE -march=${AXVM_RISCV_MARCH} -mabi=lp64 -mcmodel=medany
+      $<$<COMPILE_LANGUAGE:C>:${AXVM_RISCV_ALIGN} -msmall-data-limit=0>)
   elseif(AXVM_ARCH STREQUAL "x86_64")
     # Guests own the FP registers. Interrupts push below the stack pointer. The kernel model's addresses are sign-extended from 32
     # bits: for hosts in the lowest or the highest 2 GiB. No landing pads: nobody has set up what they are for.

@@ -12,7 +12,7 @@ ARCH_KERNEL_CONSOLE=ttyS0
 
 ARCH_RUN_PACKAGES=(qemu-system-misc device-tree-compiler)
 ARCH_BUILD_PACKAGES=(gcc-riscv64-linux-gnu libc6-dev-riscv64-cross)
-ARCH_PRESETS=(riscv64)
+ARCH_PRESETS=(riscv64 riscv64-clang)
 
 ARCH_QEMU=qemu-system-riscv64
 ARCH_QEMU10_PACKAGES=(qemu-system-riscv qemu-system-data opensbi)

@@ -18,10 +18,25 @@ axvm_riscv64_linux_test("" 1 1)
 axvm_riscv64_linux_test("" 2 1)
 axvm_riscv64_linux_test("" 2 2)
 axvm_riscv64_linux_test("" 4 2)
+axvm_riscv64_linux_test("" 8 1)
+axvm_riscv64_linux_test("" 8 2)
 # Without Sstc timers are emulated; and the host's own registers are looked at around each run.
 axvm_riscv64_linux_test(.no-sstc 2 2 no-sstc)
 axvm_riscv64_linux_test(.canary 2 2 canary)
 axvm_riscv64_linux_test(.guest-regs 2 2 canary guest-regs)
+
+# A CPU with vectors: Linux, and what is refused of them.
+axvm_system_test(riscv64.linux.vectors EXPECT "axvm-check: PASS"
+  ARGS ${linux} --cpu rv64,v=true,vlen=256 --append "console=ttyS0 quiet axvm.batch axvm.cpus=2")
+axvm_system_test(riscv64.hostile.vectors EXPECT "hostile: done 0"
+  ARGS --arch riscv64 --kernel ${payloads}/hostile.bin --cpu rv64,v=true,vlen=256)
+# Two that fill their registers and take turns on one CPU see nothing of each other, nor the host of them. Both lines end in "0".
+foreach(cpu rv64 rv64,v=true,vlen=128 rv64,v=true,vlen=256 rv64,v=true,vlen=1024)
+  string(REGEX REPLACE "[,=]" "-" label "${cpu}")
+  axvm_system_test(riscv64.leak.${label} EXPECT "done 0"
+    ARGS --arch riscv64 --kernel ${payloads}/leak.bin --vcpus 1 --mem 64M --append leak.a --second ${payloads}/leak.bin
+         --second-mem 64M --second-append leak.b --host-cpus 1 --cpu ${cpu} --host-arg canary --expect-count 2)
+endforeach()
 
 axvm_system_test(riscv64.linux.first-touch EXPECT "axvm-check: PASS"
   ARGS ${linux} --touch --append "console=ttyS0 quiet axvm.batch axvm.cpus=2")

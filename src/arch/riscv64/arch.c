@@ -11,6 +11,7 @@
 #include "isa.h"
 #include "mem.h"
 #include "sbi.h"
+#include "vector.h"
 #include "virq.h"
 
 /* ---- a physical CPU ---- */
@@ -24,6 +25,7 @@ static void probe_features(struct axvm_arch_cpu *h, const struct axvm_riscv64_cp
     h->has_cycle = axvm_csr_exists_cycle();
     h->has_instret = axvm_csr_exists_instret();
     h->sstc = !(r->flags & AXVM_RISCV64_NO_SSTC) && h->has_henvcfg && axvm_csr_exists_vstimecmp();
+    h->vlenb = axvm_vector_probe();
     h->vmid_bits = (uint8_t)axvm_arch_vmid_bits();
 }
 
@@ -148,11 +150,14 @@ int axvm_arch_vm_init(struct axvm *vm)
 {
     const struct axvm_arch_cpu *h = any_cpu(vm);
     struct axvm_arch_vm *a = &vm->arch;
+    const struct axvm_isa_policy policy = { .sstc = h && h->sstc, .fp = h && h->has_fp, .vector = h && h->vlenb != 0 };
     int rc;
 
-    if (!h || !axvm_isa_for_guest(h->isa, h->sstc, h->has_fp, a->isa, sizeof(a->isa)))
+    if (!h || !axvm_isa_for_guest(h->isa, &policy, a->isa, sizeof(a->isa)))
         return AXVM_ERR_NOSUP;
     a->sstc = h->sstc;
+    /* Those that are not told of vectors have none, or they would find state of others in them. */
+    a->vlenb = axvm_isa_has_vector(a->isa) ? h->vlenb : 0;
     a->timebase_hz = h->timebase_hz;
     a->hedeleg = DELEGATED;
     a->henvcfg = a->sstc ? HENVCFG_STCE : 0;
@@ -198,6 +203,10 @@ void axvm_arch_clock_start(struct axvm *vm)
 
 int axvm_arch_vcpu_init(struct axvm_vcpu *vcpu)
 {
+    int rc = axvm_vector_alloc(vcpu, vcpu->vm->arch.vlenb);
+
+    if (rc != AXVM_OK)
+        return rc;
     axvm_arch_vcpu_reset(vcpu, 0, 0);
     axvm_guest_file_get(vcpu);
     return AXVM_OK;
@@ -217,6 +226,7 @@ void axvm_arch_vcpu_reset(struct axvm_vcpu *vcpu, uint64_t entry, uint64_t arg)
     memset(&v->vs, 0, sizeof(v->vs));
     memset(&v->shared, 0, sizeof(v->shared));
     memset(&v->fp, 0, sizeof(v->fp));
+    axvm_vector_reset(vcpu);
     v->gpr[10] = vcpu->id;
     v->gpr[11] = arg;
     v->pc = entry;

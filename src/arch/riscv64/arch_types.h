@@ -11,6 +11,13 @@
 /* Offsets into struct axvm_fp_regs */
 #define FP_FCSR (8 * 32)
 
+/* Offsets into struct axvm_vector_regs */
+#define VECTOR_VSTART 0
+#define VECTOR_VCSR 8
+#define VECTOR_VL 16
+#define VECTOR_VTYPE 24
+#define VECTOR_DATA 32
+
 #ifndef __ASSEMBLER__
 
 #include <stdatomic.h>
@@ -35,6 +42,12 @@ struct axvm_shared_regs {
 struct axvm_fp_regs {
     uint64_t f[32];
     uint64_t fcsr;
+};
+
+/* Followed by v0..v31, vlenb bytes each. */
+struct axvm_vector_regs {
+    uint64_t vstart, vcsr, vl, vtype;
+    uint8_t data[];
 };
 
 /* HAL: pcpu_id() is below this. */
@@ -84,6 +97,9 @@ struct axvm_arch_vcpu {
 
     bool timer_armed; /* without Sstc: vs.vstimecmp is a deadline */
     bool loaded;      /* its VS registers are in the hardware: between switch_to_guest and switch_to_host */
+    bool vector_loaded;
+    uint32_t vlenb;                                /* 0: the guest has no vectors */
+    struct axvm_vector_regs *vector, *host_vector; /* the guest's; the host's while the guest's are in the hardware */
     bool fp_loaded;   /* the guest's FP registers are in the hardware, the host's in axvm_arch_cpu */
 };
 
@@ -100,6 +116,7 @@ struct axvm_arch_vm {
     uint64_t hedeleg_fp; /* and while FP registers are loaded */
     uint64_t hstateen0;
     uint64_t timebase_hz;
+    uint32_t vlenb;
     bool sstc;
     _Atomic uint64_t harts[AXVM_HART_WORDS]; /* where it has run: stage-2 translations may be cached there */
     _Atomic uint64_t stale[AXVM_HART_WORDS]; /* of those: which have to fence before they enter it again */
@@ -143,6 +160,7 @@ struct axvm_arch_cpu {
     const char *isa;
     bool sstc, has_fp, has_cycle, has_instret, has_stateen, has_henvcfg, has_aia;
     uint8_t vmid_bits;
+    uint32_t vlenb; /* 0: no vectors */
     uint64_t guest_hgatp; /* what hgatp holds for cpu->resident */
     bool (*take_kick)(void *ctx);
 };
@@ -160,6 +178,11 @@ struct axvm_arch_mmio {
 _Static_assert(offsetof(struct axvm_arch_vcpu, gpr) == VCPU_GPR, "entry.S and struct axvm_arch_vcpu disagree");
 _Static_assert(offsetof(struct axvm_arch_vcpu, host_sp) == VCPU_HOST_SP, "entry.S and struct axvm_arch_vcpu disagree");
 _Static_assert(offsetof(struct axvm_arch_vcpu, host_stvec) == VCPU_HOST_STVEC, "entry.S and struct axvm_arch_vcpu disagree");
+_Static_assert(offsetof(struct axvm_vector_regs, vstart) == VECTOR_VSTART, "vector_regs.S and struct axvm_vector_regs disagree");
+_Static_assert(offsetof(struct axvm_vector_regs, vcsr) == VECTOR_VCSR, "vector_regs.S and struct axvm_vector_regs disagree");
+_Static_assert(offsetof(struct axvm_vector_regs, vl) == VECTOR_VL, "vector_regs.S and struct axvm_vector_regs disagree");
+_Static_assert(offsetof(struct axvm_vector_regs, vtype) == VECTOR_VTYPE, "vector_regs.S and struct axvm_vector_regs disagree");
+_Static_assert(offsetof(struct axvm_vector_regs, data) == VECTOR_DATA, "vector_regs.S and struct axvm_vector_regs disagree");
 _Static_assert(offsetof(struct axvm_fp_regs, fcsr) == FP_FCSR, "fp_regs.S and struct axvm_fp_regs disagree");
 
 #endif /* __ASSEMBLER__ */

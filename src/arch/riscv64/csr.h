@@ -62,6 +62,7 @@
 #define SSTATUS_SIE AXVM_BIT(1)
 #define SSTATUS_SPIE AXVM_BIT(5)
 #define SSTATUS_SPP AXVM_BIT(8)
+#define SSTATUS_VS AXVM_BITS(10, 9)  /* as FS */
 #define SSTATUS_FS AXVM_BITS(14, 13) /* 0 off, 1 initial, 2 clean, 3 dirty */
 #define SSTATUS_UXL AXVM_BITS(33, 32)
 #define FS_INITIAL AXVM_U64(1)

@@ -210,5 +210,6 @@ axvm_csr_exists_\name:
 	csr_exists hvictl, 0x609
 	csr_exists cycle, 0xc00
 	csr_exists instret, 0xc02
+	csr_exists vlenb, 0xc22
 
 	.section .note.GNU-stack, "", @progbits

@@ -5,6 +5,7 @@
 #include "hs.h"
 #include "insn.h"
 #include "sbi.h"
+#include "vector.h"
 
 /* Interrupts as scause numbers them */
 enum { INTERRUPT_SSI = 1, INTERRUPT_STI = 5 };
@@ -33,7 +34,36 @@ static uint64_t exit_timer(struct axvm_vcpu *vcpu)
     return AXVM_TRAP_RESUME;
 }
 
-/* First use of FP after an entry, a CSR that only guests have, or really an illegal instruction. */
+static bool load_fp(struct axvm_vcpu *vcpu)
+{
+    if (!vcpu->arch.cpu->arch.has_fp || vcpu->arch.fp_loaded || (axvm_csr_read(CSR_VSSTATUS) & SSTATUS_FS) == 0)
+        return false;
+    axvm_stat_inc(vcpu, AXVM_STAT_FPU);
+    axvm_fp_load(vcpu->arch.cpu, vcpu);
+    return true;
+}
+
+static bool load_vector(struct axvm_vcpu *vcpu)
+{
+    if (vcpu->arch.vlenb == 0 || vcpu->arch.vector_loaded || (axvm_csr_read(CSR_VSSTATUS) & SSTATUS_VS) == 0)
+        return false;
+    axvm_stat_inc(vcpu, AXVM_STAT_FPU);
+    axvm_vector_load(vcpu);
+    return true;
+}
+
+/* The first use of registers after an entry, which the guest shall try again? Vector instructions may be of FP, too: they come
+ * twice then. stval may be 0. */
+static bool load_lazily(struct axvm_vcpu *vcpu)
+{
+    uint64_t insn = axvm_csr_read(CSR_STVAL);
+
+    if (insn != 0 && axvm_insn_is_vector((uint32_t)insn))
+        return load_vector(vcpu) || load_fp(vcpu);
+    return load_fp(vcpu) || (insn == 0 && load_vector(vcpu));
+}
+
+/* First use of FP or vectors after an entry, a CSR that only guests have, or really an illegal instruction. */
 static uint64_t exit_illegal(struct axvm_vcpu *vcpu)
 {
     uint32_t insn;
@@ -46,12 +76,8 @@ static uint64_t exit_illegal(struct axvm_vcpu *vcpu)
             return axvm_exit_csr_aia(vcpu, insn);
         }
     }
-    if (vcpu->arch.cpu->arch.has_fp && !vcpu->arch.fp_loaded && (axvm_csr_read(CSR_VSSTATUS) & SSTATUS_FS) != 0) {
-        axvm_stat_inc(vcpu, AXVM_STAT_FPU);
-        axvm_fp_load(vcpu->arch.cpu, vcpu);
-    } else {
+    if (!load_lazily(vcpu))
         axvm_raise_live(vcpu, CAUSE_ILLEGAL, axvm_csr_read(CSR_STVAL));
-    }
     return AXVM_TRAP_RESUME;
 }
 

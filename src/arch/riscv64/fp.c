@@ -15,25 +15,37 @@ bool axvm_fp_present(void)
     return present;
 }
 
+/* Once all that is exchanged lazily is the guest's, its illegal instructions are its own, if nothing is to be seen among them.
+ */
+void axvm_illegal_delegate(struct axvm_vcpu *vcpu)
+{
+    const struct axvm_arch_vcpu *v = &vcpu->arch;
+
+    if ((v->fp_loaded || !v->cpu->arch.has_fp) && (v->vector_loaded || v->vlenb == 0))
+        axvm_csr_set(CSR_HEDELEG, vcpu->vm->arch.hedeleg_fp);
+    else
+        axvm_csr_clear(CSR_HEDELEG, AXVM_BIT(CAUSE_ILLEGAL));
+}
+
 /* The host's registers are exchanged whatever its sstatus.FS says: some kernels leave a thread's values in them with FS off. */
 void axvm_fp_load(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
 {
     axvm_csr_set(CSR_SSTATUS, SSTATUS_FS);
     axvm_fp_save_regs(&cpu->arch.fp);
     axvm_fp_load_regs(&vcpu->arch.fp);
-    /* Clean: so that one sees whether the guest writes any. From now on its illegal instructions are its own, if nothing is to be
-     * seen among them. */
+    /* Clean: so that one sees whether the guest writes any. */
     axvm_csr_clear(CSR_SSTATUS, FS_FIELD(FS_DIRTY & ~FS_CLEAN));
-    axvm_csr_set(CSR_HEDELEG, vcpu->vm->arch.hedeleg_fp);
     vcpu->arch.fp_loaded = true;
+    axvm_illegal_delegate(vcpu);
 }
 
 void axvm_fp_put(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
 {
-    if (axvm_field(axvm_csr_read(CSR_SSTATUS), SSTATUS_FS) == FS_DIRTY)
+    /* Both are dirty then; but QEMU tells only the guest's own of writes to fcsr. */
+    if (axvm_field(axvm_csr_read(CSR_SSTATUS) | axvm_csr_read(CSR_VSSTATUS), SSTATUS_FS) == FS_DIRTY)
         axvm_fp_save_regs(&vcpu->arch.fp);
     axvm_fp_load_regs(&cpu->arch.fp);
     axvm_csr_clear(CSR_SSTATUS, SSTATUS_FS);
-    axvm_csr_clear(CSR_HEDELEG, AXVM_BIT(CAUSE_ILLEGAL));
     vcpu->arch.fp_loaded = false;
+    axvm_illegal_delegate(vcpu);
 }

@@ -42,10 +42,13 @@ bool axvm_csr_exists_vstimecmp(void);
 bool axvm_csr_exists_hvictl(void);
 bool axvm_csr_exists_cycle(void);
 bool axvm_csr_exists_instret(void);
+bool axvm_csr_exists_vlenb(void);
 
 /* ---- fp.c: F and D. The first use after an entry is an illegal instruction, and then the host's registers make room ---- */
 void axvm_fp_load(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu);
 void axvm_fp_put(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu);
+/* hedeleg for illegal instructions: whenever FP or vectors (vector.h) come or go. Loaded. */
+void axvm_illegal_delegate(struct axvm_vcpu *vcpu);
 /* Has this CPU F and D? */
 bool axvm_fp_present(void);
 /* fp_regs.S */

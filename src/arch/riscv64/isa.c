@@ -5,13 +5,13 @@
 #include "bits.h"
 #include "str.h"
 
-/* Beside these: i m a f d c, and sstc when it is the guest's to use. Not v, as vectors are not switched; not h; nothing of the AIA. */
+/* Beside these: i m a f d c v, zv*, and sstc when it is the guest's to use. Not h; nothing of the AIA. */
 static const char *const allowed[] = {
-    "zicsr",  "zifencei", "zicntr", "zihintpause", "zihintntl", "zicond", "zawrs",  "zacas",  "zabha", "zaamo", "zalrsc",
-    "zba",    "zbb",      "zbc",    "zbs",         "zbkb",      "zbkc",   "zbkx",   "zknd",   "zkne",  "zknh",  "zksed",
-    "zksh",   "zkt",      "zca",    "zcb",         "zcd",       "zfa",    "zfh",    "zfhmin", "zfbfmin", "ztso", "zmmul",
-    "svinval", "svnapot", "zimop",  "zcmop",       "zicbop",    "zama16b", "zic64b", "ziccamoa", "ziccif", "zicclsm", "ziccrse",
-    "za64rs", "svade",
+    "zicsr",    "zifencei", "zicntr",  "zihintpause", "zihintntl", "zicond", "zawrs", "zacas",  "zabha",   "zaamo",
+    "zalrsc",   "zba",      "zbb",     "zbc",         "zbs",       "zbkb",   "zbkc",  "zbkx",   "zknd",    "zkne",
+    "zknh",     "zksed",    "zksh",    "zkt",         "zca",       "zcb",    "zcd",   "zfa",    "zfh",     "zfhmin",
+    "zfbfmin",  "ztso",     "zmmul",   "svinval",     "svnapot",   "zimop",  "zcmop", "zicbop", "zama16b", "zic64b",
+    "ziccamoa", "ziccif",   "zicclsm", "ziccrse",     "za64rs",    "svade",
 };
 
 static bool is_letter(char c)
@@ -44,6 +44,17 @@ const char *axvm_isa_next(const char *isa, char *name, size_t size)
     return isa;
 }
 
+bool axvm_isa_has_vector(const char *isa)
+{
+    char ext[32];
+
+    while ((isa = axvm_isa_next(isa, ext, sizeof(ext))) != NULL) {
+        if (axvm_streq(ext, "v") || axvm_str_starts(ext, "zve"))
+            return true;
+    }
+    return false;
+}
+
 bool axvm_isa_has(const char *isa, const char *name)
 {
     char ext[32];
@@ -65,13 +76,33 @@ bool axvm_isa_add(char *isa, size_t size, const char *name)
     return true;
 }
 
-static bool is_allowed(const char *ext, bool sstc, bool fp)
+static bool is_letter_allowed(char letter, const struct axvm_isa_policy *policy)
+{
+    switch (letter) {
+    case 'i':
+    case 'm':
+    case 'a':
+    case 'c':
+        return true;
+    case 'f':
+    case 'd':
+        return policy->fp;
+    case 'v':
+        return policy->vector && policy->fp;
+    }
+    return false;
+}
+
+static bool is_allowed(const char *ext, const struct axvm_isa_policy *policy)
 {
     if (ext[1] == '\0')
-        return *ext == 'i' || *ext == 'm' || *ext == 'a' || *ext == 'c' || (fp && (*ext == 'f' || *ext == 'd'));
+        return is_letter_allowed(*ext, policy);
     if (axvm_streq(ext, "sstc"))
-        return sstc;
-    if (!fp && axvm_str_starts(ext, "zf") && !axvm_streq(ext, "zifencei"))
+        return policy->sstc;
+    /* Zve*, Zvl*b, Zvfh, vector cryptography: all their state is that of V. */
+    if (axvm_str_starts(ext, "zv"))
+        return policy->vector && policy->fp;
+    if (!policy->fp && axvm_str_starts(ext, "zf") && !axvm_streq(ext, "zifencei"))
         return false;
     for (unsigned int i = 0; i < AXVM_ARRAY_LEN(allowed); i++) {
         if (axvm_streq(ext, allowed[i]))
@@ -80,7 +111,7 @@ static bool is_allowed(const char *ext, bool sstc, bool fp)
     return false;
 }
 
-bool axvm_isa_for_guest(const char *host, bool sstc, bool fp, char *out, size_t size)
+bool axvm_isa_for_guest(const char *host, const struct axvm_isa_policy *policy, char *out, size_t size)
 {
     char ext[32], *p = out;
     bool after_long = false;
@@ -91,7 +122,7 @@ bool axvm_isa_for_guest(const char *host, bool sstc, bool fp, char *out, size_t 
     while ((host = axvm_isa_next(host, ext, sizeof(ext))) != NULL) {
         bool is_long = ext[1] != '\0';
 
-        if (!is_allowed(ext, sstc, fp))
+        if (!is_allowed(ext, policy))
             continue;
         if ((size_t)(p - out) + axvm_strlen(ext) + 2 > size)
             return false;

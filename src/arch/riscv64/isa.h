@@ -6,9 +6,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* What is there for guests of what has state: by looking at the CPU, as strings may be wrong. */
+struct axvm_isa_policy {
+    bool sstc, fp, vector;
+};
+
 /* From the host's "riscv,isa" to a guest's, with those extensions that need nothing of the host or are switched with the vCPU. False:
  * it is not rv64 with i, m, a, or does not fit. */
-bool axvm_isa_for_guest(const char *host, bool sstc, bool fp, char *out, size_t size);
+bool axvm_isa_for_guest(const char *host, const struct axvm_isa_policy *policy, char *out, size_t size);
+
+/* Has it vectors, if only some instructions of them (Zve32x and so on)? */
+bool axvm_isa_has_vector(const char *isa);
 
 /* The extensions of an ISA string one by one, as "riscv,isa-extensions" lists them: the next one in *name, of up to @size bytes with
  * the NUL; returns where to go on, NULL at the end. */

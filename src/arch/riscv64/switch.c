@@ -6,11 +6,12 @@
  *  - the host's own (stvec, sscratch, sstatus, hstatus, scounteren, senvcfg): exchanged on every entry and exit;
  *  - the guest's alone (the VS CSRs, hgatp, htimedelta): saved on exit, as the vCPU may go on elsewhere, but loaded only if
  *    somebody else was loaded here in between (cpu->resident). axvm_cpu_disable() puts back what the host had in them;
- *  - lazily exchanged: FP (fp.c).
+ *  - lazily exchanged: FP (fp.c), vectors (vector.c).
  */
 #include "bits.h"
 #include "guest_file.h"
 #include "hs.h"
+#include "vector.h"
 #include "vmid.h"
 
 void axvm_vs_save(struct axvm_vs_regs *r, bool sstc, bool iselect)
@@ -202,6 +203,8 @@ void axvm_switch_to_host(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
     v->loaded = false;
     if (v->fp_loaded)
         axvm_fp_put(cpu, vcpu);
+    if (v->vector_loaded)
+        axvm_vector_put(vcpu);
     v->pc = axvm_csr_read(CSR_SEPC);
     v->hstatus = axvm_csr_read(CSR_HSTATUS);
     v->sstatus = axvm_csr_read(CSR_SSTATUS);

@@ -111,6 +111,30 @@ static void fp_forms(void)
     result("60 FP while it is off", cause == ILLEGAL, cause);
 }
 
+/* By number, as assemblers differ in whether they know vectors. */
+static void vector_forms(void)
+{
+    static uint8_t memory[512];
+    uint64_t cause, vl = 0;
+
+    clear_csr(sstatus, 3ul << 9);
+    cause = TRY(__asm__ volatile(".4byte 0x0c0072d7" : : : "t0", "memory")); /* vsetvli t0, x0, e8, m1, ta, ma */
+    result("60 vectors while they are off", cause == ILLEGAL, cause);
+    set_csr(sstatus, 3ul << 9);
+    cause = TRY(__asm__ volatile(".4byte 0x0c0072d7\n\tmv %0, t0" : "=r"(vl) : : "t0", "memory"));
+    if (cause == ILLEGAL)
+        return; /* there are none */
+    result("60 vectors", cause == NO_FAULT && vl >= 16, vl);
+    cause = TRY(__asm__ volatile("mv a0, %0\n\t.4byte 0x02050007" : : "r"(UART) : "a0", "memory")); /* vle8.v v0, (a0) */
+    result("3 VLE8.V of a device", cause == LOAD_ACCESS, cause);
+    cause = TRY(__asm__ volatile("mv a0, %0\n\t.4byte 0x02050027" : : "r"(UART) : "a0", "memory")); /* vse8.v v0, (a0) */
+    result("3 VSE8.V to a device", cause == STORE_ACCESS, cause);
+    write_csr(0x008, 0); /* the trap has left its element in vstart */
+    cause = TRY(__asm__ volatile("mv a0, %0\n\t.4byte 0x02050007" : : "r"(memory) : "a0", "memory"));
+    result("3 VLE8.V of memory", cause == NO_FAULT, cause);
+    clear_csr(sstatus, 3ul << 9);
+}
+
 /* I/O memory has no atomics: "Physical Memory Attributes". */
 static void atomics(void)
 {
@@ -399,6 +423,7 @@ void guest_main(uint64_t fdt)
     holes();
     forms();
     fp_forms();
+    vector_forms();
     atomics();
     sbi_unknown();
     sbi_registers();

@@ -9,6 +9,7 @@
 #include "isa.h"
 #include "sbi.h"
 #include "str.h"
+#include "vector.h"
 
 static bool in_set(const struct axvm_vcpu_set *set, unsigned int id)
 {
@@ -63,14 +64,66 @@ static void odd_bases_are_refused(void **state)
     assert_int_equal(axvm_sbi_harts(UINT64_C(1) << 63, 0, 64, &set), SBI_SUCCESS);
 }
 
+static const struct axvm_isa_policy all = { .sstc = true, .fp = true, .vector = true }, nothing;
+
+static void guests_are_told_of_vectors_where_they_are_switched(void **state)
+{
+    const struct axvm_isa_policy no_vector = { .sstc = true, .fp = true };
+    const char *host = "rv64imafdcvh_zvbb_zve64d_zvl256b_sstc";
+    char isa[128];
+
+    (void)state;
+    assert_true(axvm_isa_for_guest(host, &all, isa, sizeof(isa)));
+    assert_string_equal(isa, "rv64imafdcv_zvbb_zve64d_zvl256b_sstc");
+    assert_true(axvm_isa_has_vector(isa));
+    assert_true(axvm_isa_for_guest(host, &no_vector, isa, sizeof(isa)));
+    assert_string_equal(isa, "rv64imafdc_sstc");
+    assert_false(axvm_isa_has_vector(isa));
+    assert_true(axvm_isa_for_guest("rv64imac_zve32x", &all, isa, sizeof(isa)));
+    assert_true(axvm_isa_has_vector(isa));
+}
+
+/* "Vector Instruction Formats": one of each kind, and their scalar neighbours. */
+static void instructions_of_vectors_are_told_from_others(void **state)
+{
+    static const struct {
+        uint32_t insn;
+        bool vector;
+    } table[] = {
+        { 0x0c0072d7, true },  /* vsetvli t0, x0, e8, m1, ta, ma */
+        { 0x80737057, true },  /* vsetvl x0, t1, t2 */
+        { 0x02008057, true },  /* vadd.vv v0, v0, v1 */
+        { 0x02050007, true },  /* vle8.v v0, (a0) */
+        { 0x02055007, true },  /* vle16.v */
+        { 0x02056027, true },  /* vse32.v */
+        { 0x02057027, true },  /* vse64.v */
+        { 0xe2850027, true },  /* vs8r.v */
+        { 0xc2202573, true },  /* csrr a0, vlenb */
+        { 0x00801073, true },  /* csrw vstart, x0 */
+        { 0x00052007, false }, /* flw */
+        { 0x00053007, false }, /* fld */
+        { 0x00051007, false }, /* flh */
+        { 0x00054007, false }, /* flq */
+        { 0x00053027, false }, /* fsd */
+        { 0x00301073, false }, /* csrw fcsr, x0 */
+        { 0xc0102573, false }, /* rdtime */
+        { 0x00000073, false }, /* ecall */
+        { 0x00000013, false }, /* nop */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < AXVM_ARRAY_LEN(table); i++)
+        assert_int_equal(axvm_insn_is_vector(table[i].insn), table[i].vector);
+}
+
 static void guests_are_told_what_they_can_have(void **state)
 {
     char isa[128];
 
     (void)state;
-    assert_true(axvm_isa_for_guest("rv64imafdch_zicsr_zifencei_zihintpause_zba_smaia_ssaia_sstc_svadu", true, true, isa, sizeof(isa)));
+    assert_true(axvm_isa_for_guest("rv64imafdch_zicsr_zifencei_zihintpause_zba_smaia_ssaia_sstc_svadu", &all, isa, sizeof(isa)));
     assert_string_equal(isa, "rv64imafdc_zicsr_zifencei_zihintpause_zba_sstc");
-    assert_true(axvm_isa_for_guest("rv64imafdcvh_zfh_sstc", false, false, isa, sizeof(isa)));
+    assert_true(axvm_isa_for_guest("rv64imafdcvh_zfh_sstc", &nothing, isa, sizeof(isa)));
     assert_string_equal(isa, "rv64imac");
 }
 
@@ -79,11 +132,11 @@ static void other_cpus_and_strings_that_do_not_fit_are_refused(void **state)
     char isa[16];
 
     (void)state;
-    assert_false(axvm_isa_for_guest("rv32imac", true, true, isa, sizeof(isa)));
-    assert_false(axvm_isa_for_guest("rv64", true, true, isa, sizeof(isa)));
-    assert_false(axvm_isa_for_guest("", true, true, isa, sizeof(isa)));
-    assert_false(axvm_isa_for_guest("rv64i", true, true, isa, sizeof(isa)));
-    assert_false(axvm_isa_for_guest("rv64imac_zihintpause_zifencei", true, true, isa, sizeof(isa)));
+    assert_false(axvm_isa_for_guest("rv32imac", &all, isa, sizeof(isa)));
+    assert_false(axvm_isa_for_guest("rv64", &all, isa, sizeof(isa)));
+    assert_false(axvm_isa_for_guest("", &all, isa, sizeof(isa)));
+    assert_false(axvm_isa_for_guest("rv64i", &all, isa, sizeof(isa)));
+    assert_false(axvm_isa_for_guest("rv64imac_zihintpause_zifencei", &all, isa, sizeof(isa)));
 }
 
 static void extensions_are_listed_one_by_one(void **state)
@@ -109,6 +162,8 @@ int main(void)
         cmocka_unit_test(every_mask_names_the_harts_that_its_bits_say),
         cmocka_unit_test(base_of_all_ones_is_everybody_whatever_the_mask),
         cmocka_unit_test(odd_bases_are_refused),
+        cmocka_unit_test(guests_are_told_of_vectors_where_they_are_switched),
+        cmocka_unit_test(instructions_of_vectors_are_told_from_others),
         cmocka_unit_test(guests_are_told_what_they_can_have),
         cmocka_unit_test(other_cpus_and_strings_that_do_not_fit_are_refused),
         cmocka_unit_test(extensions_are_listed_one_by_one),

@@ -73,6 +73,18 @@ axvm_system_test(x86_64.hostile.beside-linux EXPECT "axvm-check: PASS"
 axvm_system_test(x86_64.memtest EXPECT "Memtest86+"
   ARGS --arch x86_64 --kernel /boot/memtest86+x64.bin --vcpus 1 --append "console=ttyS0,115200")
 
+# U-Boot's ROM for QEMU's PC, which gets along without PCI: to its prompt.
+axvm_system_test(x86_64.u-boot EXPECT "=> "
+  ARGS --arch x86_64 --firmware /usr/lib/u-boot/qemu-x86_64/u-boot.rom --vcpus 1)
+
+# Registers that another VM on the same CPU has filled.
+foreach(cpu svm bochs:ryzen vmx)
+  string(REPLACE ":" "-" name ${cpu})
+  axvm_system_test(x86_64.leak.${name} TIMEOUT 600 EXPECT "done 0"
+    ARGS --arch x86_64 --kernel ${payloads}/leak.bin --vcpus 1 --mem 64M --append first --second ${payloads}/leak.bin
+         --second-mem 64M --second-append second --host-cpus 1 --cpu ${cpu} --host-arg canary --expect-count 2)
+endforeach()
+
 # From the reset vector: real mode, the PIC's interrupts, protected mode and back.
 foreach(cpu svm vmx bochs:ryzen)
   string(REPLACE ":" "-" name ${cpu})

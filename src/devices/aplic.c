@@ -42,12 +42,16 @@ static inline bool target_hart(const struct axvm_aplic *a, uint32_t target, uint
     return index < a->cfg.harts;
 }
 
-uint32_t axvm_aplic_topi(const struct axvm_aplic *a, uint32_t hart)
+uint32_t axvm_aplic_topi(struct axvm_aplic *a, uint32_t hart)
 {
     const struct aplic_idc *idc = &a->idc[hart];
     uint32_t best = idc->threshold == 0 ? TARGET_IPRIO + 1 : idc->threshold, found = 0;
 
-    for (uint32_t w = 0; !aplic_is_msi(a) && w < APLIC_WORDS; w++) {
+    for (uint32_t busy = aplic_is_msi(a) ? 0 : a->busy; busy != 0; busy &= busy - 1) {
+        uint32_t w = axvm_ctz64(busy);
+
+        if (a->pending[w] == 0)
+            a->busy &= ~(busy & -busy);
         for (uint32_t set = a->pending[w] & a->enabled[w]; set != 0; set &= set - 1) {
             uint32_t source = w * 32 + axvm_ctz64(set), target = a->target[source];
 
@@ -106,6 +110,14 @@ void axvm_aplic_send(struct axvm_aplic *a, uint32_t target)
         a->cfg.send(a->cfg.arg, hart, target & TARGET_EIID);
 }
 
+/* The guest learns of a passthrough source: a level it will ask about again, an edge is done with. */
+static void tell(struct axvm_aplic *a, uint32_t word, uint32_t bit)
+{
+    a->told[word] |= bit & a->level[word] & a->wire[word];
+    a->any_told |= a->told[word] != 0;
+    axvm_aplic_end(a, word, bit & ~a->level[word]);
+}
+
 static void forward_by_msi(struct axvm_aplic *a, uint32_t source)
 {
     uint32_t w = source / 32, bit = UINT32_C(1) << source % 32;
@@ -113,8 +125,7 @@ static void forward_by_msi(struct axvm_aplic *a, uint32_t source)
     a->pending[w] &= ~bit;
     axvm_aplic_send(a, a->target[source]);
     if (a->bound[w] & bit) {
-        a->told[w] |= bit & a->level[w] & a->wire[w];
-        axvm_aplic_end(a, w, bit & ~a->level[w]);
+        tell(a, w, bit);
     }
 }
 
@@ -162,6 +173,7 @@ static void make_pending(struct axvm_aplic *a, uint32_t word, uint32_t bits)
 {
     bits &= ~a->pending[word];
     a->pending[word] |= bits;
+    a->busy |= UINT32_C(1) << word;
     axvm_aplic_raised(a, word, bits & a->enabled[word]);
 }
 
@@ -212,19 +224,24 @@ void axvm_aplic_end(struct axvm_aplic *a, uint32_t word, uint32_t bits)
 /* What hart @hart has been told of and now asks about again. */
 static void end_told(struct axvm_aplic *a, uint32_t hart)
 {
+    uint32_t left = 0;
+
     for (uint32_t w = 0; w < APLIC_WORDS; w++) {
         for (uint32_t told = a->told[w]; told != 0; told &= told - 1) {
             if (a->target[w * 32 + axvm_ctz64(told)] >> TARGET_HART_SHIFT == hart)
                 axvm_aplic_end(a, w, told & -told);
         }
+        left |= a->told[w];
     }
+    a->any_told = left != 0;
 }
 
 uint32_t axvm_aplic_claim(struct axvm_aplic *a, uint32_t hart)
 {
     uint32_t topi, w, bit;
 
-    end_told(a, hart);
+    if (a->any_told)
+        end_told(a, hart);
     topi = axvm_aplic_topi(a, hart);
     if (topi == 0) {
         a->idc[hart].force = 0;
@@ -234,8 +251,7 @@ uint32_t axvm_aplic_claim(struct axvm_aplic *a, uint32_t hart)
     w = topi >> 16 >> 5;
     bit = UINT32_C(1) << (topi >> 16 & 31);
     if (a->bound[w] & bit) {
-        a->told[w] |= bit & a->level[w] & a->wire[w];
-        axvm_aplic_end(a, w, bit & ~a->level[w]);
+        tell(a, w, bit);
     }
     clear_pending(a, w, bit & ~a->level[w]);
     return topi;
@@ -276,6 +292,7 @@ void axvm_aplic_mode_changed(struct axvm_aplic *a)
         a->target[source] = aplic_get(a->active, source) && !aplic_is_msi(a) ? 1 : 0;
     for (uint32_t w = 0; !aplic_is_msi(a) && w < APLIC_WORDS; w++)
         a->pending[w] = (a->pending[w] & ~a->level[w]) | (aplic_rectified(a, w) & a->level[w]);
+    a->busy = AXVM_BITS(APLIC_WORDS - 1, 0);
 }
 
 /* ---- for the owner ---- */
@@ -305,6 +322,8 @@ static void aplic_reset(struct axvm_device *dev)
     memset(a->level, 0, sizeof(a->level));
     memset(a->inverted, 0, sizeof(a->inverted));
     memset(a->told, 0, sizeof(a->told));
+    a->any_told = false;
+    a->busy = 0;
     memset(a->mode, 0, sizeof(a->mode));
     memset(a->target, 0, sizeof(a->target));
     for (uint32_t hart = 0; hart < a->cfg.harts; hart++) {

@@ -16,6 +16,8 @@
 #define DOMAINCFG_BE (1u << 0)
 #define DOMAINCFG_CONSTANT 0x80000000u
 
+_Static_assert(APLIC_WORDS <= 32, "busy has a bit for each word");
+
 /* sourcecfg.SM */
 enum source_mode { SM_INACTIVE = 0, SM_DETACHED = 1, SM_EDGE1 = 4, SM_EDGE0 = 5, SM_LEVEL1 = 6, SM_LEVEL0 = 7 };
 #define SOURCECFG_D (1u << 10)
@@ -40,6 +42,7 @@ struct axvm_aplic {
     struct axvm_lock lock;
     uint32_t domaincfg, genmsi;
     uint32_t pending[APLIC_WORDS], enabled[APLIC_WORDS];
+    uint32_t busy;              /* bit n clear: pending[n] is 0 */
     uint32_t wire[APLIC_WORDS]; /* what comes in */
     /* What the source modes say: SM is not Inactive; a wire is looked at; its level counts; it is inverted. */
     uint32_t active[APLIC_WORDS], wired[APLIC_WORDS], level[APLIC_WORDS], inverted[APLIC_WORDS];
@@ -47,6 +50,7 @@ struct axvm_aplic {
     /* Passthrough sources, and those of them that are level-sensitive and the guest has been told of: the host waits for an
      * end. */
     uint32_t bound[APLIC_WORDS], told[APLIC_WORDS];
+    bool any_told; /* false: told is 0 */
     uint8_t mode[AXVM_APLIC_SOURCES];
     uint32_t target[AXVM_APLIC_SOURCES];
     uint32_t host_irq[AXVM_APLIC_SOURCES];
@@ -84,7 +88,7 @@ void axvm_aplic_lowered(struct axvm_aplic *a, uint32_t word, uint32_t bits);
 void axvm_aplic_refresh(struct axvm_aplic *a);
 void axvm_aplic_refresh_hart(struct axvm_aplic *a, uint32_t hart);
 /* The value of topi. */
-uint32_t axvm_aplic_topi(const struct axvm_aplic *a, uint32_t hart);
+uint32_t axvm_aplic_topi(struct axvm_aplic *a, uint32_t hart);
 uint32_t axvm_aplic_claim(struct axvm_aplic *a, uint32_t hart);
 void axvm_aplic_send(struct axvm_aplic *a, uint32_t target);
 void axvm_aplic_set_mode(struct axvm_aplic *a, uint32_t source, enum source_mode mode);

@@ -62,6 +62,16 @@ static inline bool may_cross(uint64_t va)
     return (va & (AXVM_PAGE_SIZE - 1)) == 0;
 }
 
+/* Is @va what the instruction says, as far as its base register has been saved? htinst tells by itself: "addr. offset". */
+static inline bool begins_at(const struct axvm_vcpu *vcpu, uint64_t insn, bool store, uint64_t va)
+{
+    uint64_t imm = (uint64_t)((int64_t)(int32_t)insn >> 20);
+
+    if (store)
+        imm = (imm & ~UINT64_C(31)) | (insn >> 7 & 31);
+    return (insn & 3) == 3 && axvm_is_caller_saved(insn >> 15 & 31) && vcpu->arch.gpr[insn >> 15 & 31] + imm == va;
+}
+
 static inline uint64_t extend_load(uint64_t val, uint64_t form, uint64_t size)
 {
     unsigned int shift = (unsigned int)(64 - 8 * size);
@@ -92,15 +102,13 @@ static inline __attribute__((always_inline)) uint64_t axvm_quick_access(struct a
 
     if (off >= slot->aligned_len)
         return axvm_quick_ram(vcpu, off + slot->base, write);
-    if (may_cross(va))
-        return AXVM_TRAP_SAVE_ALL;
     htinst = axvm_csr_read(CSR_HTINST);
     if (htinst == 0) {
         if (!axvm_is_whole_word(pc))
             return AXVM_TRAP_SAVE_ALL;
         if (!axvm_fetch_word(pc, &insn))
             return fetch_failed(pc, va, off + slot->base, write);
-        if (!decode(insn, write, &form, &len))
+        if (!decode(insn, write, &form, &len) || (may_cross(va) && !begins_at(vcpu, insn, write, va)))
             return AXVM_TRAP_SAVE_ALL;
     } else if (!decode_htinst(htinst, write, &form, &len)) {
         return AXVM_TRAP_SAVE_ALL;

@@ -50,6 +50,8 @@ static uint64_t exit_csr(struct axvm_vcpu *vcpu, uint32_t insn)
     uint64_t val = insn & 0x4000 ? field : vcpu->arch.gpr[field];
     const struct axvm_arch_cpu *h = &vcpu->arch.cpu->arch;
 
+    if (vcpu->vm->arch.imsic && axvm_is_aia_csr(insn) && (axvm_csr_read(CSR_SSTATUS) & SSTATUS_SPP) != 0)
+        return axvm_exit_csr_aia(vcpu, insn);
     axvm_stat_inc(vcpu, AXVM_STAT_SYSREG);
     /* In VU-mode the guest's own scounteren decides; it is loaded. */
     if (!write && csr >= CSR_CYCLE && csr <= CSR_INSTRET) {
@@ -66,8 +68,6 @@ static uint64_t exit_csr(struct axvm_vcpu *vcpu, uint32_t insn)
     }
     if ((axvm_csr_read(CSR_SSTATUS) & SSTATUS_SPP) == 0)
         return illegal(vcpu, insn);
-    if (vcpu->vm->arch.imsic && axvm_is_aia_csr(insn))
-        return axvm_exit_csr_aia(vcpu, insn);
     if (write && op != 1)
         return illegal(vcpu, insn);
     return csr_on_bus(vcpu, insn, csr, write, val);

@@ -72,7 +72,6 @@ static uint64_t exit_illegal(struct axvm_vcpu *vcpu)
         if (!axvm_trapped_insn(axvm_csr_read(CSR_STVAL), &insn))
             return AXVM_TRAP_RESUME;
         if (axvm_is_aia_csr(insn) && (axvm_csr_read(CSR_SSTATUS) & SSTATUS_SPP) != 0) {
-            axvm_stat_inc(vcpu, AXVM_STAT_SYSREG);
             return axvm_exit_csr_aia(vcpu, insn);
         }
     }
@@ -128,9 +127,11 @@ static uint64_t quick_virtual_insn(struct axvm_vcpu *vcpu)
     uint64_t insn = axvm_csr_read(CSR_STVAL);
 
     /* stval may be 0, and then it is not known which registers they are. */
-    if (insn != 0 && axvm_is_caller_saved(insn >> 7 & 31) && axvm_is_caller_saved(insn >> 15 & 31))
-        return axvm_exit_virtual_insn(vcpu, insn);
-    return AXVM_TRAP_SAVE_ALL;
+    if (insn == 0 || !axvm_is_caller_saved(insn >> 7 & 31) || !axvm_is_caller_saved(insn >> 15 & 31))
+        return AXVM_TRAP_SAVE_ALL;
+    if (vcpu->vm->arch.imsic && axvm_is_aia_csr((uint32_t)insn) && (axvm_csr_read(CSR_SSTATUS) & SSTATUS_SPP) != 0)
+        return axvm_exit_csr_aia(vcpu, (uint32_t)insn);
+    return axvm_exit_virtual_insn(vcpu, insn);
 }
 
 /* Keeps the registers that a handler needs from being saved by those that share its caller. */

@@ -93,7 +93,9 @@ static inline uint64_t fetch_failed(uint64_t pc, uint64_t va, uint64_t gpa, bool
     return AXVM_TRAP_SAVE_ALL;
 }
 
-static inline __attribute__((always_inline)) uint64_t axvm_quick_access(struct axvm_vcpu *vcpu, bool write)
+static uint64_t quick_page_start(struct axvm_vcpu *vcpu, bool write);
+
+static inline __attribute__((always_inline)) uint64_t quick_access(struct axvm_vcpu *vcpu, bool write, bool page_start)
 {
     const struct axvm_bus_slot *slot = vcpu->hit[AXVM_BUS_MMIO];
     uint64_t pc = axvm_csr_read(CSR_SEPC), va = axvm_csr_read(CSR_STVAL), htinst, insn, form, size, len;
@@ -102,13 +104,15 @@ static inline __attribute__((always_inline)) uint64_t axvm_quick_access(struct a
 
     if (off >= slot->aligned_len)
         return axvm_quick_ram(vcpu, off + slot->base, write);
+    if (!page_start && may_cross(va))
+        return quick_page_start(vcpu, write);
     htinst = axvm_csr_read(CSR_HTINST);
     if (htinst == 0) {
         if (!axvm_is_whole_word(pc))
             return AXVM_TRAP_SAVE_ALL;
         if (!axvm_fetch_word(pc, &insn))
             return fetch_failed(pc, va, off + slot->base, write);
-        if (!decode(insn, write, &form, &len) || (may_cross(va) && !begins_at(vcpu, insn, write, va)))
+        if (!decode(insn, write, &form, &len) || (page_start && !begins_at(vcpu, insn, write, va)))
             return AXVM_TRAP_SAVE_ALL;
     } else if (!decode_htinst(htinst, write, &form, &len)) {
         return AXVM_TRAP_SAVE_ALL;
@@ -131,6 +135,17 @@ static inline __attribute__((always_inline)) uint64_t axvm_quick_access(struct a
     axvm_stat_inc(vcpu, AXVM_STAT_MMIO);
     axvm_csr_write(CSR_SEPC, pc);
     return axvm_wake_trap(vcpu->vm);
+}
+
+/* A function of its own, so that others do not pay for it: MSIs are stores there. */
+static __attribute__((noinline)) uint64_t quick_page_start(struct axvm_vcpu *vcpu, bool write)
+{
+    return write ? quick_access(vcpu, true, true) : (uint64_t)AXVM_TRAP_SAVE_ALL;
+}
+
+static inline __attribute__((always_inline)) uint64_t axvm_quick_access(struct axvm_vcpu *vcpu, bool write)
+{
+    return quick_access(vcpu, write, false);
 }
 
 #endif

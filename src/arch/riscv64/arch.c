@@ -208,6 +208,7 @@ int axvm_arch_vcpu_init(struct axvm_vcpu *vcpu)
     if (rc != AXVM_OK)
         return rc;
     axvm_arch_vcpu_reset(vcpu, 0, 0);
+    vcpu->arch.imsic = vcpu->vm->arch.imsic != NULL;
     axvm_guest_file_get(vcpu);
     return AXVM_OK;
 }

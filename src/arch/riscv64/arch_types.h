@@ -87,6 +87,7 @@ struct axvm_arch_vcpu {
 
     struct axvm_cpu *file_cpu;    /* whose guest interrupt file is this vCPU's; NULL: it has none */
     uint32_t file;                /* which */
+    bool imsic;                   /* its VM's vCPUs have them */
     bool file_ready;              /* it holds this vCPU's state */
     _Atomic uint32_t file_fired;  /* it has signalled something while the vCPU was waiting in the host */
 

@@ -63,13 +63,11 @@ static uint64_t stopi(const struct axvm *vm)
 
 uint64_t axvm_exit_csr_aia(struct axvm_vcpu *vcpu, uint32_t insn)
 {
-    struct change c;
+    struct change c = change_by(vcpu, insn);
     uint32_t rd = insn >> 7 & 31;
     bool there = true;
     uint64_t old = 0;
 
-    axvm_stat_inc(vcpu, AXVM_STAT_SYSREG);
-    c = change_by(vcpu, insn);
     switch (insn >> 20) {
     case CSR_STOPEI:
         old = axvm_imsic_topei(vcpu->vm->arch.imsic, vcpu->id, c.write);

@@ -43,34 +43,42 @@ static uint64_t csr_on_bus(struct axvm_vcpu *vcpu, uint32_t insn, uint32_t csr, 
 }
 
 /* "Zicsr": CSRRW always writes; the others do unless their operand is x0 or 0. */
-static uint64_t exit_csr(struct axvm_vcpu *vcpu, uint32_t insn)
+static bool writes(uint32_t insn)
 {
-    uint32_t csr = insn >> 20, op = insn >> 12 & 3, field = insn >> 15 & 31;
-    bool write = op == 1 || field != 0;
+    return (insn >> 12 & 3) == 1 || (insn >> 15 & 31) != 0;
+}
+
+/* A function of its own, so that reading a counter does not pay for it. */
+static __attribute__((noinline)) uint64_t exit_other_csr(struct axvm_vcpu *vcpu, uint32_t insn)
+{
+    uint32_t field = insn >> 15 & 31;
     uint64_t val = insn & 0x4000 ? field : vcpu->arch.gpr[field];
-    const struct axvm_arch_cpu *h = &vcpu->arch.cpu->arch;
 
-    if (vcpu->vm->arch.imsic && axvm_is_aia_csr(insn) && (axvm_csr_read(CSR_SSTATUS) & SSTATUS_SPP) != 0)
-        return axvm_exit_csr_aia(vcpu, insn);
-    axvm_stat_inc(vcpu, AXVM_STAT_SYSREG);
-    /* In VU-mode the guest's own scounteren decides; it is loaded. */
-    if (!write && csr >= CSR_CYCLE && csr <= CSR_INSTRET) {
-        bool user = (axvm_csr_read(CSR_SSTATUS) & SSTATUS_SPP) == 0;
-
-        if (user && (axvm_csr_read(CSR_SCOUNTEREN) >> (csr - CSR_CYCLE) & 1) == 0)
-            return illegal(vcpu, insn);
-        if (csr == CSR_CYCLE && h->has_cycle)
-            return step_over(vcpu, insn >> 7 & 31, axvm_csr_read(CSR_CYCLE));
-        if (csr == CSR_INSTRET && h->has_instret)
-            return step_over(vcpu, insn >> 7 & 31, axvm_csr_read(CSR_INSTRET));
-        if (csr == CSR_TIME)
-            return step_over(vcpu, insn >> 7 & 31, axvm_guest_time(vcpu->vm));
-    }
     if ((axvm_csr_read(CSR_SSTATUS) & SSTATUS_SPP) == 0)
         return illegal(vcpu, insn);
-    if (write && op != 1)
+    if (vcpu->arch.imsic && axvm_is_aia_csr(insn))
+        return axvm_exit_csr_aia(vcpu, insn);
+    if (writes(insn) && (insn >> 12 & 3) != 1)
         return illegal(vcpu, insn);
-    return csr_on_bus(vcpu, insn, csr, write, val);
+    return csr_on_bus(vcpu, insn, insn >> 20, writes(insn), val);
+}
+
+static uint64_t exit_csr(struct axvm_vcpu *vcpu, uint32_t insn)
+{
+    const struct axvm_arch_cpu *h = &vcpu->arch.cpu->arch;
+    uint32_t csr = insn >> 20;
+
+    axvm_stat_inc(vcpu, AXVM_STAT_SYSREG);
+    if (writes(insn) || csr < CSR_CYCLE || csr > CSR_INSTRET)
+        return exit_other_csr(vcpu, insn);
+    /* In VU-mode the guest's own scounteren decides; it is loaded. */
+    if ((axvm_csr_read(CSR_SSTATUS) & SSTATUS_SPP) == 0 && (axvm_csr_read(CSR_SCOUNTEREN) >> (csr - CSR_CYCLE) & 1) == 0)
+        return illegal(vcpu, insn);
+    if (csr == CSR_CYCLE && h->has_cycle)
+        return step_over(vcpu, insn >> 7 & 31, axvm_csr_read(CSR_CYCLE));
+    if (csr == CSR_INSTRET && h->has_instret)
+        return step_over(vcpu, insn >> 7 & 31, axvm_csr_read(CSR_INSTRET));
+    return csr == CSR_TIME ? step_over(vcpu, insn >> 7 & 31, axvm_guest_time(vcpu->vm)) : exit_other_csr(vcpu, insn);
 }
 
 /* Wait for an interrupt: in VU-mode the guest's CPU has none. */

@@ -63,6 +63,12 @@ static bool load_lazily(struct axvm_vcpu *vcpu)
     return load_fp(vcpu) || (insn == 0 && load_vector(vcpu));
 }
 
+static uint64_t exit_csr_aia(struct axvm_vcpu *vcpu, uint32_t insn)
+{
+    axvm_stat_inc(vcpu, AXVM_STAT_SYSREG);
+    return axvm_exit_csr_aia(vcpu, insn);
+}
+
 /* First use of FP or vectors after an entry, a CSR that only guests have, or really an illegal instruction. */
 static uint64_t exit_illegal(struct axvm_vcpu *vcpu)
 {
@@ -71,9 +77,8 @@ static uint64_t exit_illegal(struct axvm_vcpu *vcpu)
     if (vcpu->vm->arch.hedeleg_fp == 0) {
         if (!axvm_trapped_insn(axvm_csr_read(CSR_STVAL), &insn))
             return AXVM_TRAP_RESUME;
-        if (axvm_is_aia_csr(insn) && (axvm_csr_read(CSR_SSTATUS) & SSTATUS_SPP) != 0) {
-            return axvm_exit_csr_aia(vcpu, insn);
-        }
+        if (axvm_is_aia_csr(insn) && (axvm_csr_read(CSR_SSTATUS) & SSTATUS_SPP) != 0)
+            return exit_csr_aia(vcpu, insn);
     }
     if (!load_lazily(vcpu))
         axvm_raise_live(vcpu, CAUSE_ILLEGAL, axvm_csr_read(CSR_STVAL));
@@ -121,6 +126,16 @@ uint64_t axvm_exit(struct axvm_vcpu *vcpu, uint64_t scause)
     return AXVM_TRAP_RESUME;
 }
 
+/* Keeps the registers that a handler needs from being saved by those that share its caller. */
+#define NOINLINE __attribute__((noinline))
+
+static NOINLINE uint64_t quick_virtual_insn_with_imsic(struct axvm_vcpu *vcpu, uint64_t insn)
+{
+    if (axvm_is_aia_csr((uint32_t)insn) && (axvm_csr_read(CSR_SSTATUS) & SSTATUS_SPP) != 0)
+        return exit_csr_aia(vcpu, (uint32_t)insn);
+    return axvm_exit_virtual_insn(vcpu, insn);
+}
+
 /* WFI, and CSR instructions on registers that have been saved. */
 static uint64_t quick_virtual_insn(struct axvm_vcpu *vcpu)
 {
@@ -129,13 +144,8 @@ static uint64_t quick_virtual_insn(struct axvm_vcpu *vcpu)
     /* stval may be 0, and then it is not known which registers they are. */
     if (insn == 0 || !axvm_is_caller_saved(insn >> 7 & 31) || !axvm_is_caller_saved(insn >> 15 & 31))
         return AXVM_TRAP_SAVE_ALL;
-    if (vcpu->vm->arch.imsic && axvm_is_aia_csr((uint32_t)insn) && (axvm_csr_read(CSR_SSTATUS) & SSTATUS_SPP) != 0)
-        return axvm_exit_csr_aia(vcpu, (uint32_t)insn);
-    return axvm_exit_virtual_insn(vcpu, insn);
+    return vcpu->arch.imsic ? quick_virtual_insn_with_imsic(vcpu, insn) : axvm_exit_virtual_insn(vcpu, insn);
 }
-
-/* Keeps the registers that a handler needs from being saved by those that share its caller. */
-#define NOINLINE __attribute__((noinline))
 
 /* Those that do not look at registers of the guest but at arguments of a call, or at none. */
 static NOINLINE uint64_t quick_other(struct axvm_vcpu *vcpu, uint64_t scause)

@@ -22,3 +22,14 @@ uint64_t axvm_ticks_to_ns(uint64_t ticks, uint64_t freq)
         return AXVM_TIME_NEVER;
     return secs * NS_PER_S + rest * NS_PER_S / freq;
 }
+
+uint64_t axvm_ns_to_ticks(uint64_t ns, uint64_t freq)
+{
+    uint64_t secs = ns / NS_PER_S, rest = ns % NS_PER_S, part;
+
+    /* rest is below 2^30: their product stays within 64 bits. */
+    if (freq > UINT64_C(1) << 34 || (secs != 0 && freq > UINT64_MAX / secs))
+        return UINT64_MAX;
+    part = rest * freq / NS_PER_S;
+    return part > UINT64_MAX - secs * freq ? UINT64_MAX : secs * freq + part;
+}

@@ -50,6 +50,19 @@ static void no_frequency_divides_by_zero(void **state)
         (void)axvm_ticks_to_ns(UINT64_MAX, UINT64_C(1) << bit);
 }
 
+static void nanoseconds_become_ticks_rounded_down(void **state)
+{
+    (void)state;
+    assert_int_equal(axvm_ns_to_ticks(16, 62500000), 1);
+    assert_int_equal(axvm_ns_to_ticks(15, 62500000), 0);
+    assert_int_equal(axvm_ns_to_ticks(3 * NS_PER_S + 1, NS_PER_S), 3 * NS_PER_S + 1);
+    assert_int_equal(axvm_ns_to_ticks(5, 0), 0);
+    assert_int_equal(axvm_ns_to_ticks(UINT64_MAX, UINT64_C(1) << 33), UINT64_MAX);
+    assert_int_equal(axvm_ns_to_ticks(1, UINT64_MAX), UINT64_MAX);
+    for (unsigned int bit = 0; bit < 64; bit++)
+        (void)axvm_ns_to_ticks(UINT64_MAX, UINT64_C(1) << bit);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -57,6 +70,7 @@ int main(void)
         cmocka_unit_test(parts_of_a_second_are_rounded_down),
         cmocka_unit_test(what_does_not_fit_is_never),
         cmocka_unit_test(no_frequency_divides_by_zero),
+        cmocka_unit_test(nanoseconds_become_ticks_rounded_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

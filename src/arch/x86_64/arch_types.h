@@ -157,6 +157,8 @@ struct axvm_arch_vcpu {
     bool sys_dirty;
     bool stepped;      /* the exit that is being handled ended a step of ours */
     uint8_t nmi_state; /* enum axvm_nmi_state */
+    uint16_t port_hole; /* ports that no device has: those around the one that was found so last */
+    uint32_t port_hole_len;
     uint64_t nmi_iret_rip;
     uint64_t nmi_flags; /* RFLAGS.TF as the guest has it, while AXVM_WORK_STEP */
     uint64_t cr0;       /* as the guest sees it: TS differs in the VMCB or VMCS while !fp_loaded */
@@ -212,6 +214,7 @@ struct axvm_arch_cpu {
     uint64_t host_xcr0;
     uint32_t fpu_size;
     struct axvm_x86_fpu host_fpu;
+    uint64_t timer_tsc; /* that in TSC; UINT64_MAX: none */
     uint64_t timer_ns; /* what hal->timer_set() was last called with here; 0: unknown */
     uint64_t host_tsc_aux, host_dr6, host_dr7;
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What waits for a guest: exceptions, interrupts, NMIs, timers; looked at before it is entered. */
+#include "cpu.h"
 #include "exit.h"
 #include "platform.h"
+#include "ticks.h"
 #include "vlapic.h"
 
 /* ---- exceptions. Intel SDM vol. 3A, "Interrupt 8—Double Fault Exception (#DF)" ---- */
@@ -112,6 +114,24 @@ void axvm_x86_timer_poll(struct axvm_vcpu *vcpu)
         axvm_x86_platform_poll(vcpu->vm, hal->time_ns(hal->ctx));
 }
 
+/* A host's timer may fire so much early, and be taken by the host before we see it: set it again then. */
+#define TIMER_SLACK_NS 50000u
+
+/* The host's TSC at @ns of hal->time_ns(), less the slack. */
+static uint64_t tsc_of(struct axvm_vcpu *vcpu, uint64_t ns)
+{
+    const struct axvm_hal *hal = &vcpu->vm->hal;
+    uint64_t now, tsc, ticks;
+
+    if (ns == AXVM_TIME_NEVER)
+        return UINT64_MAX;
+    now = hal->time_ns(hal->ctx);
+    tsc = axvm_rdtsc();
+    now += TIMER_SLACK_NS;
+    ticks = ns > now ? axvm_ns_to_ticks(ns - now, vcpu->vm->arch.tsc_hz) : 0;
+    return ticks > UINT64_MAX - tsc ? UINT64_MAX : tsc + ticks;
+}
+
 /* Fire what is due, and have the host's timer interrupt this CPU when the next is. */
 static void look_at_timers(struct axvm_vcpu *vcpu)
 {
@@ -123,14 +143,30 @@ static void look_at_timers(struct axvm_vcpu *vcpu)
     vcpu->arch.lapic_deadline = axvm_lapic_deadline(&vcpu->arch.lapic);
     d = deadline(vcpu);
     if (axvm_x86_hw(vcpu, set_timer, d)) {
-        h->timer_ns = d;
+        h->timer_ns = 0; /* counts only while the guest runs: to be set with each entry */
         return;
     }
-    if (d == h->timer_ns)
+    if (d == h->timer_ns && axvm_rdtsc() < h->timer_tsc)
         return;
     h->timer_ns = d;
+    h->timer_tsc = tsc_of(vcpu, d);
     if (hal->timer_set)
         hal->timer_set(hal->ctx, d);
+}
+
+/* Coming from the host tier: what may have changed while this vCPU was not looking. That there is something to do for the guest's
+ * local APIC or NMIs others have said in .attention and .nmi; windows that were open still are. */
+void axvm_x86_look_around(struct axvm_vcpu *vcpu)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+    const struct axvm_arch_cpu *h = &v->cpu->arch;
+
+    if (v->halted || atomic_load(&v->lapic.attention))
+        v->work |= AXVM_WORK_IRQ;
+    if (v->halted || atomic_load_explicit(&v->nmi, memory_order_relaxed))
+        v->work |= AXVM_WORK_NMI;
+    if (deadline(vcpu) != h->timer_ns || axvm_rdtsc() >= h->timer_tsc)
+        v->work |= AXVM_WORK_TIMER;
 }
 
 uint64_t axvm_arch_vcpu_deadline(struct axvm_vcpu *vcpu)

@@ -109,6 +109,8 @@ enum axvm_trap_kind axvm_x86_exit_unknown(struct axvm_vcpu *vcpu, uint64_t code)
 #define AXVM_X86_TRIPLE_FAULT 0x7fu /* axvm_exit.u.fault.code of AXVM_EXIT_SYSTEM_CRASH */
 /* vcpu->trap.mmio has been filled in: answer it, and those that the instruction has after it. Loaded. */
 enum axvm_trap_kind axvm_x86_answer(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio);
+/* vcpu->trap.mmio is nobody's: AXVM_EXIT_IO, _MMIO or _SYSREG. */
+enum axvm_trap_kind axvm_x86_leave_for_host(struct axvm_vcpu *vcpu);
 /* Is it a register of the vCPU's own local APIC? Then it is answered now. Any tier. */
 bool axvm_x86_answer_lapic(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio);
 /* As axvm_arch_mmio_finish(), _refuse(). Any tier. */
@@ -141,6 +143,8 @@ void axvm_x86_redeliver(struct axvm_vcpu *vcpu, uint64_t info);
 
 /* The guest has written CR8 without an exit: each vendor looks after each. */
 void axvm_x86_cr8_changed(struct axvm_vcpu *vcpu, uint8_t cr8);
+/* Loaded, coming from the host tier. */
+void axvm_x86_look_around(struct axvm_vcpu *vcpu);
 /* Timers that are due. The vCPU's own thread. */
 void axvm_x86_timer_poll(struct axvm_vcpu *vcpu);
 /* .init is set, and it is the vCPU's own thread, not loaded: it is off then. */

@@ -88,6 +88,22 @@ static inline void finish_here(struct axvm_vcpu *vcpu)
     }
 }
 
+/* Nobody has it: the host may answer. What core does with AXVM_TRAP_MMIO, but without a second search. */
+enum axvm_trap_kind axvm_x86_leave_for_host(struct axvm_vcpu *vcpu)
+{
+    const struct axvm_mmio *mmio = &vcpu->trap.mmio;
+    struct axvm_exit *exit = vcpu->arch.exit;
+
+    exit->reason = mmio->space == AXVM_BUS_PORT ? AXVM_EXIT_IO : mmio->space == AXVM_BUS_MMIO ? AXVM_EXIT_MMIO : AXVM_EXIT_SYSREG;
+    exit->u.access.addr = mmio->addr;
+    exit->u.access.data = mmio->write ? mmio->val[0] : 0;
+    exit->u.access.size = mmio->size;
+    exit->u.access.write = mmio->write;
+    exit->u.access.fetch = false;
+    vcpu->pending = AXVM_PENDING_MMIO;
+    return AXVM_TRAP_EXIT;
+}
+
 /* In the fast tier as far as it goes. */
 enum axvm_trap_kind axvm_x86_answer(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
 {
@@ -100,7 +116,9 @@ enum axvm_trap_kind axvm_x86_answer(struct axvm_vcpu *vcpu, struct axvm_mmio *mm
             answer_lapic(vcpu, mmio);
         else
             rc = axvm_core_mmio(vcpu, mmio, false);
-        if (rc == AXVM_ERR_AGAIN || rc == AXVM_ERR_NOENT)
+        if (rc == AXVM_ERR_NOENT && mmio->count == 1)
+            return axvm_x86_leave_for_host(vcpu);
+        if (rc == AXVM_ERR_AGAIN)
             return AXVM_TRAP_MMIO;
         if (rc != AXVM_OK)
             more = axvm_x86_refuse(vcpu, mmio);
@@ -117,34 +135,82 @@ enum axvm_trap_kind axvm_x86_answer(struct axvm_vcpu *vcpu, struct axvm_mmio *mm
 
 /* ---- ports ---- */
 
-enum axvm_trap_kind axvm_x86_exit_io(struct axvm_vcpu *vcpu, uint16_t port, unsigned int size, bool in, unsigned int len)
+/* The ports around @port that no device has. */
+static void find_hole(struct axvm_vcpu *vcpu, uint16_t port)
 {
-    struct axvm_arch_vcpu *v = &vcpu->arch;
-    struct axvm_mmio *mmio = &vcpu->trap.mmio;
-    struct axvm_access acc = { .off = port, .size = (uint8_t)size, .vcpu = vcpu };
-    int rc;
+    const struct axvm_bus *bus = &vcpu->vm->bus[AXVM_BUS_PORT];
+    uint32_t lo = 0, hi = 0x10000;
 
-    axvm_stat_inc(vcpu, AXVM_STAT_IO);
-    if (!in)
-        acc.val = axvm_extend(v->gpr[AXVM_RAX], size, false);
-    rc = axvm_bus_access(&vcpu->vm->bus[AXVM_BUS_PORT], &vcpu->hit[AXVM_BUS_PORT], &acc, !in);
-    if (rc == AXVM_OK) {
-        if (in)
-            merge_rax(vcpu, acc.val, size);
-        axvm_x86_step_over(vcpu, len);
-        return (enum axvm_trap_kind)axvm_wake_trap(vcpu->vm);
+    for (uint32_t i = 0; i < bus->count; i++) {
+        const struct axvm_bus_slot *slot = &bus->slots[i];
+
+        if (slot->base > port) {
+            hi = (uint32_t)slot->base;
+            break;
+        }
+        lo = (uint32_t)(slot->base + slot->len);
     }
+    vcpu->arch.port_hole = (uint16_t)lo;
+    vcpu->arch.port_hole_len = hi - lo;
+}
+
+static void make_port(struct axvm_vcpu *vcpu, uint16_t port, unsigned int size, bool in, unsigned int len)
+{
+    struct axvm_mmio *mmio = &vcpu->trap.mmio;
+
     mmio->addr = port;
-    mmio->val[0] = in ? 0 : axvm_extend(v->gpr[AXVM_RAX], size, false);
+    mmio->val[0] = in ? 0 : axvm_extend(vcpu->arch.gpr[AXVM_RAX], size, false);
     mmio->space = AXVM_BUS_PORT;
     mmio->size = (uint8_t)size;
     mmio->count = 1;
     mmio->write = !in;
     mmio->arch.kind = AXVM_X86_MMIO_PORT;
     mmio->arch.insn_len = (uint8_t)len;
-    if (rc == AXVM_ERR_AGAIN || rc == AXVM_ERR_NOENT)
+}
+
+static __attribute__((noinline)) enum axvm_trap_kind io_not_done(struct axvm_vcpu *vcpu, int rc)
+{
+    if (rc == AXVM_ERR_NOENT) {
+        find_hole(vcpu, (uint16_t)vcpu->trap.mmio.addr);
+        return axvm_x86_leave_for_host(vcpu);
+    }
+    if (rc == AXVM_ERR_AGAIN)
         return AXVM_TRAP_MMIO;
-    axvm_x86_refuse(vcpu, mmio);
+    axvm_x86_refuse(vcpu, &vcpu->trap.mmio);
+    return (enum axvm_trap_kind)axvm_wake_trap(vcpu->vm);
+}
+
+enum axvm_trap_kind axvm_x86_exit_io(struct axvm_vcpu *vcpu, uint16_t port, unsigned int size, bool in, unsigned int len)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+    const struct axvm_bus_slot *slot = vcpu->hit[AXVM_BUS_PORT];
+    struct axvm_access acc;
+    int rc;
+
+    axvm_stat_inc(vcpu, AXVM_STAT_IO);
+    if ((uint16_t)(port - v->port_hole) + size <= v->port_hole_len) {
+        make_port(vcpu, port, size, in, len);
+        return axvm_x86_leave_for_host(vcpu);
+    }
+    acc.off = port - slot->base;
+    acc.val = in ? 0 : axvm_extend(v->gpr[AXVM_RAX], size, false);
+    acc.size = (uint8_t)size;
+    acc.may_call_host = false;
+    acc.vcpu = vcpu;
+    if (acc.off < slot->fast_len) {
+        acc.off = axvm_nospec(acc.off, slot->fast_len);
+        rc = axvm_bus_call(slot, &acc, !in);
+    } else {
+        acc.off = port;
+        rc = axvm_bus_access(&vcpu->vm->bus[AXVM_BUS_PORT], &vcpu->hit[AXVM_BUS_PORT], &acc, !in);
+    }
+    if (rc != AXVM_OK) {
+        make_port(vcpu, port, size, in, len);
+        return io_not_done(vcpu, rc);
+    }
+    if (in)
+        merge_rax(vcpu, acc.val, size);
+    axvm_x86_step_over(vcpu, len);
     return (enum axvm_trap_kind)axvm_wake_trap(vcpu->vm);
 }
 

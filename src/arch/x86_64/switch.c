@@ -100,7 +100,7 @@ void axvm_x86_load(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
     axvm_x86_fp_enter(vcpu);
     if (axvm_x86_get_dr7(vcpu) & DR7_ENABLED)
         axvm_x86_dr_load(vcpu);
-    v->work |= AXVM_WORK_IRQ | AXVM_WORK_NMI | AXVM_WORK_TIMER;
+    axvm_x86_look_around(vcpu);
 }
 
 void axvm_x86_put(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)

@@ -4,7 +4,7 @@
 #include <axvm/err.h>
 
 /* Windows. */
-enum { WIN_DATA, WIN_COMMAND, WIN_PORT92 };
+enum { WIN_DATA, WIN_COMMAND, WIN_PORT92, WIN_POST };
 
 #define STATUS_OBF 0x01u /* there is something to read at 0x60 */
 #define STATUS_SYS 0x04u /* the self test has passed */
@@ -46,7 +46,7 @@ struct i8042 {
     struct axvm_device dev;
     uint8_t status, data;
     uint8_t command; /* that waits for its byte at 0x60; 0: none, it is for the keyboard */
-    uint8_t output, port92;
+    uint8_t output, port92, post;
     uint8_t ram[32]; /* the first is the command byte */
 };
 
@@ -144,7 +144,20 @@ static int kbd_read(struct axvm_device *dev, struct axvm_access *acc)
 {
     struct i8042 *k = (struct i8042 *)dev;
 
-    acc->val = acc->window == WIN_DATA ? read_data(k) : acc->window == WIN_COMMAND ? k->status : k->port92;
+    switch (acc->window) {
+    case WIN_DATA:
+        acc->val = read_data(k);
+        break;
+    case WIN_COMMAND:
+        acc->val = k->status;
+        break;
+    case WIN_PORT92:
+        acc->val = k->port92;
+        break;
+    default:
+        acc->val = k->post;
+        break;
+    }
     return AXVM_OK;
 }
 
@@ -153,9 +166,17 @@ static int kbd_write(struct axvm_device *dev, struct axvm_access *acc)
     struct i8042 *k = (struct i8042 *)dev;
     uint8_t val = (uint8_t)acc->val;
 
-    if (acc->window == WIN_DATA)
+    switch (acc->window) {
+    case WIN_DATA:
         return write_data(k, acc, val);
-    return acc->window == WIN_COMMAND ? write_command(k, acc, val) : write_port92(k, acc, val);
+    case WIN_COMMAND:
+        return write_command(k, acc, val);
+    case WIN_PORT92:
+        return write_port92(k, acc, val);
+    default:
+        k->post = val;
+        return AXVM_OK;
+    }
 }
 
 static void kbd_reset(struct axvm_device *dev)
@@ -167,6 +188,7 @@ static void kbd_reset(struct axvm_device *dev)
     k->command = 0;
     k->output = OUT_IDLE | OUT_NO_RESET | OUT_A20;
     k->port92 = PORT92_A20;
+    k->post = 0;
     for (unsigned int i = 0; i < sizeof(k->ram); i++)
         k->ram[i] = 0;
 }
@@ -188,7 +210,8 @@ int axvm_i8042_create(struct axvm *vm)
     k->dev.windows[WIN_DATA] = (struct axvm_window){ AXVM_BUS_PORT, 0x60, 1 };
     k->dev.windows[WIN_COMMAND] = (struct axvm_window){ AXVM_BUS_PORT, 0x64, 1 };
     k->dev.windows[WIN_PORT92] = (struct axvm_window){ AXVM_BUS_PORT, 0x92, 1 };
-    k->dev.window_count = 3;
+    k->dev.windows[WIN_POST] = (struct axvm_window){ AXVM_BUS_PORT, 0x80, 1 };
+    k->dev.window_count = 4;
     k->dev.flags = AXVM_DEVICE_FAST;
     kbd_reset(&k->dev);
     return axvm_device_attach(vm, &k->dev);

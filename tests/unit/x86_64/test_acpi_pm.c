@@ -191,6 +191,14 @@ static void the_keyboard_controller_passes_its_tests_and_has_no_keyboard(void **
     assert_int_equal(pc_in(b, 0x60, 1), 0x5a);
 }
 
+static void port_80_takes_what_is_written(void **state)
+{
+    struct pc *b = *state;
+
+    pc_out(b, 0x80, 1, 0x5a);
+    assert_int_equal(pc_in(b, 0x80, 1), 0x5a);
+}
+
 static int off_guest(struct axvm_vcpu *vcpu, struct axvm_exit *exit, void *arg)
 {
     const uint64_t val = *(const uint64_t *)arg;
@@ -261,6 +269,7 @@ int main(void)
         TEST(the_keyboard_controller_resets),
         TEST(the_a20_gate_reads_as_it_is_set),
         TEST(the_keyboard_controller_passes_its_tests_and_has_no_keyboard),
+        TEST(port_80_takes_what_is_written),
         TEST(the_vcpu_that_turns_the_machine_off_comes_back_with_that),
         TEST(a_guest_that_resets_can_be_booted_again),
         TEST(anything_written_anywhere_is_survived),

@@ -22,6 +22,14 @@ extern "C" {
 struct axvm_x86_cpu_config {
     uint64_t tsc_hz; /**< Of the time stamp counter; the same on all CPUs, whose counters agree. Required. */
     uint32_t flags;  /**< AXVM_X86_*. */
+    /**
+     * A host interrupt has ended a guest's run and is still pending. Is it one of hal->kick_cpu(), and no other with it? True:
+     * it has been taken, with its end of interrupt, and is dealt with in the fast tier. It may be taken by opening interrupts
+     * for a moment through the host's own vector, if the handler does nothing that "any context" forbids, switching threads
+     * among it, and no other interrupt can come in (CR8). False: nothing was taken. Any context, first argument is hal->ctx.
+     * Optional: NULL stands for false.
+     */
+    bool (*take_kick)(void *ctx);
 };
 
 /** A hypercall of a guest (VMCALL or VMMCALL at CPL 0) that goes to the host: number in RAX, arguments in RBX, RCX, RDX, RSI,

@@ -10,6 +10,7 @@
 #define APIC_TPR 0x080u
 #define APIC_EOI 0x0b0u
 #define APIC_SVR 0x0f0u
+#define APIC_IRR 0x200u /* 32 vectors each 16 bytes */
 #define APIC_ICR 0x300u
 #define APIC_ICR_HIGH 0x310u
 #define APIC_LVT_TIMER 0x320u
@@ -30,6 +31,8 @@ bool apic_is_x2(void);
 uint32_t apic_read(uint32_t reg);
 void apic_write(uint32_t reg, uint32_t v);
 void apic_eoi(void);
+/* Is a kick pending? Then take it, and nothing else. Interrupts are off before and after. */
+bool apic_take_kick(void *ctx);
 /* Of the calling CPU. */
 uint32_t apic_id(void);
 /* INIT and SIPI to the CPU with that number, to start at AP_PAGE. */

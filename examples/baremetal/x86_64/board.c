@@ -221,6 +221,6 @@ const struct axvm_cpu_config *board_cpu_config(bool host_uses_guest_regs)
     static const struct axvm_cpu_config plain = { .x86_64 = &x86 };
     static const struct axvm_cpu_config careful = { .flags = AXVM_CPU_HOST_USES_GUEST_REGS, .x86_64 = &x86 };
 
-    x86 = (struct axvm_x86_cpu_config){ .tsc_hz = clock_tsc_hz(), .flags = AXVM_X86_INVARIANT_TSC };
+    x86 = (struct axvm_x86_cpu_config){ .tsc_hz = clock_tsc_hz(), .flags = AXVM_X86_INVARIANT_TSC, .take_kick = apic_take_kick };
     return host_uses_guest_regs ? &careful : &plain;
 }

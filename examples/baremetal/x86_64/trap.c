@@ -34,7 +34,8 @@ void trap_irq(uint32_t vector)
 {
     switch (vector) {
     case VECTOR_KICK: /* that the guest was left is all it is for */
-        break;
+        apic_eoi();
+        return;
     case VECTOR_POKE:
         host_poke_irq();
         break;

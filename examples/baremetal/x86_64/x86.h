@@ -17,7 +17,7 @@
 #define VECTOR_DEVICES 0x30 /* plus the input of the I/O APIC */
 #define VECTOR_TIMER 0xed
 #define VECTOR_POKE 0xee
-#define VECTOR_KICK 0xef
+#define VECTOR_KICK 0xf1 /* of a priority class of its own: board_take_kick() */
 #define VECTOR_SPURIOUS 0xff
 
 #ifndef __ASSEMBLER__

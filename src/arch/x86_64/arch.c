@@ -36,6 +36,7 @@ int axvm_arch_cpu_enable(struct axvm_cpu *cpu, const struct axvm_cpu_config *cfg
         return AXVM_ERR_INVAL;
     h->tsc_hz = x->tsc_hz;
     h->flags = x->flags;
+    h->take_kick = x->take_kick;
     h->has_rdtscp = axvm_cpuid(0x80000000u, 0).eax >= 0x80000001u && (axvm_cpuid(0x80000001u, 0).edx & AXVM_BIT(27)) != 0;
     rc = axvm_x86_fpu_cpu_init(cpu);
     if (rc != AXVM_OK)

@@ -216,6 +216,7 @@ struct axvm_arch_cpu {
     struct axvm_x86_fpu host_fpu;
     uint64_t timer_tsc; /* that in TSC; UINT64_MAX: none */
     uint64_t timer_ns; /* what hal->timer_set() was last called with here; 0: unknown */
+    bool (*take_kick)(void *ctx);
     uint64_t host_tsc_aux, host_dr6, host_dr7;
 
     /* SVM */

@@ -125,6 +125,9 @@ void axvm_x86_set_tsc_aux(struct axvm_vcpu *vcpu, uint64_t val);
 /* An instruction that exits, with its prefixes: its length, 0 if it is none of those. Pure. */
 unsigned int axvm_x86_exiting_len(const uint8_t *buf, unsigned int have, bool code64);
 
+/* An interrupt of the host is pending: AXVM_TRAP_HOST_IRQ, or it was a kick and is done with. */
+enum axvm_trap_kind axvm_x86_exit_host_irq(struct axvm_vcpu *vcpu);
+
 /* ---- before each entry: event.c ---- */
 /* Deliver what waits for the guest, or say why it cannot be entered now. A handler that has called devices ends with
  * axvm_wake_trap() instead of AXVM_TRAP_RESUME. */

@@ -106,3 +106,16 @@ enum axvm_trap_kind axvm_x86_exit_unknown(struct axvm_vcpu *vcpu, uint64_t code)
     axvm_log_guest(vcpu->vm, AXVM_LOG_WARN, "an exit that was not asked for; code", code);
     return axvm_x86_exit_ud(vcpu);
 }
+
+/* What kicks are for is found by axvm_x86_prepare(): requests, or translations to be dropped. */
+enum axvm_trap_kind axvm_x86_exit_host_irq(struct axvm_vcpu *vcpu)
+{
+    struct axvm_arch_cpu *h = &vcpu->arch.cpu->arch;
+
+    if (h->take_kick && h->take_kick(vcpu->vm->hal.ctx)) {
+        axvm_stat_inc(vcpu, AXVM_STAT_GUEST_IRQ);
+        return AXVM_TRAP_RESUME;
+    }
+    h->timer_ns = 0; /* it may have been ours: to be set again */
+    return AXVM_TRAP_HOST_IRQ;
+}

@@ -240,8 +240,8 @@ int axvm_svm_exit(struct axvm_vcpu *vcpu)
     case SVM_INTR:
         if (__builtin_expect(axvm_svm_int_shadow(vcpu), 0))
             vcpu->arch.shadow_rip = vcpu->arch.rip;
-        v->cpu->arch.timer_ns = 0; /* it may have been ours: to be set again */
-        return AXVM_TRAP_HOST_IRQ;
+        kind = axvm_x86_exit_host_irq(vcpu);
+        break;
     case SVM_VINTR: /* the window is open */
         kind = AXVM_TRAP_RESUME;
         break;

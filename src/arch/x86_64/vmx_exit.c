@@ -224,8 +224,8 @@ int axvm_vmx_exit(struct axvm_vcpu *vcpu)
         kind = axvm_x86_exit_hlt(vcpu, insn_len());
         break;
     case VMX_EXTERNAL:
-        v->cpu->arch.timer_ns = 0; /* it may have been ours: to be set again */
-        return AXVM_TRAP_HOST_IRQ;
+        kind = axvm_x86_exit_host_irq(vcpu);
+        break;
     case VMX_TIMER:
         axvm_vmx_of(vcpu)->timer_ns = 0; /* to be set again, should it have been too early */
         v->work |= AXVM_WORK_TIMER;

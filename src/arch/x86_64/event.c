@@ -6,54 +6,13 @@
 #include "ticks.h"
 #include "vlapic.h"
 
-/* ---- exceptions. Intel SDM vol. 3A, "Interrupt 8—Double Fault Exception (#DF)" ---- */
-
-enum fault_class { BENIGN, CONTRIBUTORY, PAGE_FAULT };
-
-static enum fault_class class_of(uint64_t vector)
-{
-    switch (vector) {
-    case X86_DE:
-    case X86_TS:
-    case X86_NP:
-    case X86_SS:
-    case X86_GP:
-        return CONTRIBUTORY;
-    case X86_PF:
-        return PAGE_FAULT;
-    default:
-        return BENIGN;
-    }
-}
-
-static uint64_t make_exception(uint64_t vector, bool has_error, uint32_t error)
-{
-    uint64_t event = EVENT_VALID | axvm_put_field(EVENT_TYPE, EVENT_EXCEPTION) | vector;
-
-    return has_error ? event | EVENT_HAS_ERROR | axvm_put_field(EVENT_ERROR, error) : event;
-}
-
-/* @first has not been delivered when @second came. */
-uint64_t axvm_x86_merge_events(uint64_t first, uint64_t second)
-{
-    uint64_t v1 = axvm_field(first, EVENT_VECTOR), v2 = axvm_field(second, EVENT_VECTOR);
-
-    /* An interrupt whose delivery faults is gone: its controller has been acknowledged. Traps and INT n happen again. */
-    if ((first & EVENT_VALID) == 0 || axvm_field(first, EVENT_TYPE) != EVENT_EXCEPTION)
-        return second;
-    if (v1 == X86_DF && class_of(v2) != BENIGN)
-        return EVENT_VALID | axvm_put_field(EVENT_TYPE, EVENT_SHUTDOWN);
-    if ((class_of(v1) == CONTRIBUTORY && class_of(v2) == CONTRIBUTORY) ||
-        (class_of(v1) == PAGE_FAULT && class_of(v2) != BENIGN))
-        return make_exception(X86_DF, true, 0);
-    return second;
-}
+/* ---- exceptions ---- */
 
 static void raise_event(struct axvm_vcpu *vcpu, unsigned int vector, bool has_error, uint32_t error)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
     /* Real mode pushes no error code. */
-    uint64_t event = make_exception(vector, has_error && (v->cr0 & CR0_PE) != 0, error);
+    uint64_t event = axvm_x86_exception(vector, has_error && (v->cr0 & CR0_PE) != 0, error);
 
     v->event = axvm_x86_merge_events(v->work & AXVM_WORK_EVENT ? v->event : 0, event);
     v->work |= AXVM_WORK_EVENT;
@@ -154,8 +113,8 @@ static void look_at_timers(struct axvm_vcpu *vcpu)
         hal->timer_set(hal->ctx, d);
 }
 
-/* Coming from the host tier: what may have changed while this vCPU was not looking. That there is something to do for the guest's
- * local APIC or NMIs others have said in .attention and .nmi; windows that were open still are. */
+/* Coming from the host tier: what may have changed while this vCPU was not looking. That there is something to do for the
+ * guest's local APIC or NMIs others have said in .attention and .nmi; windows that were open still are. */
 void axvm_x86_look_around(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;

@@ -17,6 +17,7 @@ void axvm_x86_raise_error(struct axvm_vcpu *vcpu, unsigned int vector, uint32_t 
 void axvm_x86_raise_pf(struct axvm_vcpu *vcpu, uint64_t cr2, uint32_t error);           /* host tier, too */
 
 void axvm_x86_raise_fault(struct axvm_vcpu *vcpu, const struct axvm_x86_fault *f);
+uint64_t axvm_x86_exception(uint64_t vector, bool has_error, uint32_t error);
 /* What becomes of an event that was not delivered yet when an exception came: the exception, a double fault, EVENT_SHUTDOWN. */
 uint64_t axvm_x86_merge_events(uint64_t first, uint64_t second);
 

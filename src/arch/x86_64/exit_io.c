@@ -94,7 +94,9 @@ enum axvm_trap_kind axvm_x86_leave_for_host(struct axvm_vcpu *vcpu)
     const struct axvm_mmio *mmio = &vcpu->trap.mmio;
     struct axvm_exit *exit = vcpu->arch.exit;
 
-    exit->reason = mmio->space == AXVM_BUS_PORT ? AXVM_EXIT_IO : mmio->space == AXVM_BUS_MMIO ? AXVM_EXIT_MMIO : AXVM_EXIT_SYSREG;
+    exit->reason = mmio->space == AXVM_BUS_PORT   ? AXVM_EXIT_IO
+                   : mmio->space == AXVM_BUS_MMIO ? AXVM_EXIT_MMIO
+                                                  : AXVM_EXIT_SYSREG;
     exit->u.access.addr = mmio->addr;
     exit->u.access.data = mmio->write ? mmio->val[0] : 0;
     exit->u.access.size = mmio->size;

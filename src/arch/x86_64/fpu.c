@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * x87, SSE, AVX and what else XSAVE knows. The registers are the guest's from its first use of them, which is #NM, as CR0.TS is set in
- * hardware until then, to when the vCPU leaves for the host tier. A guest that uses XSAVE (CR4.OSXSAVE) is taken to use them always, and
- * has them with each entry: it saves most of the traps, and QEMU's XSAVE and XRSTOR do not mind TS. What is exchanged is all that the
- * host's XCR0 has enabled: guests are offered no more.
+ * x87, SSE, AVX and what else XSAVE knows. The registers are the guest's from its first use of them, which is #NM, as CR0.TS is
+ * set in hardware until then, to when the vCPU leaves for the host tier. A guest that uses XSAVE (CR4.OSXSAVE) is taken to use
+ * them always, and has them with each entry: it saves most of the traps, and QEMU's XSAVE and XRSTOR do not mind TS. What is
+ * exchanged is all that the host's XCR0 has enabled: guests are offered no more.
  *
  * fp_loaded: the guest may use them; they are in the CPU as long as the vCPU is loaded.
  */

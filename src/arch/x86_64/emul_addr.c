@@ -96,6 +96,8 @@ static enum axvm_emul_result translate(struct axvm_vcpu *vcpu, struct axvm_emul 
     uint64_t linear = op->linear + (part == 0 ? 0 : op->first), gpa = 0;
     uint32_t error = 0;
 
+    if (e->env.mode != AXVM_X86_MODE64)
+        linear = (uint32_t)linear;
     switch (
         axvm_x86_walk(vcpu->vm, &e->cache, &e->env.paging, linear, op->write ? AXVM_X86_WRITE : AXVM_X86_READ, &gpa, &error)) {
     case AXVM_X86_WALK_OK:
@@ -103,7 +105,7 @@ static enum axvm_emul_result translate(struct axvm_vcpu *vcpu, struct axvm_emul 
         return classify(vcpu, e, op, part);
     case AXVM_X86_WALK_FAULT:
         axvm_emul_fault(e, X86_PF, error);
-        e->fault.cr2 = e->env.mode == AXVM_X86_MODE64 ? linear : (uint32_t)linear;
+        e->fault.cr2 = linear;
         return AXVM_EMUL_FAULT;
     case AXVM_X86_WALK_ABSENT:
         return absent(e, gpa, AXVM_PROT_READ);

@@ -743,6 +743,24 @@ static void sixteen_bit_strings_wrap_at_64_kib(void **state)
     assert_int_equal(w->vcpu.arch.rip, CODE);
 }
 
+static void an_operand_of_32_bit_code_wraps_at_4_gib(void **state)
+{
+    struct world *w = *state;
+
+    page(w);
+    poke(w, TABLES + WORLD_PAGE + 3 * 8, (TABLES + 2 * WORLD_PAGE) | 7, 8);
+    poke(w, TABLES + 2 * WORLD_PAGE + 511 * 8, (TABLES + 3 * WORLD_PAGE) | 7, 8);
+    set_page(w, 511 * WORLD_PAGE, DEV | 7);
+    set_page(w, 0, (DEV + WORLD_PAGE) | 7);
+    legacy(w, AXVM_X86_MODE32); /* compatibility mode */
+    w->env.seg[AXVM_X86_DS].base = 0x80000000;
+    CODE_IS(w, 0x89, 0x07);
+    w->vcpu.arch.gpr[RDI] = 0x7ffffffe;
+    w->vcpu.arch.gpr[RAX] = 0x11223344;
+    assert_int_equal(world_mmio(w, DEV + 0xffe, true), AXVM_EMUL_DONE);
+    assert_int_equal(peek(w, DEV + 0xffe, 4), 0x11223344);
+}
+
 static void code_beyond_its_segment_is_a_general_protection_fault(void **state)
 {
     struct world *w = *state;
@@ -846,6 +864,7 @@ int main(void)
         T(what_a_segment_allows_in_32_bit_mode),
         T(real_mode_has_bases_and_limits_and_no_types),
         T(sixteen_bit_strings_wrap_at_64_kib),
+        T(an_operand_of_32_bit_code_wraps_at_4_gib),
         T(code_beyond_its_segment_is_a_general_protection_fault),
         T(addresses_that_are_not_canonical_are_refused),
         T(fs_and_gs_have_bases_in_64_bit_mode),

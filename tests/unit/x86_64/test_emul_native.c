@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Emulated instructions against this machine's own CPU, where it is an x86-64 one: the same random instruction, registers and
- * memory in 64-bit mode, some of the memory being devices for the emulation. Registers, flags and memory must come out alike.
- * The instructions come from a generator of its own, not from the decoder's tables. hostile-guest.md rows 1, 3, 6, 7.
+ * memory in 64-bit and in 32-bit mode, some of the memory being devices for the emulation. Registers, flags and memory must
+ * come out alike. The instructions come from a generator of its own, not from the decoder's tables. hostile-guest.md rows 1, 3,
+ * 6, 7.
  */
 #define _GNU_SOURCE
 #include "emul_world.h"
 
+#include <setjmp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 
@@ -25,6 +28,11 @@
 struct native_state {
     uint64_t gpr[16], flags, xmm[16][2], host_rsp;
     uint64_t out_gpr[16], out_flags, out_xmm[16][2];
+    struct {
+        uint32_t offset;
+        uint16_t selector;
+    } __attribute__((packed)) to_32bit; /* for a far jump */
+    uint8_t stack[512];                 /* of the 32-bit code around the instruction */
 };
 static struct native_state *const native = (struct native_state *)STATE;
 
@@ -137,13 +145,110 @@ static void make_frame(void)
     emit(&e, pop_saved, sizeof(pop_saved));
 }
 
-static void run_native(const uint8_t *insn, unsigned int len)
+/* ---- the same in 32-bit mode, which a program of 64 bits can enter ---- */
+
+#define USER32_CS 0x23 /* Linux' */
+#define USER_CS 0x33
+#define USER_DS 0x2b
+#define ENTRY32 (CODE + 0xb00)
+#define EPILOGUE32 (CODE + 0xc00)
+#define EPILOGUE64 (CODE + 0xd00)
+#define FRAME32 (CODE + 0xe00)
+
+static void emit_mov32(struct emitter *e, unsigned int reg, uint64_t addr, bool store)
+{
+    emit8(e, store ? 0x89 : 0x8b);
+    emit8(e, (uint8_t)(5 | reg << 3));
+    emit32(e, addr);
+}
+
+static void emit_stack32(struct emitter *e)
+{
+    emit8(e, 0xbc); /* mov $, %esp */
+    emit32(e, AT(stack) + sizeof(native->stack));
+}
+
+/* In 64-bit mode: what the other side cannot save, and over. */
+static void make_frame32_outside(void)
+{
+    static const uint8_t push_saved[] = { 0x53, 0x55, 0x41, 0x54, 0x41, 0x55, 0x41, 0x56, 0x41, 0x57 };
+    static const uint8_t pop_saved[] = { 0xfc, 0x41, 0x5f, 0x41, 0x5e, 0x41, 0x5d, 0x41, 0x5c, 0x5d, 0x5b, 0xc3 };
+    struct emitter e = { (uint8_t *)FRAME32 };
+
+    native->to_32bit.offset = (uint32_t)ENTRY32;
+    native->to_32bit.selector = USER32_CS;
+    emit(&e, push_saved, sizeof(push_saved));
+    emit_mov(&e, 4, AT(host_rsp), true);
+    for (unsigned int i = 0; i < 8; i++)
+        emit_movdqu(&e, i, AT(xmm) + 16 * i, false);
+    emit(&e, "\xff\x2c\x25", 3); /* ljmp *to_32bit */
+    emit32(&e, AT(to_32bit));
+    e.at = (uint8_t *)EPILOGUE64;
+    for (unsigned int i = 0; i < 8; i++)
+        emit_movdqu(&e, i, AT(out_xmm) + 16 * i, true);
+    emit_mov(&e, 4, AT(host_rsp), false);
+    emit(&e, pop_saved, sizeof(pop_saved));
+}
+
+static void make_frame32(void)
+{
+    struct emitter e = { (uint8_t *)ENTRY32 };
+
+    make_frame32_outside();
+    emit8(&e, 0xb8); /* mov $USER_DS, %eax */
+    emit32(&e, USER_DS);
+    emit(&e, "\x8e\xd8\x8e\xc0", 4); /* mov %eax, %ds; mov %eax, %es */
+    emit_stack32(&e);
+    emit(&e, "\xff\x35", 2); /* push flags */
+    emit32(&e, AT(flags));
+    emit8(&e, 0x9d);
+    for (unsigned int i = 0; i < 8; i++)
+        emit_mov32(&e, i, AT(gpr) + 8 * i, false);
+    emit_jmp(&e, INSN);
+    e.at = (uint8_t *)EPILOGUE32;
+    for (unsigned int i = 0; i < 8; i++)
+        emit_mov32(&e, i, AT(out_gpr) + 8 * i, true);
+    emit_stack32(&e);
+    emit(&e, "\x9c\x8f\x05", 3); /* pushf; pop out_flags */
+    emit32(&e, AT(out_flags));
+    emit8(&e, 0xea); /* ljmp $USER_CS, $EPILOGUE64 */
+    emit32(&e, EPILOGUE64);
+    emit(&e, "\x33\x00", 2);
+}
+
+static void run_native(const uint8_t *insn, unsigned int len, bool mode32)
 {
     struct emitter e = { (uint8_t *)INSN };
 
     emit(&e, insn, len);
-    emit_jmp(&e, EPILOGUE);
-    ((void (*)(void))(uintptr_t)CODE)();
+    emit_jmp(&e, mode32 ? EPILOGUE32 : EPILOGUE);
+    ((void (*)(void))(uintptr_t)(mode32 ? FRAME32 : CODE))();
+}
+
+static sigjmp_buf cannot;
+
+static void fails(int signal)
+{
+    (void)signal;
+    siglongjmp(cannot, 1);
+}
+
+/* Kernels and simulators of one may have no 32-bit mode for us. */
+static bool has_32bit_mode(void)
+{
+    struct sigaction act = { .sa_handler = fails }, old[2];
+    bool ok = false;
+
+    native->flags = RFLAGS_FIXED1;
+    sigaction(SIGSEGV, &act, &old[0]);
+    sigaction(SIGILL, &act, &old[1]);
+    if (sigsetjmp(cannot, 1) == 0) {
+        run_native((const uint8_t[]){ 0x48 }, 1, true); /* dec %eax: a prefix elsewhere */
+        ok = native->out_gpr[0] == (uint32_t)(native->gpr[0] - 1);
+    }
+    sigaction(SIGSEGV, &old[0], NULL);
+    sigaction(SIGILL, &old[1], NULL);
+    return ok;
 }
 
 /* ---- making instructions ---- */
@@ -167,6 +272,7 @@ enum {
     LOGIC = 1 << 15,    /* AF is not defined */
     STORES = 1 << 16,
     X86_MOVBE = 1 << 17,
+    ONLY64 = 1 << 18,
 };
 
 static const struct gen {
@@ -190,7 +296,7 @@ static const struct gen {
     ALU(5, 0, LOCKABLE),
     ALU(6, LOGIC, LOCKABLE),
     ALU(7, 0, 0),
-    { { 0x63 }, 1, 0, -1, 0 },
+    { { 0x63 }, 1, 0, -1, ONLY64 },
     { { 0x84 }, 1, 0, -1, BYTE | LOGIC },
     { { 0x85 }, 1, 0, -1, LOGIC },
     { { 0x86 }, 1, 0, -1, BYTE | LOCKABLE | STORES },
@@ -282,7 +388,7 @@ struct trial {
     uint64_t target;   /* of its memory operand; 0: strings */
     unsigned int size; /* of its register operands */
     uint64_t gpr[16], flags;
-    bool addr32, lock;
+    bool mode32, addr32, lock;
     unsigned int base, index; /* 16: none */
 };
 
@@ -298,14 +404,14 @@ static uint64_t pick_target(const struct trial *t)
 
 static void add_prefixes(struct trial *t, struct emitter *e, uint8_t *rex)
 {
-    static const uint8_t null_segments[] = { 0x26, 0x2e, 0x36, 0x3e };
+    static const uint8_t flat_segments[] = { 0x26, 0x36, 0x3e, 0x2e }; /* the last is CS: not for stores in 32-bit mode */
     const struct gen *g = t->gen;
     bool opsize = one_in(4) && !(g->flags & (SSE | NO_PREFIX)), wide = one_in(3);
 
-    t->addr32 = one_in(8);
+    t->addr32 = !t->mode32 && one_in(8);
     t->lock = (g->flags & LOCKABLE) && one_in(4);
     if (one_in(8))
-        emit8(e, null_segments[rnd() % 4]);
+        emit8(e, flat_segments[rnd() % (t->mode32 ? 3 : 4)]);
     if (opsize)
         emit8(e, 0x66);
     if (t->addr32)
@@ -318,15 +424,15 @@ static void add_prefixes(struct trial *t, struct emitter *e, uint8_t *rex)
     }
     if (g->prefix)
         emit8(e, g->prefix);
-    *rex = one_in(3) ? 0 : (uint8_t)(0x40 | rnd() % 8 | (wide ? 8 : 0));
+    *rex = t->mode32 || one_in(3) ? 0 : (uint8_t)(0x40 | rnd() % 8 | (wide ? 8 : 0));
     t->size = (g->flags & BYTE) ? 1 : (*rex & 8) ? 8 : opsize ? 2 : 4;
-    if ((g->flags & STACK) && t->size == 4)
+    if ((g->flags & STACK) && t->size == 4 && !t->mode32)
         t->size = 8;
 }
 
 static void set_base(struct trial *t, unsigned int reg, uint64_t val)
 {
-    t->gpr[reg] = t->addr32 ? (uint32_t)val | (uint64_t)rnd() << 32 : val;
+    t->gpr[reg] = t->addr32 ? (uint32_t)val | (uint64_t)rnd() << 32 : t->mode32 ? (uint32_t)val : val;
 }
 
 /* ModRM and what belongs to it, such that the operand is at t->target. False: try another. */
@@ -351,7 +457,9 @@ static bool add_modrm(struct trial *t, struct emitter *e, uint8_t rex, unsigned 
     t->base = 16;
     t->index = index;
     if (t->gen->flags & BITS) {
-        int64_t number = (int64_t)(t->gpr[full_reg] = (uint64_t)((int64_t)(rnd() % 40000) - 20000));
+        int64_t number = (int64_t)(rnd() % 40000) - 20000;
+
+        t->gpr[full_reg] = t->mode32 ? (uint32_t)number : (uint64_t)number;
 
         if (index == full_reg || (base | (rex & 1) << 3) == full_reg)
             return false;
@@ -363,9 +471,9 @@ static bool add_modrm(struct trial *t, struct emitter *e, uint8_t rex, unsigned 
     if (mod == 0 && base == 5) {
         /* No base: what is left is the displacement. */
         disp_len = 4;
-        if (rm == 5)
+        if (rm == 5 && !t->mode32)
             at -= INSN + (uint64_t)(e->at - t->bytes) + 4 + imm_len;
-        if (!t->addr32 && (uint64_t)(int32_t)at != at)
+        if (!t->addr32 && !t->mode32 && (uint64_t)(int32_t)at != at)
             return false;
         emit32(e, at);
         return true;
@@ -418,8 +526,10 @@ static bool make(struct trial *t)
     uint8_t rex;
 
     t->gen = g;
+    if (t->mode32 && (g->flags & ONLY64))
+        return false;
     for (unsigned int i = 0; i < 16; i++)
-        t->gpr[i] = rnd64();
+        t->gpr[i] = t->mode32 ? (i < 8 ? (uint32_t)rnd64() : 0) : rnd64();
     t->gpr[4] = DATA + 8 * WORLD_PAGE + (rnd() & 0xfff);
     t->flags = RFLAGS_FIXED1 | (rnd() & 0x8d5) | ((g->flags & STRING) && one_in(2) ? RFLAGS_DF : 0);
     add_prefixes(t, &e, &rex);
@@ -436,7 +546,7 @@ static bool make(struct trial *t)
     if (g->flags & STRING) {
         set_string(t);
     } else if (g->flags & MOFFS) {
-        emit(&e, &t->target, t->addr32 ? 4 : 8);
+        emit(&e, &t->target, t->addr32 || t->mode32 ? 4 : 8);
     } else if (!add_modrm(t, &e, rex, imm_len)) {
         return false;
     }
@@ -526,7 +636,7 @@ static void compare(struct world *w, const struct trial *t)
 {
     uint64_t flags = (w->vcpu.arch.rflags ^ native->out_flags) & defined_flags(t->gen);
 
-    for (unsigned int i = 0; i < 16; i++) {
+    for (unsigned int i = 0; i < (t->mode32 ? 8u : 16u); i++) {
         if (w->vcpu.arch.gpr[i] != native->out_gpr[i]) {
             explain(t, "register");
             print_error("%u: %lx here, %lx emulated\n", i, (unsigned long)native->out_gpr[i],
@@ -542,7 +652,7 @@ static void compare(struct world *w, const struct trial *t)
         explain(t, "memory");
         fail();
     }
-    if (memcmp(w->xmm, native->out_xmm, sizeof(w->xmm)) != 0) {
+    if (memcmp(w->xmm, native->out_xmm, t->mode32 ? sizeof(w->xmm) / 2 : sizeof(w->xmm)) != 0) {
         explain(t, "xmm");
         fail();
     }
@@ -556,48 +666,91 @@ static void map_at(uint64_t addr, size_t len)
     assert_ptr_equal(at, (void *)addr);
 }
 
-static void a_random_instruction_has_the_same_effect_as_on_this_cpu(void **state)
+static struct world *begin(void)
 {
     struct world *w = world_new(DATA);
-    bool movbe = __builtin_cpu_supports("movbe");
-    unsigned int done = 0, skipped = 0;
 
-    (void)state;
     map_at(DATA, 64 * WORLD_PAGE);
     map_at(STATE, WORLD_PAGE);
-    make_frame();
     fill_memory(w);
-    for (unsigned int n = 0; n < ROUNDS; n++) {
-        struct trial t;
+    return w;
+}
 
-        if (n % 64 == 0)
-            fill_memory(w);
-        if (!make(&t) || ((t.gen->flags & X86_MOVBE) && !movbe))
-            continue;
-        if ((t.gen->flags & COMPARE) && one_in(2))
-            set_equal(&t);
-        for (unsigned int i = 0; i < 16; i++)
-            native->xmm[i][0] = w->xmm[i][0] = rnd64(), native->xmm[i][1] = w->xmm[i][1] = rnd64();
-        if (!run_emulated(w, &t)) {
-            skipped++;
-            memcpy(w->mem, (void *)DATA, DATA_PAGES * WORLD_PAGE);
-            continue;
-        }
-        memcpy(native->gpr, t.gpr, sizeof(t.gpr));
-        native->flags = t.flags;
-        run_native(t.bytes, t.len);
-        compare(w, &t);
-        done++;
-    }
-    assert_true(done > ROUNDS / 4);
-    print_message("%u compared, %u left to the CPU\n", done, skipped);
+static void end(struct world *w)
+{
     munmap((void *)DATA, 64 * WORLD_PAGE);
     munmap((void *)STATE, WORLD_PAGE);
     world_free(w);
 }
 
+/* False: nothing to compare. */
+static bool try_one(struct world *w, bool mode32)
+{
+    struct trial t = { .mode32 = mode32 };
+
+    if (!make(&t) || ((t.gen->flags & X86_MOVBE) && !__builtin_cpu_supports("movbe")))
+        return false;
+    if ((t.gen->flags & COMPARE) && one_in(2))
+        set_equal(&t);
+    for (unsigned int i = 0; i < 32; i++)
+        native->xmm[i / 2][i & 1] = w->xmm[i / 2][i & 1] = rnd64();
+    if (!run_emulated(w, &t)) {
+        memcpy(w->mem, (void *)DATA, DATA_PAGES * WORLD_PAGE);
+        return false;
+    }
+    memcpy(native->gpr, t.gpr, sizeof(t.gpr));
+    native->flags = t.flags;
+    run_native(t.bytes, t.len, mode32);
+    compare(w, &t);
+    return true;
+}
+
+static void a_random_instruction_has_the_same_effect_as_on_this_cpu(void **state)
+{
+    struct world *w = begin();
+    unsigned int done = 0;
+
+    (void)state;
+    make_frame();
+    for (unsigned int n = 0; n < ROUNDS; n++) {
+        if (n % 64 == 0)
+            fill_memory(w);
+        done += try_one(w, false);
+    }
+    assert_true(done > ROUNDS / 4);
+    end(w);
+}
+
+static void and_in_32_bit_mode(void **state)
+{
+    struct world *w = begin();
+    unsigned int done = 0;
+
+    (void)state;
+    make_frame32();
+    if (!has_32bit_mode()) {
+        end(w);
+        skip();
+    }
+    w->env.mode = AXVM_X86_MODE32;
+    w->env.seg[AXVM_X86_CS].attr = 0xc9b;
+    for (unsigned int n = 0; n < ROUNDS / 2; n++) {
+        if (n % 64 == 0)
+            fill_memory(w);
+        done += try_one(w, true);
+    }
+    assert_true(done > ROUNDS / 8);
+    end(w);
+}
+
 #else
 static void a_random_instruction_has_the_same_effect_as_on_this_cpu(void **state)
+{
+    (void)state;
+    skip();
+}
+
+static void and_in_32_bit_mode(void **state)
 {
     (void)state;
     skip();
@@ -608,6 +761,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_random_instruction_has_the_same_effect_as_on_this_cpu),
+        cmocka_unit_test(and_in_32_bit_mode),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

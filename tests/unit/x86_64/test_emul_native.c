@@ -683,12 +683,20 @@ static void end(struct world *w)
     world_free(w);
 }
 
+static bool has_movbe(void)
+{
+    uint32_t a = 1, c = 0;
+
+    __asm__("cpuid" : "+a"(a), "+c"(c) : : "ebx", "edx");
+    return (c & AXVM_BIT(22)) != 0;
+}
+
 /* False: nothing to compare. */
 static bool try_one(struct world *w, bool mode32)
 {
     struct trial t = { .mode32 = mode32 };
 
-    if (!make(&t) || ((t.gen->flags & X86_MOVBE) && !__builtin_cpu_supports("movbe")))
+    if (!make(&t) || ((t.gen->flags & X86_MOVBE) && !has_movbe()))
         return false;
     if ((t.gen->flags & COMPARE) && one_in(2))
         set_equal(&t);

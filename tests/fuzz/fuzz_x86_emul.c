@@ -2,7 +2,7 @@
 /*
  * Instruction emulation of x86-64, with any bytes, registers, page tables and memory in any mode: it ends, after few accesses,
  * asks only for what an access of a bus can be, writes no memory that the guest may not write, and moves on or leaves all as it
- * was.
+ * was. What it keeps of one instruction makes no difference to the next, whatever has changed in between.
  */
 #include "fuzz.h"
 
@@ -97,6 +97,33 @@ static const uint8_t *set_memory(struct world *w, struct input *in)
     return from;
 }
 
+/* What another vCPU does between two instructions: bytes of the tables, or of the code, that change. */
+struct changes {
+    uint16_t where[3];
+    uint8_t bits[3];
+};
+
+static struct changes take_changes(struct input *in)
+{
+    struct changes c;
+
+    for (unsigned int i = 0; i < 3; i++) {
+        c.where[i] = (uint16_t)take(in, 2);
+        c.bits[i] = (uint8_t)take(in, 1);
+    }
+    return c;
+}
+
+static void change(struct world *w, const struct changes *c)
+{
+    for (unsigned int i = 0; i < 3; i++) {
+        if (c->where[i] & 0x8000)
+            *world_at(w, w->vcpu.arch.rip + c->where[i] % 16) ^= c->bits[i];
+        else
+            *world_at(w, TABLES + c->where[i] % (4 * WORLD_PAGE)) ^= c->bits[i];
+    }
+}
+
 static const uint8_t *make_world(struct world *w, struct input *in, uint8_t *insn)
 {
     static const enum axvm_x86_mode modes[] = { AXVM_X86_MODE64, AXVM_X86_MODE32, AXVM_X86_MODE16, AXVM_X86_MODE64 };
@@ -128,21 +155,91 @@ static void check_rom(const struct world *w, const uint8_t *from)
     }
 }
 
-static void run(struct world *w, uint64_t gpa, bool write)
+static enum axvm_emul_result run(struct world *w, uint64_t gpa, bool write)
 {
     uint64_t gpr[16], rip = w->vcpu.arch.rip, rflags = w->vcpu.arch.rflags;
     enum axvm_emul_result rc;
 
+    w->count = 0;
     memcpy(gpr, w->vcpu.arch.gpr, sizeof(gpr));
     rc = world_mmio(w, gpa, write);
     if (rc == AXVM_EMUL_DONE) {
         FUZZ_CHECK(w->vcpu.arch.rip == rip ||
                    ((uint32_t)(w->vcpu.arch.rip - rip) >= 1 && (uint32_t)(w->vcpu.arch.rip - rip) <= 15));
-        return;
+        return rc;
     }
     FUZZ_CHECK(rc >= AXVM_EMUL_FAULT && rc <= AXVM_EMUL_UNHANDLED);
     FUZZ_CHECK(w->count == 0);
     FUZZ_CHECK(memcmp(gpr, w->vcpu.arch.gpr, sizeof(gpr)) == 0 && rip == w->vcpu.arch.rip && rflags == w->vcpu.arch.rflags);
+    return rc;
+}
+
+/* Registers and memory, and what was seen. */
+struct state {
+    struct axvm_arch_vcpu arch;
+    uint64_t xmm[16][2], port_in;
+    struct world_access log[8];
+    unsigned int count;
+    uint8_t mem[WORLD_PAGES * WORLD_PAGE];
+};
+
+static void save(const struct world *w, struct state *s)
+{
+    s->arch = w->vcpu.arch;
+    memcpy(s->xmm, w->xmm, sizeof(s->xmm));
+    s->port_in = w->port_in;
+    memcpy(s->log, w->log, sizeof(s->log));
+    s->count = w->count;
+    memcpy(s->mem, w->mem, sizeof(s->mem));
+}
+
+static void restore(struct world *w, const struct state *s)
+{
+    w->vcpu.arch = s->arch;
+    memcpy(w->xmm, s->xmm, sizeof(s->xmm));
+    w->port_in = s->port_in;
+    memcpy(w->mem, s->mem, sizeof(s->mem));
+}
+
+static bool is_same(const struct state *a, const struct state *b)
+{
+    unsigned int logged = a->count < 8 ? a->count : 8;
+
+    if (memcmp(a->arch.gpr, b->arch.gpr, sizeof(a->arch.gpr)) != 0 || a->arch.rip != b->arch.rip ||
+        a->arch.rflags != b->arch.rflags)
+        return false;
+    for (unsigned int i = 0; i < logged; i++) {
+        if (a->log[i].addr != b->log[i].addr || a->log[i].val != b->log[i].val || a->log[i].size != b->log[i].size)
+            return false;
+    }
+    return a->count == b->count && memcmp(a->xmm, b->xmm, sizeof(a->xmm)) == 0 && memcmp(a->mem, b->mem, sizeof(a->mem)) == 0;
+}
+
+static bool is_same_fault(const struct axvm_x86_fault *a, const struct axvm_x86_fault *b)
+{
+    return a->vector == b->vector && a->error == b->error && a->cr2 == b->cr2;
+}
+
+/* The same instruction, changed, with what was kept of the first time and without. */
+static void run_again(struct world *w, const struct state *first, const struct changes *c, uint64_t gpa, bool write)
+{
+    static struct state before, warm, cold;
+    struct axvm_emul kept = w->vcpu.arch.emul;
+    enum axvm_emul_result rc;
+
+    restore(w, first);
+    w->vcpu.arch.emul = kept;
+    w->vcpu.arch.emul.insn = NULL;
+    change(w, c);
+    save(w, &before);
+    rc = run(w, gpa, write);
+    save(w, &warm);
+    restore(w, &before);
+    memset(&w->vcpu.arch.emul, 0, sizeof(kept));
+    FUZZ_CHECK(run(w, gpa, write) == rc);
+    save(w, &cold);
+    FUZZ_CHECK(is_same(&warm, &cold));
+    FUZZ_CHECK(rc != AXVM_EMUL_FAULT || is_same_fault(&warm.arch.emul.fault, &cold.arch.emul.fault));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -151,12 +248,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct world world;
     struct world *w = &world;
     struct input in = { data, size };
+    static struct state first;
     uint8_t insn[16] = { 0 };
+    struct changes changes;
     const uint8_t *from;
     uint64_t gpa;
     bool write;
 
     world_init(w, BASE, mem);
+    changes = take_changes(&in);
     from = make_world(w, &in, insn);
     if (insn[14] & 1) {
         memcpy(w->vcpu.arch.emul.bytes, insn, AXVM_X86_INSN_MAX);
@@ -174,7 +274,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     /* It is called for what is not RAM. */
     if (gpa >= BASE && gpa - BASE < WORLD_PAGES * WORLD_PAGE && w->kind[(gpa - BASE) / WORLD_PAGE] != WORLD_BUS)
         gpa = UINT64_C(0xfee00000) + gpa % WORLD_PAGE;
+    save(w, &first);
     run(w, gpa, write);
     check_rom(w, from);
+    if (!(insn[14] & 1))
+        run_again(w, &first, &changes, gpa, write);
     return 0;
 }

@@ -58,7 +58,7 @@ LOOP(loop_ecall, "ecall")
 LOOP(loop_lw, "lw a0, (s2)")
 LOOP(loop_lbu, "lbu a0, (s2)")
 LOOP(loop_sb, "sb a0, (s2)")
-LOOP(loop_sw, "sw a0, (s2)")
+LOOP(loop_sw, "mv t0, s2\n\tsw a0, (t0)") /* as compilers choose registers */
 LOOP(loop_enable_disable, "sw a0, (s2)\n\tsw zero, (s2)")
 LOOP(loop_cycle, "csrr a0, cycle")
 LOOP(loop_wfi, "wfi")

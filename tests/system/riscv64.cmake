@@ -73,6 +73,13 @@ foreach(irqchip plic aplic imsic)
     ARGS --arch riscv64 --kernel ${payloads}/rtc.bin --irqchip ${irqchip} --passthrough /soc/rtc@101000@10101000 -- -machine aia=aplic)
 endforeach()
 
+# Two guests with it on the same CPUs; and one that resets itself with an APLIC that was in use.
+axvm_system_test(riscv64.aia.beside-linux EXPECT "axvm-check: PASS"
+  ARGS ${linux} --irqchip imsic --append "console=ttyS0 quiet axvm.batch axvm.cpus=2" --second ${payloads}/aia.bin --second-vcpus 2)
+add_test(NAME riscv64.linux.reboots.imsic COMMAND ${AXVM_RUN_GUEST} --no-build --timeout 240 --allow-reset ${linux} --irqchip imsic
+  --expect "axvm-check: rebooting" --expect-count 3 --append "console=ttyS0 quiet axvm.reboot")
+set_tests_properties(riscv64.linux.reboots.imsic PROPERTIES LABELS system TIMEOUT 300)
+
 # On QEMU 10, where CPUs have the AIA: only if it has been fetched (scripts/run-guest --qemu10).
 function(axvm_qemu10_test name)
   axvm_system_test(${name} ${ARGN})
@@ -105,6 +112,9 @@ foreach(variant "2;2;3;" "4;2;1;" "4;1;3;" "2;2;3;guest-regs")
     ARGS --qemu10 ${linux} --irqchip imsic --pin --vcpus ${vcpus} --host-cpus ${host_cpus} ${words}
          --append "console=ttyS0 quiet axvm.batch axvm.cpus=${vcpus}" -- -machine aia=aplic-imsic,aia-guests=${files})
 endforeach()
+axvm_qemu10_test(riscv64.qemu10.aia.guest-files.beside-linux EXPECT "axvm-check: PASS"
+  ARGS --qemu10 ${linux} --irqchip imsic --pin --append "console=ttyS0 quiet axvm.batch axvm.cpus=2" --second ${payloads}/aia.bin
+       --second-vcpus 2 -- -machine aia=aplic-imsic,aia-guests=3)
 axvm_qemu10_test(riscv64.qemu10.aia.guest-files EXPECT "aia: done 0"
   ARGS --qemu10 --arch riscv64 --kernel ${payloads}/aia.bin --irqchip imsic --pin -- -machine aia=aplic-imsic,aia-guests=3)
 foreach(irqchip aplic imsic)

@@ -64,6 +64,18 @@ static void odd_bases_are_refused(void **state)
     assert_int_equal(axvm_sbi_harts(UINT64_C(1) << 63, 0, 64, &set), SBI_SUCCESS);
 }
 
+static void an_extension_is_added_if_it_fits(void **state)
+{
+    char isa[16] = "rv64ima";
+
+    (void)state;
+    assert_true(axvm_isa_add(isa, sizeof(isa), "ssaia"));
+    assert_string_equal(isa, "rv64ima_ssaia");
+    assert_true(axvm_isa_has(isa, "ssaia"));
+    assert_false(axvm_isa_add(isa, sizeof(isa), "zz"));
+    assert_string_equal(isa, "rv64ima_ssaia");
+}
+
 static const struct axvm_isa_policy all = { .sstc = true, .fp = true, .vector = true }, nothing;
 
 static void guests_are_told_of_vectors_where_they_are_switched(void **state)
@@ -159,6 +171,7 @@ static void extensions_are_listed_one_by_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_extension_is_added_if_it_fits),
         cmocka_unit_test(every_mask_names_the_harts_that_its_bits_say),
         cmocka_unit_test(base_of_all_ones_is_everybody_whatever_the_mask),
         cmocka_unit_test(odd_bases_are_refused),

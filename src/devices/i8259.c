@@ -60,11 +60,13 @@ static uint8_t in_the_way(const struct axvm_i8259_chip *c, bool master)
 /* The input it would interrupt for; NOTHING. */
 static unsigned int request(const struct axvm_i8259_chip *c, bool master)
 {
-    unsigned int place = first_place(c, c->irr & (uint8_t)~c->imr);
+    uint8_t wanted = c->irr & (uint8_t)~c->imr;
+    unsigned int place;
 
-    if (place == NOTHING || place >= first_place(c, in_the_way(c, master)))
+    if (wanted == 0)
         return NOTHING;
-    return input_at(c, place);
+    place = first_place(c, wanted);
+    return place < first_place(c, in_the_way(c, master)) ? input_at(c, place) : NOTHING;
 }
 
 /* ---- both; the lock is held ---- */
@@ -241,12 +243,8 @@ static uint8_t poll(struct axvm_i8259 *pic, unsigned int which)
     return (uint8_t)(0x80 | input);
 }
 
-static uint8_t read_chip(struct axvm_i8259 *pic, unsigned int which, unsigned int a0)
+static uint8_t read_chip(const struct axvm_i8259_chip *c, unsigned int a0)
 {
-    const struct axvm_i8259_chip *c = &pic->chip[which];
-
-    if (c->poll)
-        return poll(pic, which);
     return a0 ? c->imr : c->read_isr ? c->isr : c->irr;
 }
 
@@ -274,18 +272,25 @@ static void finish(struct axvm_i8259 *pic, unsigned long flags)
         pic->done(pic->arg, ended);
 }
 
+static uint8_t read_port(struct axvm_i8259 *pic, uint32_t port)
+{
+    unsigned int which = port >= AXVM_I8259_SLAVE ? SLAVE : MASTER;
+    uint8_t val;
+
+    if (port >= AXVM_I8259_ELCR)
+        return pic->chip[port & 1].level & elcr_writable[port & 1];
+    if (__builtin_expect(!pic->chip[which].poll, 1))
+        return read_chip(&pic->chip[which], port & 1);
+    val = poll(pic, which);
+    update(pic);
+    return val;
+}
+
 uint8_t axvm_i8259_read(struct axvm_i8259 *pic, uint32_t port)
 {
     unsigned long flags = axvm_lock_irqsave(&pic->lock);
-    unsigned int which = port & 1;
-    uint8_t val;
+    uint8_t val = read_port(pic, port);
 
-    if (port >= AXVM_I8259_ELCR) {
-        val = pic->chip[which].level & elcr_writable[which];
-    } else {
-        val = read_chip(pic, port >= AXVM_I8259_SLAVE ? SLAVE : MASTER, port & 1);
-        update(pic);
-    }
     finish(pic, flags);
     return val;
 }

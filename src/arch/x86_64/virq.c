@@ -63,15 +63,18 @@ void axvm_virq_intr(void *arg, bool level)
 
 /* ---- the host's interrupts ---- */
 
-/* The line falls first: the host may have the interrupt fire again as soon as it is told. */
+/*
+ * The line falls first: the host may have the interrupt fire again as soon as it is told. It falls also when the host waits for
+ * nothing: a guest that uses both controllers for one line ends it twice, and the second end may meet the next interrupt on its
+ * way in.
+ */
 static void complete(struct axvm_vintc *v, uint32_t gsi)
 {
     const struct axvm_hal *hal = &v->vm->hal;
 
-    if (atomic_exchange(&v->binding[gsi].fired, 0) == 0)
-        return;
     set_lines(v, gsi, false, false);
-    hal->irq_complete(hal->ctx, v->binding[gsi].host_irq);
+    if (atomic_exchange(&v->binding[gsi].fired, 0) != 0)
+        hal->irq_complete(hal->ctx, v->binding[gsi].host_irq);
 }
 
 void axvm_virq_ioapic_done(void *arg, uint32_t pins)

@@ -318,6 +318,25 @@ static void a_hosts_interrupt_by_way_of_the_8259s(void **state)
     assert_int_equal(take(0), AXVM_VLAPIC_NONE);
 }
 
+/* The host's interrupt has been given back early: the next one comes all the same. */
+static void a_line_that_both_controllers_serve_does_not_stick(void **state)
+{
+    (void)state;
+    enable(1);
+    assert_int_equal(axvm_arch_irq_bind(&vw.vm, 3, 43, false), AXVM_OK);
+    init_pic();
+    route(3, 1, 0x8053);
+    for (unsigned int i = 1; i <= 3; i++) {
+        assert_int_equal(axvm_arch_irq_forward(&vw.vm, 43), AXVM_OK);
+        atomic_store(&vw.vm.arch.vintc->binding[3].fired, 0); /* as if an end had come in between */
+        assert_int_equal(take(0), 0x33);
+        assert_int_equal(take(1), 0x53);
+        eoi(1);
+        out(0, 0x20, 0x20);
+        assert_int_equal(vw.vm.arch.vintc->ioapic.level, 0);
+    }
+}
+
 static void without_an_end_only_edges_are_passed_through(void **state)
 {
     (void)state;
@@ -494,6 +513,7 @@ int main(void)
         TEST(a_hosts_level_ends_with_the_guests_eoi),
         TEST(a_hosts_level_that_the_guest_takes_for_an_edge_ends_with_its_eoi_too),
         TEST(a_hosts_interrupt_by_way_of_the_8259s),
+        TEST(a_line_that_both_controllers_serve_does_not_stick),
         TEST(without_an_end_only_edges_are_passed_through),
         TEST(reset_and_the_end_give_back_what_the_guest_holds),
         TEST(in_passthrough_mode_what_is_not_listed_comes_under_its_own_number),

@@ -62,6 +62,11 @@ axvm_x86_64_payload_test(no-passthrough com2 "com2: there is none")
 axvm_system_test(x86_64.linux.passthrough-com2 EXPECT "ttyS1 at I/O 0x2f8"
   ARGS ${linux} --passthrough /isa/serial@2f8 --append "console=ttyS0")
 
+# Interrupt controllers, with the CPU behind them.
+axvm_x86_64_payload_test(apic apic "apic: done 0" --vcpus 2)
+axvm_x86_64_payload_test(apic.1-cpu apic "apic: done 0" --vcpus 2 --host-cpus 1)
+axvm_x86_64_payload_test(apic.vmx apic "apic: done 0" --vcpus 2 --cpu vmx)
+
 # What hostile-guest.md lists, tried by a guest that checks each answer; alone and beside a Linux that must not notice.
 axvm_x86_64_payload_test(hostile hostile "hostile: done 0" --vcpus 2)
 axvm_x86_64_payload_test(hostile.canary hostile "hostile: done 0" --vcpus 2 --host-arg canary)

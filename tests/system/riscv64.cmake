@@ -30,6 +30,14 @@ axvm_system_test(riscv64.linux.vectors EXPECT "axvm-check: PASS"
   ARGS ${linux} --cpu rv64,v=true,vlen=256 --append "console=ttyS0 quiet axvm.batch axvm.cpus=2")
 axvm_system_test(riscv64.hostile.vectors EXPECT "hostile: done 0"
   ARGS --arch riscv64 --kernel ${payloads}/hostile.bin --cpu rv64,v=true,vlen=256)
+# Firmware calls that do something.
+foreach(variant sstc no-sstc)
+  set(words)
+  if(variant STREQUAL no-sstc)
+    set(words --host-arg ${variant} --host-arg canary)
+  endif()
+  axvm_system_test(riscv64.sbi.${variant} EXPECT "sbi: done 0" ARGS --arch riscv64 --kernel ${payloads}/sbi.bin ${words})
+endforeach()
 # Two that fill their registers and take turns on one CPU see nothing of each other, nor the host of them. Both lines end in "0".
 foreach(cpu rv64 rv64,v=true,vlen=128 rv64,v=true,vlen=256 rv64,v=true,vlen=1024)
   string(REGEX REPLACE "[,=]" "-" label "${cpu}")

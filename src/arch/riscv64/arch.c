@@ -238,6 +238,9 @@ void axvm_arch_vcpu_reset(struct axvm_vcpu *vcpu, uint64_t entry, uint64_t arg)
     v->vs.vstimecmp = UINT64_MAX;
     v->resident_on = NULL;
     v->last_cpu = NULL;
+    axvm_pmu_reset(&v->pmu);
+    axvm_sta_reset(&v->sta);
+    v->fwft_locked = false;
     v->timer_armed = false;
     v->ram_hint = UINT64_MAX;
     atomic_store(&v->posted_ssip, 0);
@@ -251,9 +254,13 @@ enum axvm_trap_kind axvm_arch_vcpu_run(struct axvm_cpu *cpu, struct axvm_vcpu *v
     vcpu->arch.exit = exit;
     /* What was asked for until now is looked at by loading; what comes later kicks this CPU. */
     atomic_fetch_and(&vcpu->requests, ~AXVM_REQ_IRQ);
+    if (vcpu->arch.sta.left_ns != 0)
+        axvm_sta_update(vcpu);
     axvm_switch_to_guest(cpu, vcpu);
     kind = (enum axvm_trap_kind)axvm_guest_enter(vcpu);
     axvm_switch_to_host(cpu, vcpu);
+    if (vcpu->arch.sta.shmem != AXVM_STA_OFF && kind == AXVM_TRAP_HOST_IRQ)
+        vcpu->arch.sta.left_ns = vcpu->vm->hal.time_ns(vcpu->vm->hal.ctx);
     return kind;
 }
 

@@ -25,13 +25,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sbi_pmu.h"
+
 #include "lock.h"
 
 /* VS-mode registers of a guest that is not loaded. */
 struct axvm_vs_regs {
     uint64_t vsstatus, hie, vstvec, vsscratch, vsepc, vscause, vstval, vsatp, vstimecmp;
     uint64_t vsiselect; /* without the AIA: of guests with an IMSIC, and only here */
-    uint64_t hvip; /* as the guest has left it: only VSSIP counts, the others follow from axvm_arch_vcpu's and the timer */
+    uint64_t hvip;      /* as the guest has left it: only VSSIP counts, the others follow from axvm_arch_vcpu's and the timer */
 };
 
 /* Registers of VS-mode that are the host's own, too. */
@@ -48,6 +50,15 @@ struct axvm_fp_regs {
 struct axvm_vector_regs {
     uint64_t vstart, vcsr, vl, vtype;
     uint8_t data[];
+};
+
+/* SBI's steal time: sbi_sta.c. */
+#define AXVM_STA_OFF UINT64_MAX
+struct axvm_sta {
+    uint64_t shmem;    /* guest-physical address, or AXVM_STA_OFF */
+    uint64_t steal_ns; /* so far */
+    uint64_t left_ns;  /* when the host took the CPU; 0: it did not */
+    uint32_t sequence;
 };
 
 /* HAL: pcpu_id() is below this. */
@@ -81,9 +92,9 @@ struct axvm_arch_vcpu {
     struct axvm_cpu *resident_on; /* VS registers there are still these; NULL: they were changed in memory */
     struct axvm_cpu *last_cpu;    /* where its translations may be cached, and under which VMID */
     uint64_t last_vmid;
-    _Atomic uint64_t hart;        /* of the CPU where it is loaded */
-    struct axvm_exit *exit;       /* of the run that is going on */
-    uint64_t ram_hint;            /* where the last guest page fault on RAM was */
+    _Atomic uint64_t hart;  /* of the CPU where it is loaded */
+    struct axvm_exit *exit; /* of the run that is going on */
+    uint64_t ram_hint;      /* where the last guest page fault on RAM was */
 
     struct axvm_cpu *file_cpu;    /* whose guest interrupt file is this vCPU's; NULL: it has none */
     uint32_t file;                /* which */
@@ -96,12 +107,16 @@ struct axvm_arch_vcpu {
     _Atomic uint32_t fence;       /* another vCPU wants its cached translations and instructions gone before it goes on */
     _Atomic uint32_t suspended;   /* SBI hart_suspend: for hart_get_status */
 
+    struct axvm_pmu pmu;
+    struct axvm_sta sta;
+    bool fwft_locked;
+
     bool timer_armed; /* without Sstc: vs.vstimecmp is a deadline */
     bool loaded;      /* its VS registers are in the hardware: between switch_to_guest and switch_to_host */
     bool vector_loaded;
     uint32_t vlenb;                                /* 0: the guest has no vectors */
     struct axvm_vector_regs *vector, *host_vector; /* the guest's; the host's while the guest's are in the hardware */
-    bool fp_loaded;   /* the guest's FP registers are in the hardware, the host's in axvm_arch_cpu */
+    bool fp_loaded; /* the guest's FP registers are in the hardware, the host's in axvm_arch_cpu */
 };
 
 struct axvm_arch_vm {
@@ -122,8 +137,8 @@ struct axvm_arch_vm {
     _Atomic uint64_t harts[AXVM_HART_WORDS]; /* where it has run: stage-2 translations may be cached there */
     _Atomic uint64_t stale[AXVM_HART_WORDS]; /* of those: which have to fence before they enter it again */
     _Atomic uint32_t far_harts;
-    bool iselect; /* guests reach vsiselect */
-    bool hvictl;  /* there is hvictl */
+    bool iselect;                      /* guests reach vsiselect */
+    bool hvictl;                       /* there is hvictl */
     uint8_t last_vcpu[AXVM_MAX_PCPUS]; /* id + 1 of who ran last on each CPU; see separate_vcpus() */
     char isa[256];                     /* what guests see as riscv,isa */
 };
@@ -134,8 +149,8 @@ struct axvm_arch_vm {
 struct axvm_guest_files {
     struct axvm_lock lock; /* of owners, which other CPUs change */
     struct axvm_vcpu *owners[AXVM_GUEST_FILES + 1];
-    uint32_t count; /* files 1..count */
-    uint32_t words; /* of 64 identities each, in one */
+    uint32_t count;          /* files 1..count */
+    uint32_t words;          /* of 64 identities each, in one */
     volatile uint8_t *pages; /* where the host sees file 0, the supervisor's own, and the others behind */
     uint64_t pages_hpa;
     uint64_t hgeie; /* the host's */
@@ -161,7 +176,7 @@ struct axvm_arch_cpu {
     const char *isa;
     bool sstc, has_fp, has_cycle, has_instret, has_stateen, has_henvcfg, has_aia;
     uint8_t vmid_bits;
-    uint32_t vlenb; /* 0: no vectors */
+    uint32_t vlenb;       /* 0: no vectors */
     uint64_t guest_hgatp; /* what hgatp holds for cpu->resident */
     bool (*take_kick)(void *ctx);
 };
@@ -179,7 +194,8 @@ struct axvm_arch_mmio {
 _Static_assert(offsetof(struct axvm_arch_vcpu, gpr) == VCPU_GPR, "entry.S and struct axvm_arch_vcpu disagree");
 _Static_assert(offsetof(struct axvm_arch_vcpu, host_sp) == VCPU_HOST_SP, "entry.S and struct axvm_arch_vcpu disagree");
 _Static_assert(offsetof(struct axvm_arch_vcpu, host_stvec) == VCPU_HOST_STVEC, "entry.S and struct axvm_arch_vcpu disagree");
-_Static_assert(offsetof(struct axvm_vector_regs, vstart) == VECTOR_VSTART, "vector_regs.S and struct axvm_vector_regs disagree");
+_Static_assert(offsetof(struct axvm_vector_regs, vstart) == VECTOR_VSTART,
+               "vector_regs.S and struct axvm_vector_regs disagree");
 _Static_assert(offsetof(struct axvm_vector_regs, vcsr) == VECTOR_VCSR, "vector_regs.S and struct axvm_vector_regs disagree");
 _Static_assert(offsetof(struct axvm_vector_regs, vl) == VECTOR_VL, "vector_regs.S and struct axvm_vector_regs disagree");
 _Static_assert(offsetof(struct axvm_vector_regs, vtype) == VECTOR_VTYPE, "vector_regs.S and struct axvm_vector_regs disagree");

@@ -159,5 +159,15 @@ enum cause {
         __asm__ volatile("csrc %0, %1" : : "i"(csr), "rK"((uint64_t)(val)) : "memory");                                        \
     } while (0)
 
+#else
+
+/* Native unit tests have registers of their own. */
+uint64_t axvm_test_csr_read(unsigned int csr);
+void axvm_test_csr_write(unsigned int csr, uint64_t val);
+#define axvm_csr_read(csr) axvm_test_csr_read(csr)
+#define axvm_csr_write(csr, val) axvm_test_csr_write(csr, val)
+#define axvm_csr_set(csr, val) axvm_test_csr_write(csr, axvm_test_csr_read(csr) | (val))
+#define axvm_csr_clear(csr, val) axvm_test_csr_write(csr, axvm_test_csr_read(csr) & ~(val))
+
 #endif
 #endif

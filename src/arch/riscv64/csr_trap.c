@@ -63,6 +63,19 @@ static __attribute__((noinline)) uint64_t exit_other_csr(struct axvm_vcpu *vcpu,
     return csr_on_bus(vcpu, insn, insn >> 20, writes(insn), val);
 }
 
+/* Of a guest that has configured its counters. */
+static __attribute__((noinline)) uint64_t exit_counter(struct axvm_vcpu *vcpu, uint32_t insn)
+{
+    uint32_t csr = insn >> 20;
+    uint64_t val;
+
+    if (csr == CSR_TIME)
+        val = axvm_guest_time(vcpu->vm);
+    else if (!axvm_pmu_read_csr(vcpu, csr - CSR_CYCLE, &val))
+        return exit_other_csr(vcpu, insn);
+    return step_over(vcpu, insn >> 7 & 31, val);
+}
+
 static uint64_t exit_csr(struct axvm_vcpu *vcpu, uint32_t insn)
 {
     const struct axvm_arch_cpu *h = &vcpu->arch.cpu->arch;
@@ -74,6 +87,8 @@ static uint64_t exit_csr(struct axvm_vcpu *vcpu, uint32_t insn)
     /* In VU-mode the guest's own scounteren decides; it is loaded. */
     if ((axvm_csr_read(CSR_SSTATUS) & SSTATUS_SPP) == 0 && (axvm_csr_read(CSR_SCOUNTEREN) >> (csr - CSR_CYCLE) & 1) == 0)
         return illegal(vcpu, insn);
+    if (vcpu->arch.pmu.used)
+        return exit_counter(vcpu, insn);
     if (csr == CSR_CYCLE && h->has_cycle)
         return step_over(vcpu, insn >> 7 & 31, axvm_csr_read(CSR_CYCLE));
     if (csr == CSR_INSTRET && h->has_instret)

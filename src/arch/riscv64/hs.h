@@ -55,6 +55,25 @@ bool axvm_fp_present(void);
 void axvm_fp_save_regs(struct axvm_fp_regs *fp);
 void axvm_fp_load_regs(const struct axvm_fp_regs *fp);
 
+/* ---- sbi_pmu.c ---- */
+void axvm_pmu_reset(struct axvm_pmu *pmu);
+/* Hardware counters begin and end to count, as the vCPU is loaded. */
+void axvm_pmu_load(struct axvm_pmu *pmu);
+void axvm_pmu_put(struct axvm_pmu *pmu);
+void axvm_pmu_count(struct axvm_pmu *pmu, enum axvm_pmu_event event);
+static inline void axvm_pmu_event(struct axvm_vcpu *vcpu, enum axvm_pmu_event event)
+{
+    if (vcpu->arch.pmu.events >> event & 1)
+        axvm_pmu_count(&vcpu->arch.pmu, event);
+}
+/* cycle or instret (@idx 0, 2) as the guest sees it. False: there is none. Loaded. */
+bool axvm_pmu_read_csr(struct axvm_vcpu *vcpu, unsigned int idx, uint64_t *value);
+
+/* ---- sbi_sta.c ---- */
+void axvm_sta_reset(struct axvm_sta *sta);
+/* It is entered again after the host took the CPU. */
+void axvm_sta_update(struct axvm_vcpu *vcpu);
+
 /* ---- sbi.c: what a call returns, in a0 and a1 ---- */
 static inline uint64_t axvm_sbi_reply(struct axvm_vcpu *vcpu, int64_t error, uint64_t value)
 {
@@ -63,7 +82,13 @@ static inline uint64_t axvm_sbi_reply(struct axvm_vcpu *vcpu, int64_t error, uin
     return AXVM_TRAP_RESUME;
 }
 
-/* ---- exit_quick.c, exit.c: what entry.S calls ---- */
+/* "Shared memory physical address range parameter": RAM of the guest, all of it. */
+static inline bool axvm_sbi_is_shmem(struct axvm *vm, uint64_t low, uint64_t high, uint64_t size)
+{
+    return high == 0 && size <= UINT64_MAX - low && axvm_aspace_is_ram(vm, low, size);
+}
+
+/* ---- exit.c: what entry.S calls ---- */
 /* With s0..s11 of the guest still in the CPU. Returns an enum axvm_trap_kind, or AXVM_TRAP_SAVE_ALL having done nothing. */
 uint64_t axvm_exit_quick(struct axvm_vcpu *vcpu, uint64_t scause);
 #define AXVM_TRAP_SAVE_ALL UINT64_MAX /* negative for entry.S */

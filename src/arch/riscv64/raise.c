@@ -12,11 +12,22 @@ static uint64_t status_after(uint64_t vsstatus, bool from_s)
     return status | ((vsstatus & SSTATUS_SIE) ? SSTATUS_SPIE : 0);
 }
 
+static void count(struct axvm_vcpu *vcpu, uint64_t cause)
+{
+    axvm_stat_inc(vcpu, AXVM_STAT_FAULT_INJECTED);
+    if (cause == CAUSE_ILLEGAL)
+        axvm_pmu_event(vcpu, AXVM_PMU_ILLEGAL_INSN);
+    else if (cause == CAUSE_LOAD_ACCESS)
+        axvm_pmu_event(vcpu, AXVM_PMU_ACCESS_LOAD);
+    else if (cause == CAUSE_STORE_ACCESS)
+        axvm_pmu_event(vcpu, AXVM_PMU_ACCESS_STORE);
+}
+
 void axvm_raise_live(struct axvm_vcpu *vcpu, uint64_t cause, uint64_t tval)
 {
     bool from_s = (axvm_csr_read(CSR_SSTATUS) & SSTATUS_SPP) != 0;
 
-    axvm_stat_inc(vcpu, AXVM_STAT_FAULT_INJECTED);
+    count(vcpu, cause);
     axvm_csr_write(CSR_VSSTATUS, status_after(axvm_csr_read(CSR_VSSTATUS), from_s));
     axvm_csr_write(CSR_VSEPC, axvm_csr_read(CSR_SEPC));
     axvm_csr_write(CSR_VSCAUSE, cause);
@@ -30,7 +41,7 @@ void axvm_raise(struct axvm_vcpu *vcpu, uint64_t cause, uint64_t tval)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
-    axvm_stat_inc(vcpu, AXVM_STAT_FAULT_INJECTED);
+    count(vcpu, cause);
     v->vs.vsstatus = status_after(v->vs.vsstatus, (v->sstatus & SSTATUS_SPP) != 0);
     v->vs.vsepc = v->pc;
     v->vs.vscause = cause;

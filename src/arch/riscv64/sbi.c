@@ -25,6 +25,9 @@ static bool has_extension(uint64_t eid)
     case SBI_EXT_SRST:
     case SBI_EXT_DBCN:
     case SBI_EXT_SUSP:
+    case SBI_EXT_PMU:
+    case SBI_EXT_STA:
+    case SBI_EXT_FWFT:
         return true;
     }
     return false;
@@ -55,13 +58,16 @@ static NOINLINE uint64_t sbi_time(struct axvm_vcpu *vcpu, uint64_t fid)
 {
     if (fid != 0)
         return axvm_sbi_reply(vcpu, SBI_ERR_NOT_SUPPORTED, 0);
+    axvm_pmu_event(vcpu, AXVM_PMU_SET_TIMER);
     axvm_timer_set(vcpu, vcpu->arch.gpr[10]);
     return axvm_sbi_reply(vcpu, SBI_SUCCESS, 0);
 }
 
 static void send_ipi(struct axvm_vcpu *vcpu, struct axvm_vcpu *target)
 {
+    axvm_pmu_event(vcpu, AXVM_PMU_IPI_SENT);
     if (target == vcpu) {
+        axvm_pmu_event(vcpu, AXVM_PMU_IPI_RECEIVED);
         axvm_csr_set(CSR_HVIP, IRQ_VSS);
     } else if (atomic_load(&target->power) == AXVM_POWER_ON) {
         atomic_store(&target->arch.posted_ssip, 1);
@@ -144,6 +150,12 @@ static NOINLINE uint64_t rare_call(struct axvm_vcpu *vcpu, uint64_t eid, uint64_
         return axvm_sbi_dbcn(vcpu, fid);
     case SBI_EXT_SUSP:
         return axvm_sbi_susp(vcpu, fid);
+    case SBI_EXT_PMU:
+        return axvm_sbi_pmu(vcpu, fid);
+    case SBI_EXT_STA:
+        return axvm_sbi_sta(vcpu, fid);
+    case SBI_EXT_FWFT:
+        return axvm_sbi_fwft(vcpu, fid);
     }
     return other_call(vcpu, eid, fid, exit);
 }

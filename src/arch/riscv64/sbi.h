@@ -17,6 +17,10 @@ enum sbi_error {
     SBI_ERR_DENIED = -4,
     SBI_ERR_INVALID_ADDRESS = -5,
     SBI_ERR_ALREADY_AVAILABLE = -6,
+    SBI_ERR_ALREADY_STARTED = -7,
+    SBI_ERR_ALREADY_STOPPED = -8,
+    SBI_ERR_NO_SHMEM = -9,
+    SBI_ERR_DENIED_LOCKED = -14, /* of SBI 3.0 */
 };
 
 /* Extension IDs */
@@ -29,6 +33,9 @@ enum sbi_extension {
     SBI_EXT_SRST = 0x53525354,
     SBI_EXT_DBCN = 0x4442434e,
     SBI_EXT_SUSP = 0x53555350,
+    SBI_EXT_PMU = 0x504d55,
+    SBI_EXT_STA = 0x535441,
+    SBI_EXT_FWFT = 0x46574654,
 };
 /* "Firmware Specific SBI Extension Space" */
 #define SBI_EXT_FIRMWARE_FIRST 0x0a000000u
@@ -55,11 +62,26 @@ static inline enum sbi_error axvm_sbi_harts(uint64_t mask, uint64_t base, unsign
 /* ECALL from VS-mode; the program counter is beyond it. Returns an enum axvm_trap_kind. */
 uint64_t axvm_sbi_call(struct axvm_vcpu *vcpu, struct axvm_exit *exit);
 
-/* sbi_rfence.c, sbi_hsm.c, sbi_console.c: one extension each, function @fid. */
+/* sbi_rfence.c and so on: one extension each, function @fid. */
 uint64_t axvm_sbi_rfence(struct axvm_vcpu *vcpu, uint64_t fid);
 uint64_t axvm_sbi_hsm(struct axvm_vcpu *vcpu, uint64_t fid, struct axvm_exit *exit);
 uint64_t axvm_sbi_susp(struct axvm_vcpu *vcpu, uint64_t fid);
 uint64_t axvm_sbi_dbcn(struct axvm_vcpu *vcpu, uint64_t fid);
+uint64_t axvm_sbi_pmu(struct axvm_vcpu *vcpu, uint64_t fid);
+uint64_t axvm_sbi_sta(struct axvm_vcpu *vcpu, uint64_t fid);
+uint64_t axvm_sbi_fwft(struct axvm_vcpu *vcpu, uint64_t fid);
+
+/* sbi_console.c: what a call still has to do in the host tier. The first three are functions of DBCN. */
+enum axvm_sbi_deferred {
+    AXVM_SBI_DBCN_WRITE = 0,
+    AXVM_SBI_DBCN_READ = 1,
+    AXVM_SBI_DBCN_WRITE_BYTE = 2,
+    AXVM_SBI_PMU_SHMEM,
+    AXVM_SBI_STA_SHMEM,
+};
 int axvm_sbi_console_create(struct axvm *vm);
+uint64_t axvm_sbi_defer(struct axvm_vcpu *vcpu, enum axvm_sbi_deferred what);
+void axvm_sbi_pmu_set_shmem(struct axvm_vcpu *vcpu);
+void axvm_sbi_sta_set_shmem(struct axvm_vcpu *vcpu);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * "Debug Console Extension". What it prints goes where the first UART's output goes, and that is a host callback. The way into the host
- * tier is that of any other device: this one sits at an address of AXVM_BUS_SYSREG where no CSR is.
+ * "Debug Console Extension". What it prints goes where the first UART's output goes, and that is a host callback. The way into
+ * the host tier is that of any other device: this one sits at an address of AXVM_BUS_SYSREG where no CSR is.
  */
 #include <axvm/err.h>
 
@@ -9,7 +9,6 @@
 #include "sbi.h"
 
 #define CONSOLE_ADDRESS UINT64_C(0x10000) /* CSRs are 0..0xfff */
-enum dbcn_function { DBCN_WRITE = 0, DBCN_READ = 1, DBCN_WRITE_BYTE = 2 };
 /* Bytes of one call: it may write less than it is asked to. */
 #define CHUNK 256u
 
@@ -28,14 +27,12 @@ static size_t print(const struct axvm_sbi_console *console, const uint8_t *buf, 
     return taken < len ? taken : len;
 }
 
-static int console_access(struct axvm_device *dev, struct axvm_access *acc)
+static int print_for(const struct axvm_sbi_console *console, struct axvm_vcpu *vcpu, uint64_t what)
 {
-    struct axvm_sbi_console *console = (struct axvm_sbi_console *)dev;
-    struct axvm_vcpu *vcpu = acc->vcpu;
     uint64_t len = axvm_min(vcpu->arch.gpr[10], CHUNK);
     uint8_t buf[CHUNK];
 
-    if (acc->val == DBCN_WRITE_BYTE) {
+    if (what == AXVM_SBI_DBCN_WRITE_BYTE) {
         buf[0] = (uint8_t)vcpu->arch.gpr[10];
         axvm_sbi_reply(vcpu, print(console, buf, 1) == 1 ? SBI_SUCCESS : SBI_ERR_FAILED, 0);
     } else if (axvm_read_guest(vcpu->vm, axvm_gpa(vcpu->arch.gpr[11]), buf, len) != AXVM_OK) {
@@ -44,6 +41,19 @@ static int console_access(struct axvm_device *dev, struct axvm_access *acc)
         axvm_sbi_reply(vcpu, SBI_SUCCESS, print(console, buf, len));
     }
     return AXVM_OK;
+}
+
+static int console_access(struct axvm_device *dev, struct axvm_access *acc)
+{
+    switch (acc->val) {
+    case AXVM_SBI_PMU_SHMEM:
+        axvm_sbi_pmu_set_shmem(acc->vcpu);
+        return AXVM_OK;
+    case AXVM_SBI_STA_SHMEM:
+        axvm_sbi_sta_set_shmem(acc->vcpu);
+        return AXVM_OK;
+    }
+    return print_for((struct axvm_sbi_console *)dev, acc->vcpu, acc->val);
 }
 
 static int console_read(struct axvm_device *dev, struct axvm_access *acc)
@@ -70,22 +80,32 @@ int axvm_sbi_console_create(struct axvm *vm)
     return axvm_device_attach(vm, &console->dev);
 }
 
+uint64_t axvm_sbi_defer(struct axvm_vcpu *vcpu, enum axvm_sbi_deferred what)
+{
+    vcpu->trap.mmio = (struct axvm_mmio){
+        .addr = CONSOLE_ADDRESS,
+        .val = { what },
+        .space = AXVM_BUS_SYSREG,
+        .size = 8,
+        .count = 1,
+        .write = true,
+        .arch = { .dest = AXVM_DEST_NONE },
+    };
+    return AXVM_TRAP_MMIO;
+}
+
 uint64_t axvm_sbi_dbcn(struct axvm_vcpu *vcpu, uint64_t fid)
 {
     uint64_t len = vcpu->arch.gpr[10], addr = vcpu->arch.gpr[11], high = vcpu->arch.gpr[12];
 
-    if (fid > DBCN_WRITE_BYTE)
+    if (fid > AXVM_SBI_DBCN_WRITE_BYTE)
         return axvm_sbi_reply(vcpu, SBI_ERR_NOT_SUPPORTED, 0);
-    if (fid != DBCN_WRITE_BYTE) {
+    if (fid != AXVM_SBI_DBCN_WRITE_BYTE) {
         if (high != 0 || len > UINT64_MAX - addr || (len != 0 && !axvm_aspace_is_ram(vcpu->vm, addr, len)))
             return axvm_sbi_reply(vcpu, SBI_ERR_INVALID_PARAM, 0);
         /* Input belongs to the UART. */
-        if (fid == DBCN_READ || len == 0)
+        if (fid == AXVM_SBI_DBCN_READ || len == 0)
             return axvm_sbi_reply(vcpu, SBI_SUCCESS, 0);
     }
-    vcpu->trap.mmio = (struct axvm_mmio){
-        .addr = CONSOLE_ADDRESS, .val = { fid }, .space = AXVM_BUS_SYSREG, .size = 8, .count = 1, .write = true,
-        .arch = { .dest = AXVM_DEST_NONE },
-    };
-    return AXVM_TRAP_MMIO;
+    return axvm_sbi_defer(vcpu, (enum axvm_sbi_deferred)fid);
 }

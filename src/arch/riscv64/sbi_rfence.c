@@ -25,6 +25,9 @@ static void fence_one(struct axvm_vcpu *vcpu, struct axvm_vcpu *target, struct a
         fence_self(f);
         return;
     }
+    axvm_pmu_event(vcpu, f->op == SBI_REMOTE_FENCE_I       ? AXVM_PMU_FENCE_I_SENT
+                         : f->op == SBI_REMOTE_HFENCE_VVMA ? AXVM_PMU_SFENCE_VMA_SENT
+                                                           : AXVM_PMU_SFENCE_VMA_ASID_SENT);
     atomic_exchange(&target->arch.fence, 1);
     if (atomic_load(&target->in_guest) != 0)
         axvm_host_fence_hart(f, atomic_load(&target->arch.hart));

@@ -153,8 +153,10 @@ void axvm_irqs_refresh(struct axvm_vcpu *vcpu)
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
     axvm_set_external(vcpu, atomic_load(&v->external) != 0);
-    if (atomic_load_explicit(&v->posted_ssip, memory_order_relaxed) && atomic_exchange(&v->posted_ssip, 0))
+    if (atomic_load_explicit(&v->posted_ssip, memory_order_relaxed) && atomic_exchange(&v->posted_ssip, 0)) {
+        axvm_pmu_event(vcpu, AXVM_PMU_IPI_RECEIVED);
         axvm_csr_set(CSR_HVIP, IRQ_VSS);
+    }
     if (!vcpu->vm->arch.sstc)
         axvm_timer_update(vcpu);
 }
@@ -192,6 +194,8 @@ void axvm_switch_to_guest(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
     axvm_csr_write(CSR_SSTATUS, v->sstatus);
     axvm_csr_write(CSR_SEPC, v->pc);
     atomic_store_explicit(&v->suspended, 0, memory_order_relaxed);
+    if (v->pmu.hardware)
+        axvm_pmu_load(&v->pmu);
     cpu->resident = vcpu;
     v->resident_on = cpu;
 }
@@ -201,6 +205,8 @@ void axvm_switch_to_host(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
     v->loaded = false;
+    if (v->pmu.hardware)
+        axvm_pmu_put(&v->pmu);
     if (v->fp_loaded)
         axvm_fp_put(cpu, vcpu);
     if (v->vector_loaded)

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Firmware calls that do something: counters that count, time that is stolen, a system that sleeps and wakes, a hart that is
+ * suspended without its registers. hostile-guest.md rows 61, 65..67. It ends with "sbi: done FAILURES".
+ */
+#include "guest.h"
+
+#define SBI_PMU 0x504d55ul
+#define SBI_STA 0x535441ul
+#define SBI_FWFT 0x46574654ul
+#define SIE_TIMER (1ul << 5)
+enum { INVALID_PARAM = -3, DENIED = -4, INVALID_ADDRESS = -5, ALREADY_STARTED = -7, NO_SHMEM = -9 };
+enum { NUM_COUNTERS, GET_INFO, CONFIG, START, STOP, FW_READ, FW_READ_HI, SET_SHMEM };
+
+static unsigned int failures;
+
+static void result(const char *name, bool ok, uint64_t got)
+{
+    put_str("sbi: ");
+    put_str(name);
+    if (ok) {
+        put_str(" ok\n");
+        return;
+    }
+    failures++;
+    put_str(" FAIL got=");
+    put_hex(got);
+    put_char('\n');
+}
+
+static void expect(const char *name, struct sbi_ret r, int64_t error)
+{
+    result(name, r.error == error, (uint64_t)r.error);
+}
+
+/* What BASE says is there answers, and the rest does not: function 0 of each with arguments that are wrong for all. */
+static void probe(void)
+{
+    static const uint64_t there[] = { SBI_BASE, SBI_TIME, SBI_IPI, SBI_RFENCE, SBI_HSM, SBI_SRST,
+                                      SBI_DBCN, SBI_SUSP, SBI_PMU, SBI_STA,    SBI_FWFT };
+    static const uint64_t absent[] = { 0, 8, 0x43505043, 0x4e41434c, 0x535345, 0x44425452, 0x4d505859, 0x12345678 };
+
+    for (unsigned int i = 0; i < sizeof(there) / sizeof(there[0]); i++)
+        result("probe of what is there", sbi(SBI_BASE, 3, there[i], 0, 0, 0, 0).value != 0, there[i]);
+    for (unsigned int i = 0; i < sizeof(absent) / sizeof(absent[0]); i++) {
+        result("probe of what is absent", sbi(SBI_BASE, 3, absent[i], 0, 0, 0, 0).value == 0, absent[i]);
+        expect("call of what is absent", sbi(absent[i], 0, 1, 2, 3, 4, 5), -2);
+    }
+}
+
+/* ---- PMU ---- */
+
+static uint8_t snapshot[4096] __attribute__((aligned(4096)));
+
+static void hardware_counters(void)
+{
+    uint64_t cycles, again, *values = (uint64_t *)(snapshot + 8);
+
+    expect("66 config of cycles", sbi(SBI_PMU, CONFIG, 0, 0x7fffd, 2, 1, 0), 0);
+    result("cycles stand still", read_csr(cycle) == 0 && read_csr(cycle) == 0, read_csr(cycle));
+    expect("66 start with a value", sbi(SBI_PMU, START, 0, 1, 1, 1000000, 0), 0);
+    cycles = read_csr(cycle);
+    for (unsigned int i = 0; i < 1000; i++)
+        __asm__ volatile("nop");
+    again = read_csr(cycle);
+    result("cycles count", cycles >= 1000000 && again > cycles + 1000 && again < cycles + 100000000, again - cycles);
+    expect("66 start twice", sbi(SBI_PMU, START, 0, 1, 0, 0, 0), ALREADY_STARTED);
+    expect("66 snapshot without memory", sbi(SBI_PMU, STOP, 0, 1, 2, 0, 0), NO_SHMEM);
+    expect("66 snapshot memory in a device", sbi(SBI_PMU, SET_SHMEM, PLIC, 0, 0, 0, 0), INVALID_ADDRESS);
+    expect("66 snapshot memory misaligned", sbi(SBI_PMU, SET_SHMEM, (uint64_t)snapshot + 8, 0, 0, 0, 0), INVALID_PARAM);
+    expect("66 snapshot memory", sbi(SBI_PMU, SET_SHMEM, (uint64_t)snapshot, 0, 0, 0, 0), 0);
+    expect("stop with a snapshot", sbi(SBI_PMU, STOP, 0, 1, 2, 0, 0), 0);
+    result("the snapshot is the counter", values[0] >= again && values[0] == read_csr(cycle), values[0]);
+    expect("config of instructions", sbi(SBI_PMU, CONFIG, 0, 0x7fffd, 6, 2, 0), 0);
+    result("instructions count", read_csr(instret) < read_csr(instret), read_csr(instret));
+    sbi(SBI_PMU, STOP, 0, 5, 1, 0, 0);
+}
+
+static void firmware_counters(void)
+{
+    struct sbi_ret r = sbi(SBI_PMU, CONFIG, 0, 0x7fffd, 6, 0xf0005, 0);
+
+    expect("config of timer calls", r, 0);
+    for (unsigned int i = 0; i < 7; i++)
+        sbi(SBI_TIME, 0, UINT64_MAX, 0, 0, 0, 0);
+    result("timer calls are counted", sbi(SBI_PMU, FW_READ, r.value, 0, 0, 0, 0).value == 7, r.value);
+    expect("66 reading a hardware counter as firmware's", sbi(SBI_PMU, FW_READ, 0, 0, 0, 0, 0), INVALID_PARAM);
+    sbi(SBI_PMU, STOP, r.value, 1, 1, 0, 0);
+}
+
+/* ---- STA ---- */
+
+static uint8_t stolen[128] __attribute__((aligned(64)));
+
+static void steal_time(void)
+{
+    volatile uint32_t *sequence = (volatile uint32_t *)stolen;
+    uint64_t until;
+
+    for (unsigned int i = 0; i < sizeof(stolen); i++)
+        stolen[i] = 0xa5;
+    expect("66 steal time in a hole", sbi(SBI_STA, 0, 0xb000000, 0, 0, 0, 0), INVALID_ADDRESS);
+    expect("66 steal time misaligned", sbi(SBI_STA, 0, (uint64_t)stolen + 8, 0, 0, 0, 0), INVALID_PARAM);
+    expect("66 steal time with flags", sbi(SBI_STA, 0, (uint64_t)stolen, 0, 1, 0, 0), INVALID_PARAM);
+    result("memory of a refused call is left alone", stolen[0] == 0xa5, stolen[0]);
+    expect("steal time", sbi(SBI_STA, 0, (uint64_t)stolen, 0, 0, 0, 0), 0);
+    result("64 bytes are cleared", stolen[0] == 0 && stolen[63] == 0 && stolen[64] == 0xa5, stolen[63]);
+    until = read_csr(time) + 1000000;
+    while (read_csr(time) < until && *sequence == 0)
+        ;
+    result("the sequence is even", (*sequence & 1) == 0, *sequence);
+    expect("no steal time", sbi(SBI_STA, 0, UINT64_MAX, UINT64_MAX, 0, 0, 0), 0);
+}
+
+/* ---- SUSP, and HSM's suspend without registers ---- */
+
+static volatile uint64_t resumed, resumed_hart;
+uint64_t sbi_saved[16];
+
+void sbi_resumed(uint64_t hartid, uint64_t opaque);
+void sbi_resumed(uint64_t hartid, uint64_t opaque)
+{
+    resumed_hart = hartid;
+    resumed = opaque;
+}
+
+/* int64_t sbi_sleep(eid, fid, type, opaque): 0 when it came back the long way, or the call's error. */
+int64_t sbi_sleep(uint64_t eid, uint64_t fid, uint64_t type, uint64_t opaque);
+__asm__(".text\n"
+        "sbi_sleep:\n"
+        "lla t0, sbi_saved\n"
+        "sd ra, 0(t0)\n\tsd sp, 8(t0)\n\tsd gp, 16(t0)\n\tsd tp, 24(t0)\n\tsd s0, 32(t0)\n\tsd s1, 40(t0)\n\tsd s2, 48(t0)\n"
+        "sd s3, 56(t0)\n\tsd s4, 64(t0)\n\tsd s5, 72(t0)\n\tsd s6, 80(t0)\n\tsd s7, 88(t0)\n\tsd s8, 96(t0)\n\tsd s9, 104(t0)\n"
+        "sd s10, 112(t0)\n\tsd s11, 120(t0)\n"
+        "mv a7, a0\n\tmv a6, a1\n\tmv a0, a2\n\tlla a1, 1f\n\tmv a2, a3\n"
+        "ecall\n"
+        "ret\n"
+        ".balign 4\n"
+        "1: lla t0, sbi_saved\n"
+        "ld sp, 8(t0)\n\tld gp, 16(t0)\n\tld tp, 24(t0)\n\tld s0, 32(t0)\n\tld s1, 40(t0)\n\tld s2, 48(t0)\n"
+        "ld s3, 56(t0)\n\tld s4, 64(t0)\n\tld s5, 72(t0)\n\tld s6, 80(t0)\n\tld s7, 88(t0)\n\tld s8, 96(t0)\n\tld s9, 104(t0)\n"
+        "ld s10, 112(t0)\n\tld s11, 120(t0)\n"
+        "call sbi_resumed\n"
+        "lla t0, sbi_saved\n"
+        "ld ra, 0(t0)\n"
+        "li a0, 0\n"
+        "ret\n");
+
+static void wake_in(uint64_t ticks)
+{
+    sbi(SBI_TIME, 0, read_csr(time) + ticks, 0, 0, 0, 0);
+    set_csr(sie, SIE_TIMER);
+}
+
+static void sleep_and_wake(const char *name, uint64_t eid, uint64_t fid, uint64_t type)
+{
+    uint64_t before = read_csr(time);
+    int64_t error;
+
+    resumed = 0;
+    set_csr(sstatus, 2); /* SIE: comes back clear */
+    clear_csr(sstatus, 2);
+    wake_in(20000);
+    error = sbi_sleep(eid, fid, type, 0x1234567);
+    result(name, error == 0 && resumed == 0x1234567 && resumed_hart == hart() && read_csr(time) >= before + 20000,
+           (uint64_t)error);
+    result("interrupts are off and satp is 0 then", (read_csr(sstatus) & 2) == 0 && read_csr(satp) == 0, read_csr(sstatus));
+    clear_csr(sie, SIE_TIMER);
+    sbi(SBI_TIME, 0, UINT64_MAX, 0, 0, 0, 0);
+}
+
+static volatile uint64_t second_is_up, second_may_stop;
+
+void guest_secondary_main(uint64_t cpu, uint64_t opaque)
+{
+    (void)cpu;
+    (void)opaque;
+    second_is_up = 1;
+    while (!second_may_stop)
+        ;
+    sbi(SBI_HSM, 1, 0, 0, 0, 0, 0);
+}
+
+static void suspend(void)
+{
+    expect("65 suspend of a reserved type", sbi(SBI_SUSP, 0, 1, RAM + 0x200000, 0, 0, 0), INVALID_PARAM);
+    expect("65 suspend to a resume address in a hole", sbi(SBI_SUSP, 0, 0, 0xb000000, 0, 0, 0), INVALID_ADDRESS);
+    sleep_and_wake("suspend to RAM", SBI_SUSP, 0, 0);
+    sleep_and_wake("65 hart suspend without registers", SBI_HSM, 3, 0x80000000);
+    if (start_cpu(1, 0) != 0)
+        return;
+    while (!second_is_up)
+        ;
+    expect("65 suspend while another hart runs", sbi(SBI_SUSP, 0, 0, RAM + 0x200000, 0, 0, 0), DENIED);
+    second_may_stop = 1;
+    while (sbi(SBI_HSM, 2, 1, 0, 0, 0, 0).value != 1)
+        ;
+    sleep_and_wake("suspend to RAM once it has stopped", SBI_SUSP, 0, 0);
+}
+
+/* ---- FWFT ---- */
+
+static void features(void)
+{
+    struct sbi_ret r = sbi(SBI_FWFT, 1, 0, 0, 0, 0, 0);
+
+    result("67 misaligned accesses are delegated", r.error == 0 && r.value == 1, r.value);
+    expect("67 they stay so", sbi(SBI_FWFT, 0, 0, 0, 0, 0, 0), DENIED);
+    expect("67 no feature", sbi(SBI_FWFT, 1, 77, 0, 0, 0, 0), DENIED);
+}
+
+void guest_main(uint64_t fdt)
+{
+    (void)fdt;
+    probe();
+    hardware_counters();
+    firmware_counters();
+    steal_time();
+    suspend();
+    features();
+    put_str("sbi: done ");
+    put_dec(failures);
+    put_char('\n');
+    power_off();
+}
+
+void guest_irq(uint64_t cause)
+{
+    (void)cause;
+}

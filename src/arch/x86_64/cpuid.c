@@ -34,20 +34,16 @@ const struct axvm_cpuid_entry *axvm_cpuid_find(const struct axvm_cpuid *c, uint3
     return &c->entry[idx->first + axvm_nospec(subleaf, idx->subleaves)];
 }
 
-/* "XSAVE-Managed State", "Standard Form" and "Compacted Form". */
-uint32_t axvm_cpuid_xsave_size(const struct axvm_cpuid *c, uint64_t xcr0, bool compacted)
+/* "XSAVE-Managed State", "Standard Form". */
+uint32_t axvm_cpuid_xsave_size(const struct axvm_cpuid *c, uint64_t xcr0)
 {
     uint32_t size = 512 + 64; /* the legacy region and the header, used or not */
 
     for (unsigned int i = 2; i < AXVM_XSAVE_COMPONENTS; i++) {
         const struct axvm_xsave_component *x = &c->xsave[i];
 
-        if ((xcr0 >> i & 1) == 0)
-            continue;
-        if (!compacted)
+        if ((xcr0 >> i & 1) != 0)
             size = (uint32_t)axvm_max(size, x->offset + x->size);
-        else
-            size = (x->align64 ? (uint32_t)axvm_align_up(size, 64) : size) + x->size;
     }
     return size;
 }
@@ -76,8 +72,7 @@ void axvm_cpuid_patch(const struct axvm_cpuid *c, const struct axvm_cpuid_entry 
         r[AXVM_EDX] = state->apic_id;
         break;
     case AXVM_CPUID_DYN_XSAVE:
-    case AXVM_CPUID_DYN_XSAVEC:
-        r[AXVM_EBX] = axvm_cpuid_xsave_size(c, state->xcr0, e->dynamic == AXVM_CPUID_DYN_XSAVEC);
+        r[AXVM_EBX] = axvm_cpuid_xsave_size(c, state->xcr0);
         break;
     case AXVM_CPUID_DYN_EXT1:
         r[AXVM_EDX] &= state->apic_enabled ? ~0u : ~LEAF1_APIC;

@@ -30,7 +30,6 @@ enum axvm_cpuid_dynamic {
     AXVM_CPUID_DYN_LEAF1,  /* APIC id, OSXSAVE, APIC */
     AXVM_CPUID_DYN_X2APIC, /* EDX: x2APIC id; ECX[7:0]: the subleaf */
     AXVM_CPUID_DYN_XSAVE,  /* EBX: bytes for XCR0 as it is, standard format */
-    AXVM_CPUID_DYN_XSAVEC, /* EBX: the same, compacted */
     AXVM_CPUID_DYN_EXT1,   /* APIC (AMD) */
     AXVM_CPUID_DYN_EXT1E,  /* EAX: APIC id; EBX[7:0]: core id */
 };
@@ -51,7 +50,6 @@ struct axvm_cpuid_index {
 #define AXVM_XSAVE_COMPONENTS 8 /* x87, SSE, AVX, (MPX: 3, 4), AVX-512: 5..7 */
 struct axvm_xsave_component {
     uint32_t size, offset;
-    bool align64; /* of the compacted format */
 };
 
 /* What the guest's CPU lets it put into registers. Follows from the leaves. */
@@ -124,7 +122,7 @@ const struct axvm_cpuid_entry *axvm_cpuid_find(const struct axvm_cpuid *c, uint3
 void axvm_cpuid_patch(const struct axvm_cpuid *c, const struct axvm_cpuid_entry *e, uint32_t subleaf,
                       const struct axvm_cpuid_state *state, uint32_t r[4]);
 
-/* Bytes of an XSAVE area, standard or compacted format, for these components. */
-uint32_t axvm_cpuid_xsave_size(const struct axvm_cpuid *c, uint64_t xcr0, bool compacted);
+/* Bytes of an XSAVE area in the standard format for these components. */
+uint32_t axvm_cpuid_xsave_size(const struct axvm_cpuid *c, uint64_t xcr0);
 
 #endif

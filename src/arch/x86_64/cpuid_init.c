@@ -122,24 +122,23 @@ static void add_xsave_component(struct build *b, uint32_t i)
     r[AXVM_EAX] = h[AXVM_EAX];
     r[AXVM_EBX] = h[AXVM_EBX];
     r[AXVM_ECX] = h[AXVM_ECX] & 2; /* 64-byte alignment in the compacted format; bit 0 is for IA32_XSS */
-    b->c->xsave[i] = (struct axvm_xsave_component){ h[AXVM_EAX], h[AXVM_EBX], (h[AXVM_ECX] & 2) != 0 };
+    b->c->xsave[i] = (struct axvm_xsave_component){ h[AXVM_EAX], h[AXVM_EBX] };
 }
 
 static void add_xsave(struct build *b)
 {
-    bool xsavec = (host(b, 0xd, 1)[AXVM_EAX] & 2) != 0;
     uint64_t xcr0 = b->c->limits.xcr0;
     uint32_t *r;
 
     if (xcr0 == 0)
         return;
     r = add(b, 0xd, 0, AXVM_CPUID_DYN_XSAVE);
-    add(b, 0xd, 1, xsavec ? AXVM_CPUID_DYN_XSAVEC : AXVM_CPUID_STATIC);
+    add(b, 0xd, 1, AXVM_CPUID_STATIC); /* XSAVEC is not offered, so EBX has nothing to say */
     for (uint32_t i = 2; i < AXVM_XSAVE_COMPONENTS; i++)
         add_xsave_component(b, i);
     set_subleaves(b, 0xd, AXVM_XSAVE_COMPONENTS);
     r[AXVM_EAX] = (uint32_t)xcr0;
-    r[AXVM_ECX] = axvm_cpuid_xsave_size(b->c, xcr0, false);
+    r[AXVM_ECX] = axvm_cpuid_xsave_size(b->c, xcr0);
     r[AXVM_EDX] = (uint32_t)(xcr0 >> 32);
 }
 

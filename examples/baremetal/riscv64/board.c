@@ -80,6 +80,8 @@ static void setup_cpu(void)
     board_timer_set(TIME_NEVER);
     SET_CSR("sstatus", 3u << 13); /* FS: the canary's threads move between CPUs */
     irqchip_cpu_init();
+    if (options.canary)
+        canary_cpu_init(options.guest_regs);
     WRITE_CSR("sie", SIE_SOFTWARE | SIE_TIMER | SIE_EXTERNAL | SIE_GUEST_EXTERNAL);
 }
 
@@ -141,11 +143,24 @@ static void wait_until_online(struct cpu *cpu)
     irq_restore(irqs);
 }
 
+/* Harts that the firmware is still bringing up itself are not stopped yet, which is an error for it: give it a second. */
+static bool start_hart(uint64_t hwid, void *stack_top)
+{
+    uint64_t until = board_time_ns() + 1000000000;
+
+    while (sbi(SBI_HSM, 0, hwid, (uint64_t)secondary_start, (uint64_t)stack_top) != 0) {
+        if (board_time_ns() >= until)
+            return false;
+        cpu_relax();
+    }
+    return true;
+}
+
 bool board_cpu_start(uint64_t hwid, struct cpu *cpu, void *stack_top)
 {
     *(struct cpu **)((char *)stack_top - 16) = cpu;
     __asm__ volatile("fence rw, rw" : : : "memory");
-    if (sbi(SBI_HSM, 0, hwid, (uint64_t)secondary_start, (uint64_t)stack_top) != 0)
+    if (!start_hart(hwid, stack_top))
         return false;
     wait_until_online(cpu);
     return true;

@@ -52,7 +52,7 @@ static const char *state_name(unsigned int index)
     return names[index];
 }
 
-static void write_patterns(bool host_uses_guest_regs)
+void canary_cpu_init(bool host_uses_guest_regs)
 {
     SET_CSR("sstatus", 3u << 13); /* FS */
     WRITE_CSR("sscratch", SSCRATCH_PATTERN);
@@ -81,7 +81,7 @@ const char *board_canary_call(int (*fn)(void *arg), void *arg, bool host_uses_gu
     struct state before, after;
     uint64_t changed;
 
-    write_patterns(host_uses_guest_regs);
+    canary_cpu_init(host_uses_guest_regs);
     read_state(&before, host_uses_guest_regs);
     changed = canary_call(fn, arg, result);
     read_state(&after, host_uses_guest_regs);

@@ -3,6 +3,7 @@
 #ifndef RISCV_H
 #define RISCV_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define READ_CSR(name)                                                                                                         \
@@ -40,5 +41,8 @@ static inline int64_t sbi(uint64_t extension, uint64_t function, uint64_t a0_in,
 
 /* board.c: the software interrupt of this CPU, for whatever it was sent. */
 void board_software_irq(void);
+
+/* canary.c: the values that this CPU's state is looked at with. Every CPU has them before a thread that checks can come there. */
+void canary_cpu_init(bool host_uses_guest_regs);
 
 #endif

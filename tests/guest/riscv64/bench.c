@@ -43,7 +43,7 @@ struct call {
         uint64_t start = counter();                                                                                            \
         register uint64_t n __asm__("s1") = ROUNDS, b __asm__("s2") = operand, a0 __asm__("s3") = call->a0;                    \
         register uint64_t a1 __asm__("s4") = call->a1, a6 __asm__("s5") = call->a6, a7 __asm__("s6") = call->a7;               \
-        __asm__ volatile(".option push\n\t.balign 4\n\t.option norvc\n"                                                                     \
+        __asm__ volatile(".option push\n\t.balign 4\n\t.option norvc\n"                                                        \
                          "1: mv a0, s3\n\tmv a1, s4\n\tli a2, 0\n\tli a3, 0\n\tmv a6, s5\n\tmv a7, s6\n\t" op                  \
                          "\n\taddi s1, s1, -1\n\tbnez s1, 1b\n\t.option pop"                                                   \
                          : "+r"(n)                                                                                             \
@@ -302,17 +302,36 @@ static void await_ipi(struct guest_cpu *cpu, uint64_t seen)
     }
 }
 
+/* The IPIs of guests with an IMSIC are MSIs. */
+static void send_ipi(uint64_t target)
+{
+    if (intc == INTC_IMSIC)
+        write32(IMSIC + 0x1000 * target, IDENTITY);
+    else
+        ipi(target);
+}
+
+static void take_ipis(void)
+{
+    if (intc == INTC_IMSIC) {
+        imsic_write(0xc0, 1u << IDENTITY);
+        imsic_write(0x72, 0);
+        imsic_write(0x70, 1);
+    }
+    set_csr(sie, intc == INTC_IMSIC ? 1ul << 9 : SIE_SOFT);
+}
+
 void guest_secondary_main(uint64_t n, uint64_t opaque)
 {
     struct guest_cpu *cpu = this_cpu();
 
     (void)n;
     (void)opaque;
-    set_csr(sie, SIE_SOFT);
+    take_ipis();
     partner_up = 1;
     for (uint64_t seen = 0;; seen = cpu->irqs) {
         await_ipi(cpu, seen);
-        ipi(0);
+        send_ipi(0);
     }
 }
 
@@ -321,16 +340,31 @@ static void ping_pong(void)
     struct guest_cpu *cpu = this_cpu();
     uint64_t start = 0;
 
-    set_csr(sie, SIE_SOFT);
+    take_ipis();
     for (unsigned int i = 0; i < 220; i++) {
         uint64_t seen = cpu->irqs;
 
         if (i == 20)
             start = counter();
-        ipi(1);
+        send_ipi(1);
         await_ipi(cpu, seen);
     }
-    report("ipi_ping_pong_wfi", counter() - start, 0, 200);
+    report(intc == INTC_IMSIC ? "imsic_ipi_ping_pong_wfi" : "ipi_ping_pong_wfi", counter() - start, 0, 200);
+}
+
+/* Hart 1 comes up while we sleep for a while. */
+static void with_partner(void)
+{
+    if (start_cpu(1, 0) != 0)
+        return;
+    while (!partner_up) {
+        sbi(SBI_TIME, 0, counter() + 1000, 0, 0, 0, 0);
+        set_csr(sie, SIE_TIMER);
+        __asm__ volatile("wfi");
+        irqs_on();
+        irqs_off();
+    }
+    ping_pong();
 }
 
 /* ---- memory ---- */
@@ -356,6 +390,8 @@ void guest_main(uint64_t fdt)
     intc = intc_find();
     if (intc != INTC_PLIC) {
         aia();
+        if (intc == INTC_IMSIC)
+            with_partner();
         put_str("bench: done\n");
         power_off();
     }
@@ -365,17 +401,7 @@ void guest_main(uint64_t fdt)
     ipi_to_self();
     timer_latency();
     first_touch();
-    /* It comes up while we sleep for a while. */
-    if (start_cpu(1, 0) == 0) {
-        while (!partner_up) {
-            sbi(SBI_TIME, 0, counter() + 1000, 0, 0, 0, 0);
-            set_csr(sie, SIE_TIMER);
-            __asm__ volatile("wfi");
-            irqs_on();
-            irqs_off();
-        }
-        ping_pong();
-    }
+    with_partner();
     put_str("bench: done\n");
     power_off();
 }

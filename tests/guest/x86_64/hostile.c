@@ -189,6 +189,7 @@ void guest_main(uint32_t magic, const char *cmdline)
     hostile_lapic();
     hostile_ioapic();
     hostile_timers();
+    hostile_pc();
     hostile_cpus();
     hostile_race();
     hostile_x2apic();

@@ -40,6 +40,7 @@ static inline unsigned int try_call(const void *code, uint64_t a, uint64_t b)
 }
 
 void hostile_ports(void);
+void hostile_pc(void);
 void hostile_memory(void);
 void hostile_forms(void);
 void hostile_strings(void);

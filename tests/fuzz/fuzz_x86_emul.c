@@ -61,7 +61,8 @@ static void set_paging(struct world *w, struct input *in)
     p->cr3 = TABLES + (how & 1 ? 0x20 : 0);
 }
 
-/* What memory holds at first: entries that point at each other and at memory in the tables, made once for each size. */
+/* What memory holds at first: entries that point at each other and at memory in the tables, A and D set, made once for each
+ * size. */
 static uint8_t pattern[2][WORLD_PAGES * WORLD_PAGE];
 
 static void make_pattern(uint8_t *mem, unsigned int size)
@@ -70,10 +71,10 @@ static void make_pattern(uint8_t *mem, unsigned int size)
         mem[i] = (uint8_t)(i * 5 ^ i >> 8);
     for (unsigned int i = 0; i < 4; i++) {
         for (unsigned int n = 0; n < WORLD_PAGE / size; n++) {
-            uint64_t e = i < 3 ? (TABLES + (i + 1) * WORLD_PAGE) | 7 : (n * (uint64_t)WORLD_PAGE) | 7;
+            uint64_t e = i < 3 ? (TABLES + (i + 1) * WORLD_PAGE) | 0x67 : (n * (uint64_t)WORLD_PAGE) | 0x67;
 
             if (size == 4 && i == 0)
-                e = (TABLES + 3 * WORLD_PAGE) | 7;
+                e = (TABLES + 3 * WORLD_PAGE) | 0x67;
             memcpy(mem + TABLES - BASE + i * WORLD_PAGE + n * size, &e, size);
         }
     }

@@ -285,6 +285,103 @@ static void the_same_bytes_in_another_mode_mean_something_else(void **state)
     assert_int_equal(w->log[1].addr, 0x8000);
 }
 
+/* In long mode, where what was decoded is kept: CODE has been executed once. */
+static void execute_once(struct world *w)
+{
+    page(w);
+    w->env.paging.cpl = 3;
+    CODE_IS(w, 0xc7, 0x84, 0x27, 0, 0, 0, 0, 1, 2, 3, 4); /* movl $0x04030201,0(%rdi,%riz) */
+    w->vcpu.arch.gpr[RDI] = DEV;
+    assert_int_equal(world_mmio(w, DEV, true), AXVM_EMUL_DONE);
+    w->lookups = 0;
+    w->vcpu.arch.rip = CODE;
+    assert_int_equal(world_mmio(w, DEV, true), AXVM_EMUL_DONE);
+    assert_int_equal(w->lookups, 0);
+    w->vcpu.arch.rip = CODE;
+    w->count = 0;
+}
+
+static void what_is_kept_of_code_is_not_used_when_the_code_has_changed(void **state)
+{
+    struct world *w = *state;
+
+    for (unsigned int i = 7; i < 11; i++) {
+        execute_once(w);
+        *world_at(w, CODE + i) = 0x44;
+        assert_int_equal(world_mmio(w, DEV, true), AXVM_EMUL_DONE);
+        assert_int_equal(w->log[0].val, (0x04030201 & ~(0xffu << 8 * (i - 7))) | 0x44u << 8 * (i - 7));
+    }
+    execute_once(w);
+    *world_at(w, CODE + 3) = 0x44;
+    assert_int_equal(world_mmio(w, DEV + 0x44, true), AXVM_EMUL_DONE);
+    assert_int_equal(w->log[0].addr, DEV + 0x44);
+}
+
+static void nor_when_an_entry_of_its_translation_has(void **state)
+{
+    struct world *w = *state;
+
+    for (unsigned int level = 0; level < 4; level++) {
+        uint64_t entry = TABLES + level * WORLD_PAGE + (level == 3 ? CODE / WORLD_PAGE * 8 : 0);
+
+        execute_once(w);
+        poke(w, entry, peek(w, entry, 8) & ~UINT64_C(1), 8);
+        assert_fault(w, world_mmio(w, DEV, true), X86_PF, 0x14);
+        execute_once(w);
+        poke(w, entry, peek(w, entry, 8) & ~UINT64_C(4), 8); /* the supervisor's */
+        assert_fault(w, world_mmio(w, DEV, true), X86_PF, 0x15);
+    }
+}
+
+static void nor_when_the_cpu_is_in_another_state(void **state)
+{
+    struct world *w = *state;
+
+    world_set_kind(w, PAGE_AT(30), 1, WORLD_RAM); /* empty tables */
+    execute_once(w);
+    w->env.paging.cpl = 0;
+    assert_int_equal(world_mmio(w, DEV, true), AXVM_EMUL_DONE);
+    w->vcpu.arch.rip = CODE;
+    w->count = 0;
+    w->env.paging.cr4 |= CR4_SMEP;
+    assert_fault(w, world_mmio(w, DEV, true), X86_PF, 0x11);
+    execute_once(w);
+    w->env.paging.cr3 = PAGE_AT(30);
+    assert_fault(w, world_mmio(w, DEV, true), X86_PF, 0x14);
+    execute_once(w);
+    w->env.paging.cr3 = PAGE_AT(20) | 8; /* PCD: the same tables */
+    assert_int_equal(world_mmio(w, DEV, true), AXVM_EMUL_DONE);
+    execute_once(w);
+    w->env.mode = AXVM_X86_MODE16; /* movw $0,0x27(%si) */
+    assert_int_equal(world_mmio(w, DEV, true), AXVM_EMUL_DONE);
+    assert_int_equal(w->log[0].addr, 0x27);
+    assert_int_equal(w->log[0].size, 2);
+}
+
+static void nor_for_code_elsewhere(void **state)
+{
+    struct world *w = *state;
+
+    execute_once(w);
+    memset(world_at(w, CODE + 32), 0x90, 0x400);
+    for (uint64_t at = CODE + 32; at < CODE + 0x400; at += 8) {
+        memcpy(world_at(w, at), "\x8a\x47\x01", 3); /* mov 1(%rdi),%al */
+        w->vcpu.arch.rip = at;
+        assert_int_equal(world_mmio(w, DEV + 1, false), AXVM_EMUL_DONE);
+        assert_int_equal(w->vcpu.arch.rip, at + 3);
+    }
+}
+
+static void nor_when_the_host_has_taken_the_memory_away(void **state)
+{
+    struct world *w = *state;
+
+    execute_once(w);
+    world_set_kind(w, CODE, 1, WORLD_ABSENT);
+    assert_int_equal(world_mmio(w, DEV, true), AXVM_EMUL_PAGE);
+    assert_int_equal(w->vcpu.arch.emul.page.v, CODE);
+}
+
 static void bytes_that_the_cpu_gives_are_not_fetched(void **state)
 {
     struct world *w = *state;
@@ -841,6 +938,11 @@ int main(void)
         T(an_instruction_may_lie_in_two_pages),
         T(an_instruction_that_was_rewritten_means_what_it_says_now),
         T(the_same_bytes_in_another_mode_mean_something_else),
+        T(what_is_kept_of_code_is_not_used_when_the_code_has_changed),
+        T(nor_when_an_entry_of_its_translation_has),
+        T(nor_when_the_cpu_is_in_another_state),
+        T(nor_for_code_elsewhere),
+        T(nor_when_the_host_has_taken_the_memory_away),
         T(bytes_that_the_cpu_gives_are_not_fetched),
         T(too_few_of_them_are_added_to),
         T(what_is_no_access_any_more_goes_back_to_the_cpu),

@@ -51,6 +51,8 @@ void axvm_svm_load_on(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu, uint64_t vmi
     v->nrips = axvm_svm_has(vcpu, SVM_FEATURE_NRIPS);
     v->host_pa = cpu->arch.host_vmcb_pa;
     vmsave(v->host_pa);
+    /* VMRUN loads it; but Bochs' leaves the guest what somebody else had in it. */
+    __asm__ volatile("mov %0, %%cr2" : : "r"(b->cr2));
 }
 
 /* All but what VMSAVE took is in memory already. */

@@ -42,8 +42,10 @@ struct row {
 
 #define MISC_ENABLE_FAST_STRINGS AXVM_BIT(0)
 #define MISC_ENABLE_UNAVAILABLE AXVM_BITS(12, 11) /* branch trace storage, PEBS */
-/* Turned off or on by firmware and kernels to no effect here: EIST, MONITOR, limit CPUID, XD disable, and what reads as one. */
-#define MISC_ENABLE_IGNORED (MISC_ENABLE_UNAVAILABLE | AXVM_BIT(16) | AXVM_BIT(18) | AXVM_BIT(22) | AXVM_BIT(34))
+/* All bits that some CPU has. Kept, to no effect: thermal control, counters, EIST, MONITOR, limit CPUID, xTPR, XD disable. */
+#define MISC_ENABLE_KNOWN                                                                                                      \
+    (AXVM_BIT(0) | AXVM_BIT(3) | AXVM_BIT(7) | AXVM_BITS(12, 11) | AXVM_BIT(16) | AXVM_BIT(18) | AXVM_BITS(23, 22) |           \
+     AXVM_BIT(34))
 #define DEBUGCTL_IGNORED AXVM_BITS(1, 0) /* LBR, BTF: every CPU has them; here they do nothing */
 #define FEATURE_CONTROL_LOCK AXVM_BIT(0)
 #define MCG_STATUS_BITS AXVM_BITS(2, 0)
@@ -77,7 +79,7 @@ struct row {
     X(SYSENTER_EIP, MSR_IA32_SYSENTER_EIP, HW_VA, ANY, 0, 0, 0)                                                                \
     X(MCG_CAP, MSR_IA32_MCG_CAP, CONST, ANY, 0, 0, 0)                                                                          \
     X(MCG_STATUS, MSR_IA32_MCG_STATUS, STATE, ANY, AT(mcg_status), 0, MCG_STATUS_BITS)                                         \
-    X(MISC_ENABLE, MSR_IA32_MISC_ENABLE, STATE, INTEL, AT(misc_enable), MISC_ENABLE_IGNORED, MISC_ENABLE_FAST_STRINGS)         \
+    X(MISC_ENABLE, MSR_IA32_MISC_ENABLE, STATE, INTEL, AT(misc_enable), 0, MISC_ENABLE_KNOWN)                                  \
     X(DEBUGCTL, MSR_IA32_DEBUGCTL, CONST, ANY, 0, 0, DEBUGCTL_IGNORED)                                                         \
     X(MTRR_BASE0, MSR_IA32_MTRR_PHYSBASE0 + 0, MTRR_BASE, ANY, AT(mtrr_variable[0]), 0, 0)                                     \
     X(MTRR_MASK0, MSR_IA32_MTRR_PHYSBASE0 + 1, MTRR_MASK, ANY, AT(mtrr_variable[1]), 0, 0)                                     \

@@ -32,7 +32,7 @@ static const struct want cpu = {
 };
 static const struct want cpu2 = {
     CPU2_EPT | CPU2_UNRESTRICTED,
-    CPU2_VPID | CPU2_WBINVD | CPU2_RDTSCP | CPU2_INVPCID | CPU2_PAUSE_LOOP,
+    CPU2_VPID | CPU2_WBINVD | CPU2_RDTSCP | CPU2_INVPCID | CPU2_PAUSE_LOOP | CPU2_ENCLS,
     0,
 };
 static const struct want exit_controls = { EXIT_SAVE_DEBUG | EXIT_HOST_64 | EXIT_LOAD_PAT | EXIT_LOAD_EFER, 0, 0 };

@@ -29,6 +29,9 @@ static void init_cpu_controls(struct axvm_vcpu *vcpu)
         vmx->cpu |= CPU_PAUSE;
     axvm_vmwrite(VMCS_CPU_CONTROLS, vmx->cpu);
     axvm_vmwrite(VMCS_CPU_CONTROLS2, cpu2);
+    /* SGX is not for guests, whatever the host does with it. */
+    if (cpu2 & CPU2_ENCLS)
+        axvm_vmwrite(VMCS_ENCLS_BITMAP, UINT64_MAX);
     if (cpu2 & CPU2_PAUSE_LOOP) {
         axvm_vmwrite(VMCS_PLE_GAP, PLE_GAP);
         axvm_vmwrite(VMCS_PLE_WINDOW, PLE_WINDOW);

@@ -97,3 +97,8 @@ foreach(cpu svm vmx bochs:ryzen)
   axvm_system_test(x86_64.firmware.${name} EXPECT "firmware: done"
     ARGS --arch x86_64 --firmware ${payloads}/firmware.bin --vcpus 1 --cpu ${cpu})
 endforeach()
+
+# Hardware task switches: SVM leaves them to the CPU, VMX to us.
+foreach(cpu svm vmx)
+  axvm_x86_64_payload_test(task.${cpu} task "task: done 0" --vcpus 1 --touch --cpu ${cpu})
+endforeach()

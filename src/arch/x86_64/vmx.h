@@ -143,6 +143,9 @@ void axvm_vmx_set_cpu_control(struct axvm_vmx *vmx, uint32_t bit, bool on);
 /* vmx_fail.c */
 int axvm_vmx_exit_failed(struct axvm_vcpu *vcpu, uint32_t reason);
 
+/* vmx_exit.c: the event whose delivery the exit interrupted comes again. */
+void axvm_vmx_redeliver(struct axvm_vcpu *vcpu);
+
 /* vmx_task.c */
 enum axvm_trap_kind axvm_vmx_exit_task_switch(struct axvm_vcpu *vcpu);
 

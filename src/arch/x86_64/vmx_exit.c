@@ -20,7 +20,7 @@ static enum axvm_trap_kind general_protection(struct axvm_vcpu *vcpu)
 
 /* "Information for VM Exits That Occur During Event Delivery". Software interrupts and INT3, INTO, INT1 leave RIP at their
  * instruction, which is simply run again. */
-static void redeliver(struct axvm_vcpu *vcpu)
+void axvm_vmx_redeliver(struct axvm_vcpu *vcpu)
 {
     uint64_t event = axvm_vmread(VMCS_IDT_EVENT) & (EVENT_INFO | EVENT_VALID);
 
@@ -72,7 +72,7 @@ static enum axvm_trap_kind exit_exception(struct axvm_vcpu *vcpu)
         return AXVM_TRAP_RESUME;
     }
     if (__builtin_expect((axvm_vmread(VMCS_IDT_EVENT) & EVENT_VALID) != 0, 0))
-        redeliver(vcpu);
+        axvm_vmx_redeliver(vcpu);
     else if (event & EVENT_NMI_UNBLOCKED)
         block_nmi();
     switch (axvm_field(event, EVENT_VECTOR)) {
@@ -128,7 +128,7 @@ static enum axvm_trap_kind exit_ept(struct axvm_vcpu *vcpu)
     uint32_t prot = q & QUAL_EPT_FETCH ? AXVM_PROT_EXEC : q & QUAL_EPT_WRITE ? AXVM_PROT_WRITE : AXVM_PROT_READ;
 
     if (__builtin_expect((axvm_vmread(VMCS_IDT_EVENT) & EVENT_VALID) != 0, 0))
-        redeliver(vcpu);
+        axvm_vmx_redeliver(vcpu);
     else if (__builtin_expect((q & QUAL_EPT_NMI_UNBLOCKED) != 0, 0))
         block_nmi();
     return axvm_x86_exit_fault(vcpu, axvm_vmread(VMCS_GPA), prot, walk);

@@ -14,10 +14,11 @@ endfunction()
 axvm_x86_64_payload_test(hello hello "hello: done" --append cpus=2)
 axvm_x86_64_payload_test(hello.x2apic hello "hello: done" --append "x2apic cpus=4" --vcpus 4 --host-cpus 1)
 axvm_x86_64_payload_test(hello.8-vcpu hello "hello: done" --append cpus=8 --vcpus 8 --host-arg canary)
-axvm_x86_64_payload_test(hello.multiboot hello-multiboot "hello: module of 18 bytes, sum 6, a command line" --append cpus=1
+axvm_x86_64_payload_test(hello.multiboot-module hello "hello: module of 18 bytes, sum 6, a command line" --append cpus=1
   --module "${CMAKE_CURRENT_BINARY_DIR}/module=a command line")
-axvm_x86_64_payload_test(hello.pvh-module hello "hello: module of 18 bytes, sum 6, a command line" --append cpus=1
+axvm_x86_64_payload_test(hello.pvh-module hello-pvh "hello: module of 18 bytes, sum 6, a command line" --append cpus=1
   --module "${CMAKE_CURRENT_BINARY_DIR}/module=a command line")
+axvm_x86_64_payload_test(hello.pvh hello-pvh "hello: by PVH: cpus=1" --append cpus=1)
 axvm_x86_64_payload_test(hello.qemu64 hello "hello: done" --append cpus=2 --cpu qemu64,+svm,+npt)
 axvm_x86_64_payload_test(hello.epyc hello "hello: done" --append cpus=2 --cpu EPYC,+svm,+npt)
 axvm_x86_64_payload_test(hello.vmx hello "hello: done" --append "x2apic cpus=2" --cpu vmx --host-arg canary)

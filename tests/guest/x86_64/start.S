@@ -8,9 +8,11 @@
 
 	.set	MULTIBOOT_FLAGS, 3	/* modules on page boundaries, memory information */
 
+#ifndef NO_MULTIBOOT
 	.section .head, "a"
 	.balign	4
 	.long	0x1badb002, MULTIBOOT_FLAGS, -(0x1badb002 + MULTIBOOT_FLAGS)
+#endif
 
 	.section .note.pvh, "a", @note
 	.balign	4

@@ -35,7 +35,9 @@ function(axvm_freestanding_flags target)
     target_compile_options(${target} PRIVATE
       $<$<COMPILE_LANGUAGE:C>:-mgeneral-regs-only -mno-outline-atomics -mstrict-align>)
   elseif(AXVM_ARCH STREQUAL "riscv64")
-    # Guests own the FP registers. Hosts are linked anywhere. Small data would need the host's gp.
+    # Guests own the FP registers. Hosts are linked anywhere. Small data would need the host's gp. Without Zbb bit scans and byte
+    # swaps of the compiler's are calls of libgcc.
+    target_compile_definitions(${target} PRIVATE AXVM_NO_BIT_BUILTINS)
     target_compile_options(${target} PRIVATE -march=${AXVM_RISCV_MARCH} -mabi=lp64 -mcmodel=medany
       $<$<COMPILE_LANGUAGE:C>:${AXVM_RISCV_ALIGN} -msmall-data-limit=0>)
   elseif(AXVM_ARCH STREQUAL "x86_64")

@@ -71,8 +71,8 @@ static inline uint64_t axvm_extend(uint64_t v, unsigned int size, bool sign)
     return sign ? (uint64_t)((int64_t)(v << shift) >> shift) : v << shift >> shift;
 }
 
-/* Number of the lowest set bit; v is not 0. Not __builtin_ctzll: on RISC-V without Zbb that calls libgcc. */
-#ifdef __riscv
+/* Number of the lowest set bit; v is not 0. AXVM_NO_BIT_BUILTINS: here the compiler's own would be calls of libgcc (AxvmFlags.cmake). */
+#ifdef AXVM_NO_BIT_BUILTINS
 /* By a de Bruijn sequence: the upper 6 bits of its product with 2^n are different for each n. */
 static inline unsigned int axvm_ctz64(uint64_t v)
 {
@@ -91,8 +91,8 @@ static inline unsigned int axvm_ctz64(uint64_t v)
 }
 #endif
 
-/* Number of the highest set bit; v is not 0. Not __builtin_clzll on RISC-V, likewise. */
-#ifdef __riscv
+/* Number of the highest set bit; v is not 0. */
+#ifdef AXVM_NO_BIT_BUILTINS
 static inline unsigned int axvm_top_bit64(uint64_t v)
 {
     unsigned int n = 0;

@@ -21,8 +21,7 @@ typedef uint16_t fdt16_t;
 typedef uint32_t fdt32_t;
 typedef uint64_t fdt64_t;
 
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && defined(__riscv)
-/* Without Zbb the compiler's builtins are calls of libgcc. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && defined(AXVM_NO_BIT_BUILTINS)
 static inline uint16_t axvm_fdt_swap16(uint16_t v)
 {
     return (uint16_t)(v >> 8 | v << 8);

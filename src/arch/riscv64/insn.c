@@ -110,6 +110,21 @@ static int64_t c_offset_sdsp(uint32_t i)
     return C_BITS(i, 12, 10) << 3 | C_BITS(i, 9, 7) << 6;
 }
 
+/* Zcb: bytes, offset[0] at 6, [1] at 5; halfwords, [1] at 5, and bit 6 says whether a load is of a signed one. */
+static struct axvm_insn decode_zcb(uint32_t i, struct axvm_insn d)
+{
+    unsigned int funct = C_BITS(i, 12, 10);
+    bool half = (funct & 1) != 0;
+
+    d.kind = funct & 2 ? AXVM_INSN_STORE : AXVM_INSN_LOAD;
+    d.size = half ? 2 : 1;
+    d.sign = half && C_BITS(i, 6, 6) != 0;
+    d.offset = half ? C_BITS(i, 5, 5) << 1 : C_BITS(i, 6, 6) | C_BITS(i, 5, 5) << 1;
+    if (funct > 3 || (funct == 3 && d.sign))
+        d.kind = AXVM_INSN_OTHER;
+    return d;
+}
+
 /* Registers x8..x15 in three bits. */
 static uint8_t c_reg(uint32_t i, unsigned int at)
 {
@@ -134,7 +149,9 @@ static struct axvm_insn decode_c0(uint32_t i)
         d.size = 4;
         d.offset = c_offset_w(i);
         break;
-    default: /* C.ADDI4SPN; Zcb */
+    default: /* C.ADDI4SPN */
+        if (funct3 == 4)
+            return decode_zcb(i, d);
         d.kind = AXVM_INSN_OTHER;
     }
     return d;

@@ -76,6 +76,7 @@ void axvm_svm_vmcb_set_sys(struct axvm_vmcb *b, const struct axvm_x86_sys *sys)
     b->sysenter_cs = sys->sysenter_cs;
     b->sysenter_esp = sys->sysenter_esp;
     b->sysenter_eip = sys->sysenter_eip;
+    b->int_ctl &= ~(VMCB_V_NMI | VMCB_V_NMI_MASK);
     b->int_state = 0;
     b->eventinj = 0;
     b->exitintinfo = 0;

@@ -79,7 +79,9 @@ void axvm_vmx_put_from(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu)
 
     (void)cpu;
     vmx->dr6 = axvm_read_dr6();
-    vcpu->arch.cr2 = axvm_read_cr2();
+    /* With a page fault that still has to be delivered it is in memory already. */
+    if ((vcpu->arch.work & AXVM_WORK_CR2) == 0)
+        vcpu->arch.cr2 = axvm_read_cr2();
     axvm_vmx_host_give_back(vmx);
     vmclear(vmx->vmcs_pa);
 }

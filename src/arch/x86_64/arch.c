@@ -7,6 +7,7 @@
 
 #include "cpu.h"
 #include "exit.h"
+#include "maps.h"
 #include "mem.h"
 #include "platform.h"
 #include "vlapic.h"
@@ -103,10 +104,7 @@ static void open_ports(struct axvm *vm)
     for (uint32_t i = 0; i < vm->cfg.passthrough_count; i++) {
         const struct axvm_passthrough *dev = &vm->cfg.passthrough[i];
 
-        if (vm->arch.vendor == AXVM_X86_SVM)
-            axvm_svm_open_ports(vm, dev->port, dev->port_count);
-        else
-            axvm_vmx_open_ports(vm, dev->port, dev->port_count);
+        axvm_x86_open_ports(vm, dev->port, dev->port_count);
     }
 }
 

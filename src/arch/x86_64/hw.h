@@ -25,8 +25,6 @@ struct axvm_x86_cpu_config;
     void axvm_##v##_vm_fini(struct axvm *vm);                                                                                  \
     int axvm_##v##_vcpu_init(struct axvm_vcpu *vcpu);                                                                          \
     void axvm_##v##_vcpu_fini(struct axvm_vcpu *vcpu);                                                                         \
-    /* The VM's guests may use the ports [port, port + count) of the host. Before boot. */                                     \
-    void axvm_##v##_open_ports(struct axvm *vm, uint16_t port, unsigned int count);                                            \
     /* ---- the world switch: from the host tier and back. @vmid is this CPU's number for the VM; @fresh: something else ran   \
      * here, or it elsewhere, since it was last loaded: nothing that the CPU has cached of it is good ---- */                  \
     void axvm_##v##_load_on(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu, uint64_t vmid, bool fresh);                          \

@@ -6,7 +6,7 @@
 #include <axvm/x86_64.h>
 
 #include "cpu.h"
-#include "mem.h"
+#include "maps.h"
 #include "s2_format.h"
 
 #define MSR_VM_HSAVE_PA 0xc0010117u
@@ -53,22 +53,6 @@ void axvm_svm_geometry(struct axvm_s2_geometry *geo)
 
 /* ---- a CPU ---- */
 
-static void *alloc_pages(const struct axvm_hal *hal, unsigned int order, uint64_t *pa)
-{
-    axvm_hpa_t hpa;
-
-    if (!hal->page_alloc(hal->ctx, order, &hpa))
-        return NULL;
-    *pa = hpa.v;
-    return hal->phys_to_virt(hal->ctx, hpa);
-}
-
-static void free_pages(const struct axvm_hal *hal, void *va, uint64_t pa, unsigned int order)
-{
-    if (va)
-        hal->page_free(hal->ctx, axvm_hpa(pa), order);
-}
-
 static uint32_t usable_features(const struct axvm_x86_cpu_config *cfg)
 {
     uint32_t f = features();
@@ -89,11 +73,11 @@ int axvm_svm_cpu_enable(struct axvm_cpu *cpu, const struct axvm_x86_cpu_config *
     struct axvm_arch_cpu *h = &cpu->arch;
     uint64_t efer = axvm_rdmsr(MSR_EFER);
 
-    h->hsave = alloc_pages(&cpu->hal, 0, &h->hsave_pa);
-    h->host_vmcb = alloc_pages(&cpu->hal, 0, &h->host_vmcb_pa);
+    h->hsave = axvm_x86_pages_alloc(&cpu->hal, 0, &h->hsave_pa);
+    h->host_vmcb = axvm_x86_pages_alloc(&cpu->hal, 0, &h->host_vmcb_pa);
     if (!h->hsave || !h->host_vmcb) {
-        free_pages(&cpu->hal, h->hsave, h->hsave_pa, 0);
-        free_pages(&cpu->hal, h->host_vmcb, h->host_vmcb_pa, 0);
+        axvm_x86_pages_free(&cpu->hal, h->hsave, h->hsave_pa, 0);
+        axvm_x86_pages_free(&cpu->hal, h->host_vmcb, h->host_vmcb_pa, 0);
         return AXVM_ERR_NOMEM;
     }
     h->svm_features = usable_features(cfg);
@@ -111,8 +95,8 @@ void axvm_svm_cpu_disable(struct axvm_cpu *cpu)
     axvm_wrmsr(MSR_VM_HSAVE_PA, h->old_hsave);
     if (!h->old_svme)
         axvm_wrmsr(MSR_EFER, axvm_rdmsr(MSR_EFER) & ~EFER_SVME);
-    free_pages(&cpu->hal, h->hsave, h->hsave_pa, 0);
-    free_pages(&cpu->hal, h->host_vmcb, h->host_vmcb_pa, 0);
+    axvm_x86_pages_free(&cpu->hal, h->hsave, h->hsave_pa, 0);
+    axvm_x86_pages_free(&cpu->hal, h->host_vmcb, h->host_vmcb_pa, 0);
 }
 
 /* ---- a VM ---- */
@@ -138,32 +122,16 @@ static void open_guest_msrs(struct axvm *vm)
 
 int axvm_svm_vm_init(struct axvm *vm)
 {
-    struct axvm_arch_vm *a = &vm->arch;
+    int rc = axvm_x86_maps_init(vm, MSRPM_ORDER, IOPM_ORDER);
 
-    a->msrpm = alloc_pages(&vm->hal, MSRPM_ORDER, &a->msrpm_pa);
-    a->iopm = alloc_pages(&vm->hal, IOPM_ORDER, &a->iopm_pa);
-    if (!a->msrpm || !a->iopm)
-        return AXVM_ERR_NOMEM;
-    memset(a->msrpm, 0xff, AXVM_PAGE_SIZE << MSRPM_ORDER);
-    memset(a->iopm, 0xff, AXVM_PAGE_SIZE << IOPM_ORDER);
-    open_guest_msrs(vm);
-    return AXVM_OK;
+    if (rc == AXVM_OK)
+        open_guest_msrs(vm);
+    return rc;
 }
 
 void axvm_svm_vm_fini(struct axvm *vm)
 {
-    struct axvm_arch_vm *a = &vm->arch;
-
-    free_pages(&vm->hal, a->msrpm, a->msrpm_pa, MSRPM_ORDER);
-    free_pages(&vm->hal, a->iopm, a->iopm_pa, IOPM_ORDER);
-    a->msrpm = NULL;
-    a->iopm = NULL;
-}
-
-void axvm_svm_open_ports(struct axvm *vm, uint16_t port, unsigned int count)
-{
-    for (unsigned int p = port; p < 0x10000u && p - port < count; p++)
-        vm->arch.iopm[p / 8] &= (uint8_t) ~(1u << p % 8);
+    axvm_x86_maps_fini(vm, MSRPM_ORDER, IOPM_ORDER);
 }
 
 /* ---- a vCPU ---- */
@@ -172,13 +140,13 @@ int axvm_svm_vcpu_init(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
-    v->vmcb = alloc_pages(&vcpu->vm->hal, 0, &v->vmcb_pa);
+    v->vmcb = axvm_x86_pages_alloc(&vcpu->vm->hal, 0, &v->vmcb_pa);
     return v->vmcb ? AXVM_OK : AXVM_ERR_NOMEM;
 }
 
 void axvm_svm_vcpu_fini(struct axvm_vcpu *vcpu)
 {
-    free_pages(&vcpu->vm->hal, vcpu->arch.vmcb, vcpu->arch.vmcb_pa, 0);
+    axvm_x86_pages_free(&vcpu->vm->hal, vcpu->arch.vmcb, vcpu->arch.vmcb_pa, 0);
     vcpu->arch.vmcb = NULL;
 }
 

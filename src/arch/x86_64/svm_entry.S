@@ -12,23 +12,17 @@
  * An exit first saves the registers that C may use, which is all that most handlers need: C keeps the others. Only when
  * axvm_svm_exit() says so the rest goes to memory, too, and axvm_svm_exit_all() is called.
  */
-#include "arch_types.h"
+#include "entry_regs.h"
 #include "vmcb.h"
 
 #define ALL_REGISTERS 0x100 /* SVM_ALL_REGISTERS */
-#define GPR(n) (VCPU_GPR + 8 * n)
 
 	.section .text.axvm_svm_enter, "ax"
 	.balign	16
 	.globl	axvm_svm_enter
 	.type	axvm_svm_enter, @function
 axvm_svm_enter:
-	push	%rbp
-	push	%rbx
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
+	push_host
 	push	%rdi
 
 /* rdi = vcpu */
@@ -36,11 +30,7 @@ enter_all:
 	mov	VCPU_VMCB(%rdi), %rax
 	mov	GPR(4)(%rdi), %rcx
 	mov	%rcx, VMCB_RSP(%rax)
-	mov	GPR(5)(%rdi), %rbp
-	mov	GPR(12)(%rdi), %r12
-	mov	GPR(13)(%rdi), %r13
-	mov	GPR(14)(%rdi), %r14
-	mov	GPR(15)(%rdi), %r15
+	load_kept
 
 /* rdi = vcpu; rbp, r12 to r15 and rsp in the VMCB are the guest's */
 enter_guest:
@@ -52,15 +42,7 @@ enter_guest:
 	mov	GPR(0)(%rdi), %rcx
 	mov	%rcx, VMCB_RAX(%rax)
 	mov	VCPU_VMCB_PA(%rdi), %rax
-	mov	GPR(1)(%rdi), %rcx
-	mov	GPR(2)(%rdi), %rdx
-	mov	GPR(3)(%rdi), %rbx
-	mov	GPR(6)(%rdi), %rsi
-	mov	GPR(8)(%rdi), %r8
-	mov	GPR(9)(%rdi), %r9
-	mov	GPR(10)(%rdi), %r10
-	mov	GPR(11)(%rdi), %r11
-	mov	GPR(7)(%rdi), %rdi
+	load_used
 	clgi
 	sti
 	vmload	%rax
@@ -73,15 +55,7 @@ enter_guest:
 	vmload	%rax
 	cli
 	stgi
-	mov	%rcx, GPR(1)(%rdi)
-	mov	%rdx, GPR(2)(%rdi)
-	mov	%rbx, GPR(3)(%rdi)
-	mov	%rsi, GPR(6)(%rdi)
-	popq	GPR(7)(%rdi)
-	mov	%r8, GPR(8)(%rdi)
-	mov	%r9, GPR(9)(%rdi)
-	mov	%r10, GPR(10)(%rdi)
-	mov	%r11, GPR(11)(%rdi)
+	save_used
 	mov	VCPU_VMCB(%rdi), %rax
 	mov	VMCB_RIP(%rax), %rcx
 	mov	%rcx, VCPU_RIP(%rdi)
@@ -97,20 +71,10 @@ enter_guest:
 	mov	VCPU_VMCB(%rdi), %rdx
 	mov	VMCB_RSP(%rdx), %rcx
 	mov	%rcx, GPR(4)(%rdi)
-	mov	%rbp, GPR(5)(%rdi)
-	mov	%r12, GPR(12)(%rdi)
-	mov	%r13, GPR(13)(%rdi)
-	mov	%r14, GPR(14)(%rdi)
-	mov	%r15, GPR(15)(%rdi)
+	save_kept
 	cmp	$ALL_REGISTERS, %eax
 	jne	leave
-	/* What the guest has left in registers that C keeps across calls is not to be speculated on. */
-	xor	%ebx, %ebx
-	xor	%ebp, %ebp
-	xor	%r12d, %r12d
-	xor	%r13d, %r13d
-	xor	%r14d, %r14d
-	xor	%r15d, %r15d
+	forget_kept
 	call	axvm_svm_exit_all
 	mov	(%rsp), %rdi
 	test	%eax, %eax
@@ -118,12 +82,7 @@ enter_guest:
 
 leave:
 	pop	%rdi
-	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbx
-	pop	%rbp
+	pop_host
 	ret
 	.size	axvm_svm_enter, . - axvm_svm_enter
 

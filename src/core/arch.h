@@ -105,8 +105,6 @@ void axvm_arch_vcpu_reset(struct axvm_vcpu *vcpu, uint64_t entry, uint64_t arg);
  * returns. Interrupts are off before and after. For AXVM_TRAP_EXIT @exit is filled in.
  */
 enum axvm_trap_kind axvm_arch_vcpu_run(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, struct axvm_exit *exit);
-/* The vCPU's registers leave this CPU: another vCPU comes, or virtualization goes off. Interrupts off. */
-void axvm_arch_vcpu_evict(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu);
 /*
  * After trap.mmio was answered: put loaded values into registers, do writeback, step over the instruction. Host tier.
  * True: the instruction needs one more access, which *mmio is now (read-modify-write, memory to memory, a part of a string). It

@@ -206,12 +206,6 @@ enum axvm_trap_kind axvm_arch_vcpu_run(struct axvm_cpu *cpu, struct axvm_vcpu *v
     return AXVM_TRAP_IDLE;
 }
 
-void axvm_arch_vcpu_evict(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
-{
-    if (cpu->resident == vcpu)
-        cpu->resident = NULL;
-}
-
 static bool next_access(struct axvm_mmio *mmio)
 {
     if (mmio->arch.more == 0)

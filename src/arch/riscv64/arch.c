@@ -264,12 +264,6 @@ enum axvm_trap_kind axvm_arch_vcpu_run(struct axvm_cpu *cpu, struct axvm_vcpu *v
     return kind;
 }
 
-void axvm_arch_vcpu_evict(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
-{
-    (void)cpu;
-    vcpu->arch.resident_on = NULL;
-}
-
 /* ---- interrupts ---- */
 
 bool axvm_arch_vcpu_wakes(struct axvm_vcpu *vcpu)

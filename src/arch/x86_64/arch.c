@@ -193,8 +193,3 @@ enum axvm_trap_kind axvm_arch_vcpu_run(struct axvm_cpu *cpu, struct axvm_vcpu *v
     return kind;
 }
 
-void axvm_arch_vcpu_evict(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
-{
-    (void)vcpu;
-    cpu->resident = NULL;
-}

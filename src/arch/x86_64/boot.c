@@ -35,7 +35,7 @@ const struct axvm_machine axvm_arch_machine = {
 
 /* It ends at 4 GiB, where the CPU begins. What is left of the last 128 KiB below 1 MiB is RAM with a copy, as if shadowed
  * already. */
-int axvm_boot_parse_firmware(const struct axvm_image_config *cfg, struct axvm_image *img, const char **why)
+static int parse_firmware(const struct axvm_image_config *cfg, struct axvm_image *img, const char **why)
 {
     uint64_t size = cfg->kernel.size, alias = axvm_min(size, FIRMWARE_ALIAS);
     const uint8_t *data = cfg->kernel.data;
@@ -80,7 +80,7 @@ int axvm_arch_image_parse(const struct axvm_image_config *cfg, uint64_t ram_base
     case AXVM_IMAGE_MULTIBOOT:
         return axvm_boot_parse_multiboot(cfg, img, why);
     case AXVM_IMAGE_FIRMWARE:
-        return axvm_boot_parse_firmware(cfg, img, why);
+        return parse_firmware(cfg, img, why);
     default:
         return AXVM_ERR_NOENT;
     }

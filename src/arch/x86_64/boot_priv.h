@@ -27,7 +27,6 @@ bool axvm_boot_is_pvh(const struct axvm_blob *file);
 int axvm_boot_parse_pvh(const struct axvm_image_config *cfg, struct axvm_image *img, const char **why);
 bool axvm_boot_is_multiboot(const struct axvm_blob *file);
 int axvm_boot_parse_multiboot(const struct axvm_image_config *cfg, struct axvm_image *img, const char **why);
-int axvm_boot_parse_firmware(const struct axvm_image_config *cfg, struct axvm_image *img, const char **why);
 
 /* ---- the memory map ---- */
 

@@ -165,27 +165,3 @@ bool axvm_pdptes_valid(const struct axvm_x86_limits *lim, const uint64_t pdpte[4
     return true;
 }
 
-int axvm_dr6_write(uint64_t val, uint64_t *out)
-{
-    if (val >> 32)
-        return AXVM_ERR_GUEST;
-    *out = (val & DR6_WRITABLE) | DR6_FIXED1;
-    return AXVM_OK;
-}
-
-int axvm_dr7_write(uint64_t val, uint64_t *out)
-{
-    if (val >> 32)
-        return AXVM_ERR_GUEST;
-    *out = (val & DR7_WRITABLE) | DR7_FIXED1;
-    return AXVM_OK;
-}
-
-int axvm_dr_number(unsigned int n, uint64_t cr4)
-{
-    if (n >= 8)
-        return -1;
-    if (n == 4 || n == 5)
-        return (cr4 & CR4_DE) ? -1 : (int)n + 2;
-    return (int)n;
-}

@@ -67,9 +67,7 @@
 #define XCR0_KNOWN (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512)
 
 #define DR6_FIXED1 0xffff0ff0u /* reads as ones: BLD and RTM are not offered */
-#define DR6_WRITABLE 0x0000e00fu
 #define DR7_FIXED1 0x00000400u
-#define DR7_WRITABLE 0xffff23ffu /* all of L/G, LE, GE, GD, R/W and LEN */
 #define DR7_GD AXVM_BIT(13)
 
 /* As the guest sees them. */
@@ -104,12 +102,6 @@ static inline bool axvm_cr_is_pae(uint64_t cr0, uint64_t cr4, uint64_t efer)
 {
     return (cr0 & CR0_PG) != 0 && (cr4 & CR4_PAE) != 0 && (efer & EFER_LMA) == 0;
 }
-
-/* Debug registers. What MOV to DR6 or DR7 stores: reserved bits forced; AXVM_ERR_GUEST when an upper half is not zero. */
-int axvm_dr6_write(uint64_t val, uint64_t *out);
-int axvm_dr7_write(uint64_t val, uint64_t *out);
-/* Which register MOV DR@n reaches: 4 and 5 are 6 and 7 unless CR4.DE is set; -1: #UD. */
-int axvm_dr_number(unsigned int n, uint64_t cr4);
 
 /* Is @va canonical? */
 static inline bool axvm_x86_canonical(const struct axvm_x86_limits *lim, uint64_t va)

@@ -63,7 +63,8 @@ static uint64_t deadline(struct axvm_vcpu *vcpu)
     return vcpu->id == 0 ? axvm_min(d, axvm_x86_platform_deadline(vcpu->vm)) : d;
 }
 
-void axvm_x86_timer_poll(struct axvm_vcpu *vcpu)
+/* Timers that are due. The vCPU's own thread. */
+static void timer_poll(struct axvm_vcpu *vcpu)
 {
     const struct axvm_hal *hal = &vcpu->vm->hal;
 
@@ -98,7 +99,7 @@ static void look_at_timers(struct axvm_vcpu *vcpu)
     struct axvm_arch_cpu *h = &vcpu->arch.cpu->arch;
     uint64_t d;
 
-    axvm_x86_timer_poll(vcpu);
+    timer_poll(vcpu);
     vcpu->arch.lapic_deadline = axvm_lapic_deadline(&vcpu->arch.lapic);
     d = deadline(vcpu);
     if (axvm_x86_hw(vcpu, set_timer, d)) {
@@ -281,7 +282,8 @@ enum axvm_trap_kind axvm_x86_prepare_work(struct axvm_vcpu *vcpu)
 
 /* ---- from other CPUs ---- */
 
-void axvm_x86_signal(struct axvm_vcpu *vcpu)
+/* Something may be pending for it: have it look. Cheaper than axvm_vcpu_request() when it is the calling CPU's own vCPU. */
+static void signal_vcpu(struct axvm_vcpu *vcpu)
 {
     const struct axvm_hal *hal = &vcpu->vm->hal;
 
@@ -295,7 +297,7 @@ void axvm_x86_signal(struct axvm_vcpu *vcpu)
 void axvm_x86_nmi(struct axvm_vcpu *vcpu)
 {
     atomic_store(&vcpu->arch.nmi, 1);
-    axvm_x86_signal(vcpu);
+    signal_vcpu(vcpu);
 }
 
 /* Its own thread takes it: axvm_x86_take_init(). One that is off waits for a SIPI already. */

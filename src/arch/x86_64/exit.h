@@ -78,7 +78,6 @@ enum axvm_trap_kind axvm_x86_exit_cr(struct axvm_vcpu *vcpu, unsigned int n, boo
 /* The same, CLTS, LMSW or SMSW, where the CPU does not say which: found by decoding it. */
 enum axvm_trap_kind axvm_x86_exit_cr_decode(struct axvm_vcpu *vcpu);
 /* SMSW or LMSW with an operand in memory. */
-enum axvm_trap_kind axvm_x86_exit_msw_memory(struct axvm_vcpu *vcpu);
 enum axvm_trap_kind axvm_x86_exit_clts(struct axvm_vcpu *vcpu, unsigned int len);
 enum axvm_trap_kind axvm_x86_exit_lmsw(struct axvm_vcpu *vcpu, uint16_t msw, unsigned int len);
 /* MOV to or from a debug register: they are the guest's from now on; it tries again. */
@@ -110,8 +109,6 @@ enum axvm_trap_kind axvm_x86_exit_unknown(struct axvm_vcpu *vcpu, uint64_t code)
 #define AXVM_X86_TRIPLE_FAULT 0x7fu /* axvm_exit.u.fault.code of AXVM_EXIT_SYSTEM_CRASH */
 /* vcpu->trap.mmio has been filled in: answer it, and those that the instruction has after it. Loaded. */
 enum axvm_trap_kind axvm_x86_answer(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio);
-/* vcpu->trap.mmio is nobody's: AXVM_EXIT_IO, _MMIO or _SYSREG. */
-enum axvm_trap_kind axvm_x86_leave_for_host(struct axvm_vcpu *vcpu);
 /* Is it a register of the vCPU's own local APIC? Then it is answered now. Any tier. */
 bool axvm_x86_answer_lapic(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio);
 /* As axvm_arch_mmio_finish(), _refuse(). Any tier. */
@@ -121,7 +118,6 @@ bool axvm_x86_refuse(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio);
 void axvm_x86_lapic_touched(struct axvm_vcpu *vcpu);
 /* The four PDPTEs that PAE paging would load with @cr3; false: they are not valid, #GP. Loaded. */
 bool axvm_x86_read_pdptes(struct axvm_vcpu *vcpu, uint64_t cr3, uint64_t pdpte[4]);
-void axvm_x86_set_tsc_aux(struct axvm_vcpu *vcpu, uint64_t val);
 
 /* An instruction that exits, with its prefixes: its length, 0 if it is none of those. Pure. */
 unsigned int axvm_x86_exiting_len(const uint8_t *buf, unsigned int have, bool code64);
@@ -149,14 +145,10 @@ void axvm_x86_redeliver(struct axvm_vcpu *vcpu, uint64_t info);
 void axvm_x86_cr8_changed(struct axvm_vcpu *vcpu, uint8_t cr8);
 /* Loaded, coming from the host tier. */
 void axvm_x86_look_around(struct axvm_vcpu *vcpu);
-/* Timers that are due. The vCPU's own thread. */
-void axvm_x86_timer_poll(struct axvm_vcpu *vcpu);
 /* .init is set, and it is the vCPU's own thread, not loaded: it is off then. */
 void axvm_x86_take_init(struct axvm_vcpu *vcpu);
 
 /* ---- from other CPUs; any context ---- */
-/* An interrupt may be pending for it: have it look. Cheaper than axvm_vcpu_request() when it is the calling CPU's own vCPU. */
-void axvm_x86_signal(struct axvm_vcpu *vcpu);
 void axvm_x86_nmi(struct axvm_vcpu *vcpu);
 void axvm_x86_init(struct axvm_vcpu *vcpu);
 void axvm_x86_sipi(struct axvm_vcpu *vcpu, uint8_t vector);

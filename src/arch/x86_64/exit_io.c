@@ -89,7 +89,7 @@ static inline void finish_here(struct axvm_vcpu *vcpu)
 }
 
 /* Nobody has it: the host may answer. What core does with AXVM_TRAP_MMIO, but without a second search. */
-enum axvm_trap_kind axvm_x86_leave_for_host(struct axvm_vcpu *vcpu)
+static enum axvm_trap_kind leave_for_host(struct axvm_vcpu *vcpu)
 {
     const struct axvm_mmio *mmio = &vcpu->trap.mmio;
     struct axvm_exit *exit = vcpu->arch.exit;
@@ -119,7 +119,7 @@ enum axvm_trap_kind axvm_x86_answer(struct axvm_vcpu *vcpu, struct axvm_mmio *mm
         else
             rc = axvm_core_mmio(vcpu, mmio, false);
         if (rc == AXVM_ERR_NOENT && mmio->count == 1)
-            return axvm_x86_leave_for_host(vcpu);
+            return leave_for_host(vcpu);
         if (rc == AXVM_ERR_AGAIN)
             return AXVM_TRAP_MMIO;
         if (rc != AXVM_OK)
@@ -174,7 +174,7 @@ static __attribute__((noinline)) enum axvm_trap_kind io_not_done(struct axvm_vcp
 {
     if (rc == AXVM_ERR_NOENT) {
         find_hole(vcpu, (uint16_t)vcpu->trap.mmio.addr);
-        return axvm_x86_leave_for_host(vcpu);
+        return leave_for_host(vcpu);
     }
     if (rc == AXVM_ERR_AGAIN)
         return AXVM_TRAP_MMIO;
@@ -192,7 +192,7 @@ enum axvm_trap_kind axvm_x86_exit_io(struct axvm_vcpu *vcpu, uint16_t port, unsi
     axvm_stat_inc(vcpu, AXVM_STAT_IO);
     if ((uint16_t)(port - v->port_hole) + size <= v->port_hole_len) {
         make_port(vcpu, port, size, in, len);
-        return axvm_x86_leave_for_host(vcpu);
+        return leave_for_host(vcpu);
     }
     acc.off = port - slot->base;
     acc.val = in ? 0 : axvm_extend(v->gpr[AXVM_RAX], size, false);

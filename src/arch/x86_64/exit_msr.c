@@ -52,7 +52,7 @@ static int write_efer(struct axvm_vcpu *vcpu, uint64_t val)
     return AXVM_OK;
 }
 
-void axvm_x86_set_tsc_aux(struct axvm_vcpu *vcpu, uint64_t val)
+static void set_tsc_aux(struct axvm_vcpu *vcpu, uint64_t val)
 {
     vcpu->arch.tsc_aux = (uint32_t)val;
     if (vcpu->arch.cpu->arch.has_rdtscp)
@@ -68,7 +68,7 @@ static int write_hw(struct axvm_vcpu *vcpu, uint32_t msr, uint64_t val)
         axvm_x86_set_pat(vcpu, val);
         return AXVM_OK;
     case MSR_TSC_AUX:
-        axvm_x86_set_tsc_aux(vcpu, val);
+        set_tsc_aux(vcpu, val);
         return AXVM_OK;
     default:
         return axvm_x86_hw(vcpu, write_msr, msr, val);

@@ -37,17 +37,14 @@ struct axvm_x86_cpu_config;
     /* ---- events; loaded ---- */                                                                                             \
     /* Deliver @event with the next entry. RIP is where the guest shall continue, or the faulting instruction. */              \
     void axvm_##v##_inject(struct axvm_vcpu *vcpu, uint64_t event);                                                            \
-    /* Is there a shadow of STI or MOV SS in which no interrupt is taken? And away with it: an instruction was stepped over.   \
-     */                                                                                                                        \
+    /* Is there a shadow of STI or MOV SS in which no interrupt is taken? */                                                   \
     bool axvm_##v##_int_shadow(struct axvm_vcpu *vcpu);                                                                        \
-    void axvm_##v##_clear_int_shadow(struct axvm_vcpu *vcpu);                                                                  \
     /* Exit as soon as the guest could take a maskable interrupt: RFLAGS.IF and no shadow. */                                  \
     void axvm_##v##_irq_window(struct axvm_vcpu *vcpu, bool on);                                                               \
     /* NMIs: may one be injected now? If not, exit as soon as it may. */                                                       \
     bool axvm_##v##_nmi_allowed(struct axvm_vcpu *vcpu);                                                                       \
     void axvm_##v##_nmi_window(struct axvm_vcpu *vcpu, bool on);                                                               \
-    /* CR8 as the guest sees it without an exit, and exits when it falls below @threshold (0: none). */                        \
-    uint8_t axvm_##v##_get_cr8(struct axvm_vcpu *vcpu);                                                                        \
+    /* CR8 as the guest sees it without an exit, which exits when it falls below @threshold (0: none). */                      \
     void axvm_##v##_set_cr8(struct axvm_vcpu *vcpu, uint8_t cr8, uint8_t threshold);                                           \
     /* ---- interception; loaded ---- */                                                                                       \
     /* The guest's FP registers are (not) in the CPU: without them CR0.TS is set in hardware and #NM exits. */                 \
@@ -61,7 +58,8 @@ struct axvm_x86_cpu_config;
     int axvm_##v##_write_msr(struct axvm_vcpu *vcpu, uint32_t msr, uint64_t val);                                              \
     /* CR3 was loaded with PAE paging on: what the CPU keeps of it in registers, if it does. */                                \
     void axvm_##v##_set_pdptes(struct axvm_vcpu *vcpu, const uint64_t pdpte[4]);                                               \
-    /* Exit at @deadline_ns of hal->time_ns(), AXVM_TIME_NEVER: not. False: it has no timer of its own, the host's is to be used. */       \
+    /* Exit at @deadline_ns of hal->time_ns(), AXVM_TIME_NEVER: not. False: it has no timer of its own, the host's is to be    \
+     * used. */                                                                                                                \
     bool axvm_##v##_set_timer(struct axvm_vcpu *vcpu, uint64_t deadline_ns);                                                   \
     /* All that this CPU has cached of the guest's translations, linear or guest-physical, goes before it is entered again. */ \
     void axvm_##v##_flush(struct axvm_vcpu *vcpu)

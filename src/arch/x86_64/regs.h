@@ -24,6 +24,7 @@ enum axvm_vmx_reg {
 };
 uint64_t axvm_vmx_get_reg(struct axvm_vcpu *vcpu, enum axvm_vmx_reg reg);
 void axvm_vmx_set_reg(struct axvm_vcpu *vcpu, enum axvm_vmx_reg reg, uint64_t val);
+void axvm_vmx_clear_int_shadow(struct axvm_vcpu *vcpu); /* an instruction was stepped over */
 void axvm_vmx_set_cr0(struct axvm_vcpu *vcpu); /* .cr0 has changed */
 /* SVM's: .cr0 has changed */
 void axvm_svm_set_cr0(struct axvm_vcpu *vcpu);

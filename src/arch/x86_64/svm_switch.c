@@ -148,11 +148,6 @@ bool axvm_svm_int_shadow(struct axvm_vcpu *vcpu)
     return (vcpu->arch.vmcb->int_state & VMCB_INT_SHADOW) != 0;
 }
 
-void axvm_svm_clear_int_shadow(struct axvm_vcpu *vcpu)
-{
-    vcpu->arch.vmcb->int_state = 0;
-}
-
 /* A virtual interrupt of the highest priority: never delivered, as VINTR is intercepted, but noticed. "Virtual Interrupt
  * Intercept". */
 void axvm_svm_irq_window(struct axvm_vcpu *vcpu, bool on)
@@ -167,11 +162,6 @@ void axvm_svm_irq_window(struct axvm_vcpu *vcpu, bool on)
     if (on)
         b->int_ctl |= VMCB_V_IRQ | VMCB_V_IGN_TPR | VMCB_V_INTR_PRIO;
     b->clean &= ~(CLEAN_INTERCEPTS | CLEAN_TPR);
-}
-
-uint8_t axvm_svm_get_cr8(struct axvm_vcpu *vcpu)
-{
-    return (uint8_t)(vcpu->arch.vmcb->int_ctl & 15);
 }
 
 /* A guest that keeps interrupts from coming by CR8 exits when it writes it. */

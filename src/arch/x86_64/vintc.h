@@ -42,9 +42,6 @@ static inline struct axvm_vcpu *axvm_vlapic_vcpu(struct axvm_lapic *apic)
     return AXVM_CONTAINER_OF(apic, struct axvm_vcpu, arch.lapic);
 }
 
-/* The local APIC of the vCPU whose own thread we are in, with interrupts off, if it is one of this VM; NULL: not, or not known.
- */
-struct axvm_lapic *axvm_vintc_self(struct axvm *vm);
 
 extern const struct axvm_lapic_ops axvm_vlapic_ops;
 extern const struct axvm_device_ops axvm_vlapic_device_ops;

@@ -8,7 +8,9 @@
 /* axvm_arch_irq_inject(): from here on, a vector for the vCPU's local APIC rather than an input. */
 #define FIRST_VECTOR_IRQ 0x100u
 
-struct axvm_lapic *axvm_vintc_self(struct axvm *vm)
+/* The local APIC of the vCPU whose own thread we are in, with interrupts off, if it is one of this VM; NULL: not, or not known.
+ */
+static struct axvm_lapic *self_of(struct axvm *vm)
 {
     struct axvm_cpu *cpu = vm->hal.this_cpu(vm->hal.ctx);
     struct axvm_vcpu *vcpu = cpu ? cpu->running : NULL;
@@ -44,7 +46,7 @@ static void set_line(struct axvm_vintc *v, uint32_t gsi, bool level, const struc
 static void set_lines(struct axvm_vintc *v, uint32_t gsi, bool first, bool then)
 {
     unsigned long flags = axvm_irq_save();
-    const struct axvm_lapic *self = axvm_vintc_self(v->vm);
+    const struct axvm_lapic *self = self_of(v->vm);
 
     set_line(v, gsi, first, self);
     if (then != first)
@@ -55,7 +57,7 @@ static void set_lines(struct axvm_vintc *v, uint32_t gsi, bool first, bool then)
 void axvm_virq_intr(void *arg, bool level)
 {
     struct axvm_vintc *v = arg;
-    const struct axvm_lapic *self = axvm_vintc_self(v->vm);
+    const struct axvm_lapic *self = self_of(v->vm);
 
     for (uint32_t i = 0; i < v->lapics.count; i++)
         axvm_lapic_lint(v->lapics.apic[i], 0, level, self);
@@ -131,7 +133,7 @@ int axvm_arch_irq_inject(struct axvm_vcpu *vcpu, uint32_t irq)
     if (!v || irq < FIRST_VECTOR_IRQ + 16 || irq > FIRST_VECTOR_IRQ + 0xff)
         return AXVM_ERR_INVAL;
     flags = axvm_irq_save();
-    accepted = axvm_lapics_deliver(&v->lapics, &msg, axvm_vintc_self(vcpu->vm));
+    accepted = axvm_lapics_deliver(&v->lapics, &msg, self_of(vcpu->vm));
     axvm_irq_restore(flags);
     return accepted ? AXVM_OK : AXVM_ERR_GUEST;
 }
@@ -224,7 +226,7 @@ int axvm_arch_irq_from_cells(const uint32_t *cells, unsigned int count, uint32_t
 bool axvm_x86_msi(struct axvm *vm, uint64_t addr, uint32_t data)
 {
     unsigned long flags = axvm_irq_save();
-    bool accepted = vm->arch.vintc && axvm_lapics_msi(&vm->arch.vintc->lapics, addr, data, axvm_vintc_self(vm));
+    bool accepted = vm->arch.vintc && axvm_lapics_msi(&vm->arch.vintc->lapics, addr, data, self_of(vm));
 
     axvm_irq_restore(flags);
     return accepted;

@@ -137,8 +137,6 @@ static inline void axvm_vmx_mode_in(struct axvm_vcpu *vcpu)
         axvm_vmx_wind_up(vcpu);
 }
 
-/* vmx_regs.c */
-void axvm_vmx_set_cpu_control(struct axvm_vmx *vmx, uint32_t bit, bool on);
 
 /* vmx_fail.c */
 int axvm_vmx_exit_failed(struct axvm_vcpu *vcpu, uint32_t reason);

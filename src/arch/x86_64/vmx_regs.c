@@ -256,7 +256,7 @@ void axvm_vmx_fp_access(struct axvm_vcpu *vcpu, bool on)
     axvm_vmx_set_cr0(vcpu);
 }
 
-void axvm_vmx_set_cpu_control(struct axvm_vmx *vmx, uint32_t bit, bool on)
+static void set_cpu_control(struct axvm_vmx *vmx, uint32_t bit, bool on)
 {
     uint32_t cpu = on ? vmx->cpu | bit : vmx->cpu & ~bit;
 
@@ -268,7 +268,7 @@ void axvm_vmx_set_cpu_control(struct axvm_vmx *vmx, uint32_t bit, bool on)
 
 void axvm_vmx_dr_access(struct axvm_vcpu *vcpu, bool on)
 {
-    axvm_vmx_set_cpu_control(axvm_vmx_of(vcpu), CPU_MOV_DR, !on);
+    set_cpu_control(axvm_vmx_of(vcpu), CPU_MOV_DR, !on);
 }
 
 void axvm_vmx_set_tsc_offset(struct axvm_vcpu *vcpu, uint64_t offset)
@@ -305,7 +305,7 @@ void axvm_vmx_clear_int_shadow(struct axvm_vcpu *vcpu)
 
 void axvm_vmx_irq_window(struct axvm_vcpu *vcpu, bool on)
 {
-    axvm_vmx_set_cpu_control(axvm_vmx_of(vcpu), CPU_IRQ_WINDOW, on);
+    set_cpu_control(axvm_vmx_of(vcpu), CPU_IRQ_WINDOW, on);
 }
 
 bool axvm_vmx_nmi_allowed(struct axvm_vcpu *vcpu)
@@ -316,15 +316,10 @@ bool axvm_vmx_nmi_allowed(struct axvm_vcpu *vcpu)
 
 void axvm_vmx_nmi_window(struct axvm_vcpu *vcpu, bool on)
 {
-    axvm_vmx_set_cpu_control(axvm_vmx_of(vcpu), CPU_NMI_WINDOW, on);
+    set_cpu_control(axvm_vmx_of(vcpu), CPU_NMI_WINDOW, on);
 }
 
 /* ---- TPR: byte 80h of the virtual-APIC page ---- */
-
-uint8_t axvm_vmx_get_cr8(struct axvm_vcpu *vcpu)
-{
-    return axvm_vmx_tpr(axvm_vmx_of(vcpu));
-}
 
 /* The threshold must not be beyond TPR: "VM-Execution Control Fields", checks. */
 void axvm_vmx_set_cr8(struct axvm_vcpu *vcpu, uint8_t cr8, uint8_t threshold)

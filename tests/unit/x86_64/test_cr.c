@@ -304,36 +304,6 @@ static void present_pdptes_with_reserved_bits_are_refused(void **unused)
     }
 }
 
-static void debug_registers_keep_their_fixed_bits(void **unused)
-{
-    uint64_t v = 0;
-
-    (void)unused;
-    assert_int_equal(axvm_dr6_write(0, &v), AXVM_OK);
-    assert_int_equal(v, 0xffff0ff0);
-    assert_int_equal(axvm_dr6_write(0xffffffff, &v), AXVM_OK);
-    assert_int_equal(v, 0xffffefff);
-    assert_int_equal(axvm_dr7_write(0, &v), AXVM_OK);
-    assert_int_equal(v, 0x400);
-    assert_int_equal(axvm_dr7_write(0xffffffff, &v), AXVM_OK);
-    assert_int_equal(v, 0xffff27ff);
-    assert_int_equal(axvm_dr6_write(UINT64_C(1) << 32, &v), AXVM_ERR_GUEST);
-    assert_int_equal(axvm_dr7_write(UINT64_C(1) << 63, &v), AXVM_ERR_GUEST);
-    assert_int_equal(v, 0xffff27ff);
-}
-
-static void dr4_and_dr5_are_6_and_7_until_de_is_set(void **unused)
-{
-    (void)unused;
-    assert_int_equal(axvm_dr_number(3, 0), 3);
-    assert_int_equal(axvm_dr_number(4, 0), 6);
-    assert_int_equal(axvm_dr_number(5, 0), 7);
-    assert_int_equal(axvm_dr_number(4, 8), -1);
-    assert_int_equal(axvm_dr_number(7, 8), 7);
-    assert_int_equal(axvm_dr_number(8, 0), -1);
-    assert_int_equal(axvm_dr_number(15, 8), -1);
-}
-
 static void canonical_addresses_repeat_bit_47(void **unused)
 {
     (void)unused;
@@ -360,8 +330,6 @@ int main(void)
         cmocka_unit_test(xsetbv_never_enables_what_the_host_lacks),
         cmocka_unit_test(cr8_has_four_bits),
         cmocka_unit_test(present_pdptes_with_reserved_bits_are_refused),
-        cmocka_unit_test(debug_registers_keep_their_fixed_bits),
-        cmocka_unit_test(dr4_and_dr5_are_6_and_7_until_de_is_set),
         cmocka_unit_test(canonical_addresses_repeat_bit_47),
     };
 

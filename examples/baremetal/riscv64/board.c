@@ -143,10 +143,13 @@ static void wait_until_online(struct cpu *cpu)
     irq_restore(irqs);
 }
 
-/* Harts that the firmware is still bringing up itself are not stopped yet, which is an error for it: give it a second. */
+/*
+ * Harts that the firmware is still bringing up itself are not stopped yet, which is an error for it. How long that takes is up to
+ * an emulator's threads on a busy machine: more than a second has been seen.
+ */
 static bool start_hart(uint64_t hwid, void *stack_top)
 {
-    uint64_t until = board_time_ns() + 1000000000;
+    uint64_t until = board_time_ns() + 60 * UINT64_C(1000000000);
 
     while (sbi(SBI_HSM, 0, hwid, (uint64_t)secondary_start, (uint64_t)stack_top) != 0) {
         if (board_time_ns() >= until)

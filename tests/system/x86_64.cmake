@@ -92,6 +92,14 @@ foreach(cpu svm bochs:ryzen vmx)
          --second-mem 64M --second-append second --host-cpus 1 --cpu ${cpu} --host-arg canary --expect-count 2)
 endforeach()
 
+# Each byte of x87, SSE and AVX for every subset of them in use, while another VM takes turns on the CPU. (qemu64 has no XSAVE.)
+foreach(cpu svm qemu64,+svm,+npt bochs:ryzen vmx)
+  string(REGEX REPLACE "[:,].*" "" name ${cpu})
+  axvm_system_test(x86_64.xsave.${name} TIMEOUT 600 EXPECT "done 0"
+    ARGS --arch x86_64 --kernel ${payloads}/xsave.bin --vcpus 1 --mem 64M --append first --second ${payloads}/xsave.bin
+         --second-mem 64M --second-append second --host-cpus 1 --cpu ${cpu} --expect-count 2)
+endforeach()
+
 # From the reset vector: real mode, the PIC's interrupts, protected mode and back.
 foreach(cpu svm vmx bochs:ryzen)
   string(REPLACE ":" "-" name ${cpu})

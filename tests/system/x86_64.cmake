@@ -76,6 +76,10 @@ axvm_system_test(x86_64.hostile.vmx TIMEOUT 600 EXPECT "hostile: done 0"
 axvm_system_test(x86_64.hostile.beside-linux EXPECT "axvm-check: PASS"
   ARGS ${linux} --append "console=ttyS0 quiet axvm.batch axvm.cpus=2" --second ${payloads}/hostile.bin --second-vcpus 2)
 
+# The date is that of the machine's own clock, and the paravirtual wall clock's, too.
+axvm_x86_64_payload_test(date date "date: 2028-02-29 12:" --vcpus 1 -- -rtc base=2028-02-29T12:00:00)
+axvm_x86_64_payload_test(date.pv-clock date "date: both clocks agree" --vcpus 1 --pv-clock -- -rtc base=2028-02-29T12:00:00)
+
 # Memtest86+, by Linux' boot protocol, to its first screen on the serial line.
 axvm_system_test(x86_64.memtest EXPECT "Memtest86+"
   ARGS --arch x86_64 --kernel /boot/memtest86+x64.bin --vcpus 1 --append "console=ttyS0,115200")

@@ -11,6 +11,7 @@
 #define OP_LOAD 0x03u
 #define OP_STORE 0x23u
 
+#ifdef __riscv
 /* HLVX.HU and HLVX.WU, as axvm_hlvx_hu() and axvm_hlvx_wu() in entry.S. */
 #define HLVX(name, which)                                                                                                      \
     static inline bool name(uint64_t pc, uint64_t *insn)                                                                       \
@@ -31,6 +32,10 @@
     }
 HLVX(fetch_half, "0x32")
 HLVX(fetch_word, "0x34")
+#else
+#define fetch_half(pc, insn) axvm_hlvx_hu(pc, insn)
+#define fetch_word(pc, insn) axvm_hlvx_wu(pc, insn)
+#endif
 
 /* The instruction at sepc. False: not any more; the guest shall try again. */
 static inline bool fetch(uint64_t pc, uint32_t *insn)

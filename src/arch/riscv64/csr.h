@@ -166,6 +166,12 @@ uint64_t axvm_test_csr_read(unsigned int csr);
 void axvm_test_csr_write(unsigned int csr, uint64_t val);
 #define axvm_csr_read(csr) axvm_test_csr_read(csr)
 #define axvm_csr_write(csr, val) axvm_test_csr_write(csr, val)
+#define axvm_csr_swap(csr, val)                                                                                                \
+    __extension__({                                                                                                            \
+        uint64_t csr_val = axvm_test_csr_read(csr);                                                                            \
+        axvm_test_csr_write(csr, val);                                                                                         \
+        csr_val;                                                                                                               \
+    })
 #define axvm_csr_set(csr, val) axvm_test_csr_write(csr, axvm_test_csr_read(csr) | (val))
 #define axvm_csr_clear(csr, val) axvm_test_csr_write(csr, axvm_test_csr_read(csr) & ~(val))
 

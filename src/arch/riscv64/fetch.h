@@ -5,6 +5,7 @@
 
 #include "hs.h"
 
+#ifdef __riscv
 /* HLVX.WU, as axvm_hlvx_wu() in entry.S: where it traps, execution goes on behind it. */
 static inline bool axvm_fetch_word(uint64_t pc, uint64_t *insn)
 {
@@ -22,6 +23,9 @@ static inline bool axvm_fetch_word(uint64_t pc, uint64_t *insn)
     *insn = val;
     return ok != 0;
 }
+#else
+#define axvm_fetch_word(pc, insn) axvm_hlvx_wu(pc, insn)
+#endif
 
 /* What a trap leaves of itself. */
 struct axvm_trap_csrs {

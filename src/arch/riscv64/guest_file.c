@@ -18,6 +18,7 @@
 
 #include "../../devices/imsic.h"
 #include "bits.h"
+#include "fence.h"
 #include "hs.h"
 #include "vmid.h"
 
@@ -178,7 +179,7 @@ void axvm_guest_file_send(struct axvm_vcpu *vcpu, uint32_t id)
     volatile uint32_t *seteipnum_le = (volatile uint32_t *)(files->pages + vcpu->arch.file * AXVM_PAGE_SIZE);
 
     /* What is signalled has been written before. */
-    __asm__ volatile("fence rw, ow" : : : "memory");
+    FENCE_DEVICE();
     *seteipnum_le = id;
 }
 

@@ -3,17 +3,10 @@
 #include <axvm/err.h>
 
 #include "bits.h"
+#include "fence.h"
 #include "hs.h"
 #include "sbi_host.h"
 #include "vmid.h"
-
-/* HFENCE.VVMA and HFENCE.GVMA by number: assemblers differ in whether they know them. rs1: address (GVMA: >> 2); rs2: ASID,
- * VMID. */
-#define HFENCE_VVMA(rs1, rs2) __asm__ volatile(".insn r 0x73, 0, 0x11, x0, %0, %1" : : "r"(rs1), "r"(rs2) : "memory")
-#define HFENCE_VVMA_ALL() __asm__ volatile(".insn r 0x73, 0, 0x11, x0, x0, x0" : : : "memory")
-#define HFENCE_VVMA_VA(rs1) __asm__ volatile(".insn r 0x73, 0, 0x11, x0, %0, x0" : : "r"(rs1) : "memory")
-#define HFENCE_GVMA_ALL() __asm__ volatile(".insn r 0x73, 0, 0x31, x0, x0, x0" : : : "memory")
-#define HFENCE_GVMA_GPA(rs1) __asm__ volatile(".insn r 0x73, 0, 0x31, x0, %0, x0" : : "r"(rs1) : "memory")
 
 /* hgatp is WARL: a mode that does not stick is not there. No guest runs; the register gets its value back. */
 static bool has_mode(enum hgatp_mode mode)
@@ -124,7 +117,7 @@ void axvm_arch_s2_flush(struct axvm *vm, uint64_t gpa, uint64_t len)
 
 void axvm_arch_s2_sync(void)
 {
-    __asm__ volatile("fence w, rw" : : : "memory");
+    FENCE_TABLES();
 }
 
 /* Of images, before the guest runs: a vCPU that starts fences instructions on whatever CPU that is (separate_vcpus() in
@@ -133,7 +126,7 @@ void axvm_arch_cache_sync(void *va, size_t len)
 {
     (void)va;
     (void)len;
-    __asm__ volatile("fence w, rw" : : : "memory");
+    FENCE_TABLES();
 }
 
 /* Caches are coherent, and never off. */
@@ -141,7 +134,7 @@ void axvm_arch_ram_publish(void *va, size_t len)
 {
     (void)va;
     (void)len;
-    __asm__ volatile("fence w, rw" : : : "memory");
+    FENCE_TABLES();
 }
 
 void axvm_fence_gpa_local(uint64_t gpa)
@@ -152,7 +145,7 @@ void axvm_fence_gpa_local(uint64_t gpa)
 void axvm_fence_guest_local(void)
 {
     HFENCE_VVMA_ALL();
-    __asm__ volatile("fence.i" : : : "memory");
+    FENCE_I();
 }
 
 void axvm_fence_guest_range(uint64_t va, uint64_t len)

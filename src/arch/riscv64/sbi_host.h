@@ -24,6 +24,7 @@ struct axvm_host_fence {
     uint64_t start, size, id;
 };
 
+#ifdef __riscv
 static inline void axvm_host_fence(const struct axvm_host_fence *f)
 {
     register uint64_t a0 __asm__("a0") = f->mask;
@@ -36,6 +37,10 @@ static inline void axvm_host_fence(const struct axvm_host_fence *f)
 
     __asm__ volatile("ecall" : "+r"(a0), "+r"(a1) : "r"(a2), "r"(a3), "r"(a4), "r"(a6), "r"(a7) : "memory");
 }
+#else
+/* Native unit tests are the firmware. */
+void axvm_host_fence(const struct axvm_host_fence *f);
+#endif
 
 /* For a set of harts that is collected one by one: add @hart; call the firmware for those that are in it. */
 static inline void axvm_host_fence_send(struct axvm_host_fence *f)

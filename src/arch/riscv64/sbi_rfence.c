@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* "RFENCE Extension". A vCPU that is not loaded is fenced when it next enters; one that is, through the host's firmware, which
  * reaches the hardware of its CPU whatever runs there. */
+#include "fence.h"
 #include "hs.h"
 #include "sbi.h"
 #include "sbi_host.h"
@@ -11,7 +12,7 @@
 static void fence_self(const struct axvm_host_fence *f)
 {
     if (f->op == SBI_REMOTE_FENCE_I)
-        __asm__ volatile("fence.i" : : : "memory");
+        FENCE_I();
     else if (f->size == UINT64_MAX)
         axvm_fence_guest_local();
     else

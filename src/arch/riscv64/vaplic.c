@@ -29,13 +29,15 @@ static void diverted(void *arg, uint32_t hart, uint32_t id)
     axvm_guest_file_send(vm->vcpus[hart], id);
 }
 
-/* Linux, Documentation/devicetree/bindings/interrupt-controller/riscv,aplic.yaml. */
+/* Linux, Documentation/devicetree/bindings/interrupt-controller/riscv,aplic.yaml: there is a machine's name before the generic
+ * one, and this is the default machine's. */
 static int describe_aplic(struct axvm_device *dev, void *fdt)
 {
+    static const char compatible[] = "qemu,aplic\0riscv,aplic";
     struct axvm_fdt_writer w = { .fdt = fdt };
 
     axvm_fw_begin_at(&w, "interrupt-controller", dev->windows[0].base);
-    axvm_fw_string(&w, "compatible", "riscv,aplic");
+    axvm_fw_bytes(&w, "compatible", compatible, sizeof(compatible));
     axvm_fw_reg(&w, dev->windows[0].base, dev->windows[0].len);
     axvm_fw_u32(&w, "#interrupt-cells", 2);
     axvm_fw_u32(&w, "#address-cells", 0);
@@ -53,10 +55,11 @@ static int describe_aplic(struct axvm_device *dev, void *fdt)
 /* riscv,imsics.yaml. */
 static int describe_imsic(struct axvm_device *dev, void *fdt)
 {
+    static const char compatible[] = "qemu,imsics\0riscv,imsics";
     struct axvm_fdt_writer w = { .fdt = fdt };
 
     axvm_fw_begin_at(&w, "interrupt-controller", dev->windows[0].base);
-    axvm_fw_string(&w, "compatible", "riscv,imsics");
+    axvm_fw_bytes(&w, "compatible", compatible, sizeof(compatible));
     axvm_fw_reg(&w, dev->windows[0].base, dev->windows[0].len);
     axvm_fw_u32(&w, "#interrupt-cells", 0);
     axvm_fw_empty(&w, "interrupt-controller");

@@ -49,6 +49,16 @@ void axvm_lapic_scan(struct axvm_lapic *apic)
     apic->deliverable = find(apic);
 }
 
+bool axvm_lapic_external(struct axvm_lapic *apic)
+{
+    uint32_t lint;
+
+    atomic_exchange(&apic->attention, 0);
+    lint = load32(&apic->lint) & (LINT_PIN(0) | LINT_EXTERNAL);
+    apic->deliverable = lint != 0 && is_external(apic, lint) ? AXVM_LAPIC_EXTINT : AXVM_LAPIC_NONE;
+    return apic->deliverable == AXVM_LAPIC_EXTINT;
+}
+
 int axvm_lapic_highest(const struct axvm_lapic *apic)
 {
     return axvm_lapic_enabled(apic) ? irr_top(apic) : AXVM_LAPIC_NONE;
@@ -103,7 +113,12 @@ static inline void leave_service(struct axvm_lapic *apic, uint32_t vector)
     apic->isr_top = classes != 0 ? apic->isr_vector[axvm_top_bit64(classes)] : 0;
 }
 
-static void tell_eoi(struct axvm_lapic *apic, uint32_t vector)
+static inline bool is_watched(const struct axvm_lapic *apic, uint32_t vector)
+{
+    return (load64(&apic->watch[vector_word(vector)]) & vector_bit(vector)) != 0;
+}
+
+void axvm_lapic_tell_eoi(struct axvm_lapic *apic, uint32_t vector)
 {
     axvm_lapic_lint_eoi(apic, vector);
     apic->set->ops->eoi(apic, vector);
@@ -118,8 +133,14 @@ void axvm_lapic_eoi(struct axvm_lapic *apic)
         return;
     leave_service(apic, vector);
     update_ppr(apic);
-    if (__builtin_expect((load64(&apic->watch[vector_word(vector)]) & vector_bit(vector)) != 0, 0))
-        tell_eoi(apic, vector);
+    if (__builtin_expect(is_watched(apic, vector), 0))
+        axvm_lapic_tell_eoi(apic, vector);
+}
+
+void axvm_lapic_eoi_seen(struct axvm_lapic *apic, uint32_t vector)
+{
+    if (is_watched(apic, vector & 0xff))
+        axvm_lapic_tell_eoi(apic, vector & 0xff);
 }
 
 /* ---- in ---- */

@@ -184,8 +184,37 @@ static inline uint32_t axvm_lapic_cr8(const struct axvm_lapic *apic)
     return atomic_load_explicit(&apic->tpr, memory_order_relaxed) >> 4;
 }
 void axvm_lapic_set_tpr(struct axvm_lapic *apic, uint32_t tpr);
+/** While it is lent: what the others shall see of TPR. */
+static inline void axvm_lapic_show_tpr(struct axvm_lapic *apic, uint32_t tpr)
+{
+    atomic_store_explicit(&apic->tpr, tpr, memory_order_relaxed);
+}
+
+/* ---- what a CPU's own hardware may keep while its guest runs: TPR, PPR, ISR, IRR; own CPU ---- */
+
+/*
+ * A page in the layout of an xAPIC's registers, on which ISR and IRR are zero whenever they are not lent. Between
+ * axvm_lapic_lend() and axvm_lapic_return() others post as ever, and axvm_lapic_lend_pending() passes that on; calls that look
+ * at or change TPR, PPR or ISR are not allowed, EOI and writes of SVR and IA32_APIC_BASE among them.
+ */
+
+/** TPR, PPR and ISR go to @p page. The highest vector in service; 0: none. */
+uint32_t axvm_lapic_lend(struct axvm_lapic *apic, void *page);
+/** So does what IRR has now. The highest vector of that; AXVM_LAPIC_NONE. */
+int axvm_lapic_lend_pending(struct axvm_lapic *apic, void *page);
+/** All of it is here again. @p pending, @p serving: are there bits in the page's IRR, ISR? False saves a search. */
+void axvm_lapic_return(struct axvm_lapic *apic, void *page, bool pending, bool serving);
+/** The hardware has seen the EOI of a vector that is watched. Lent or not. */
+void axvm_lapic_eoi_seen(struct axvm_lapic *apic, uint32_t vector);
+/** Does an 8259's interrupt wait for the CPU? The hardware does not deliver that one. Clears attention. */
+bool axvm_lapic_external(struct axvm_lapic *apic);
 
 /* ---- registers; own CPU ---- */
+
+static inline bool axvm_lapic_is_software_enabled(const struct axvm_lapic *apic)
+{
+    return (atomic_load_explicit(&apic->svr, memory_order_relaxed) & 1u << 8) != 0;
+}
 
 static inline bool axvm_lapic_enabled(const struct axvm_lapic *apic)
 {

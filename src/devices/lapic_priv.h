@@ -7,6 +7,7 @@
  *   lapic_lvt.c    the local vector table and the pins
  *   lapic_regs.c   registers, as xAPIC and as x2APIC
  *   lapic_base.c   IA32_APIC_BASE
+ *   lapic_page.c   what hardware keeps while a guest runs
  *   lapic_timer.c
  */
 #ifndef AXVM_DEVICES_LAPIC_PRIV_H
@@ -135,6 +136,8 @@ static inline int irr_top(const struct axvm_lapic *apic)
 
 /* ---- between the files ---- */
 
+/* Own CPU: the EOI of a watched vector has been seen. */
+void axvm_lapic_tell_eoi(struct axvm_lapic *apic, uint32_t vector);
 /* Bits of ESR; the error interrupt when one is new. */
 void axvm_lapic_error(struct axvm_lapic *apic, uint32_t bit, const struct axvm_lapic *self);
 /* All registers but IA32_APIC_BASE as after power-on. Own CPU. */

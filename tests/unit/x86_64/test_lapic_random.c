@@ -2,7 +2,7 @@
 /*
  * Local APICs against lapic_ref.c over long random sequences: every register of every APIC after every step, what each would
  * deliver, the events, EOIs and deadlines; and that whoever has to look is told, and told once. hostile-guest.md rows 58,
- * 72-75, X2, X3, X5, X6.
+ * 72-75, X2, X3, X5, X6. In between a CPU that delivers interrupts itself (vapic_ref.c) has what is pending and in service.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +15,7 @@
 
 #include "lapic_ref.h"
 #include "lapic_world.h"
+#include "vapic_ref.h"
 
 static struct ref ref;
 static uint64_t seed;
@@ -275,6 +276,109 @@ static void restart(uint32_t id)
     }
 }
 
+/* ---- a CPU that delivers interrupts itself ---- */
+
+static struct vapic cpu;
+
+/* What the owner of such a CPU does before it enters the guest; and what the CPU then delivers at once. */
+static void enter(uint32_t id)
+{
+    struct axvm_lapic *apic = &world.apic[id];
+    bool external = axvm_lapic_external(apic);
+    int top = axvm_lapic_lend_pending(apic, cpu.page);
+
+    if (top > cpu.rvi)
+        cpu.rvi = (uint8_t)top;
+    vapic_enter(&cpu);
+    fail_at("what is delivered", id, (uint64_t)(external ? AXVM_LAPIC_EXTINT : vapic_recognized(&cpu)),
+            (uint64_t)ref_pending(&ref, (int)id));
+    if (one_in(2))
+        return;
+    if (external) {
+        axvm_lapic_accept(apic, AXVM_LAPIC_EXTINT);
+        ref_accept(&ref, (int)id, REF_EXTINT);
+    } else if (vapic_recognized(&cpu) >= 0) {
+        ref_accept(&ref, (int)id, vapic_recognized(&cpu));
+        vapic_deliver(&cpu);
+    }
+}
+
+static void write_ref(uint32_t id, uint32_t reg, uint32_t val)
+{
+    if (ref.apic[id].mode == REF_X2APIC)
+        ref_wrmsr(&ref, (int)id, 0x800 + reg, val);
+    else
+        ref_mmio_write(&ref, (int)id, reg * 16, 4, val);
+}
+
+static void eoi_in_guest(uint32_t id)
+{
+    uint32_t vector = (uint32_t)vapic_eoi(&cpu);
+
+    if (atomic_load(&world.apic[id].watch[vector / 64]) >> vector % 64 & 1)
+        axvm_lapic_eoi_seen(&world.apic[id], vector);
+    write_ref(id, 0x0b, 0);
+}
+
+/* To oneself, by short-hand: in both modes the same. As vectors that are level-triggered or watched stay so in hardware, and
+ * not in the reference, others. */
+static void self_ipi_in_guest(uint32_t id)
+{
+    uint32_t vector = 16 + any(240);
+
+    if (ref.apic[id].tmr[vector] || ref.apic[id].watched[vector])
+        return;
+    vapic_self_ipi(&cpu, (uint8_t)vector);
+    ref_message(&ref, id, false, 0, (int)vector, false, false);
+}
+
+static void run_guest(uint32_t id)
+{
+    uint32_t tpr;
+
+    switch (any(4)) {
+    case 0:
+        tpr = one_in(2) ? 0 : any(256);
+        vapic_write_tpr(&cpu, (uint8_t)tpr);
+        axvm_lapic_show_tpr(&world.apic[id], tpr);
+        write_ref(id, 0x08, tpr);
+        break;
+    case 1:
+        self_ipi_in_guest(id);
+        break;
+    default:
+        eoi_in_guest(id);
+        break;
+    }
+}
+
+static void page_is_clean(void)
+{
+    for (int vector = 0; vector < 256; vector++)
+        assert_false(vapic_is_set(&cpu, 0x100, vector) || vapic_is_set(&cpu, 0x200, vector));
+}
+
+/* While it is lent others post to it, and it sends and sets its timer by its other registers. */
+static void lend(uint32_t id)
+{
+    struct axvm_lapic *apic = &world.apic[id];
+
+    if (ref.apic[id].mode == REF_DISABLED || (ref.apic[id].svr & 0x100) == 0)
+        return;
+    cpu.rvi = 0;
+    cpu.svi = (uint8_t)axvm_lapic_lend(apic, cpu.page);
+    for (uint32_t n = 1 + any(8); n > 0; n--) {
+        enter(id);
+        run_guest(id);
+        if (one_in(2))
+            deliver(apic);
+        if (one_in(8))
+            pin(apic);
+    }
+    axvm_lapic_return(apic, cpu.page, cpu.rvi != 0, cpu.svi != 0);
+    page_is_clean();
+}
+
 /* ---- both agree ---- */
 
 static void compare_logs(void)
@@ -375,8 +479,10 @@ static void act(uint32_t id)
         break;
     case 5:
     case 6:
-    case 7:
         take(id);
+        break;
+    case 7:
+        lend(id);
         break;
     default:
         write_something(id);

@@ -17,6 +17,7 @@ extern "C" {
 #define AXVM_X86_NO_FLUSH_BY_ASID (1u << 2)
 #define AXVM_X86_NO_CLEAN_BITS (1u << 3)
 #define AXVM_X86_NO_VNMI (1u << 4)
+#define AXVM_X86_NO_APICV (1u << 5)
 
 /** How to use a CPU. */
 struct axvm_x86_cpu_config {

@@ -144,6 +144,8 @@ static void option(const char *word)
         options.guest_regs = true;
     else if (str_equal(word, "no-sstc"))
         options.no_sstc = true;
+    else if (str_equal(word, "no-apicv"))
+        options.no_apicv = true;
     else if (str_equal(word, "hypercalls"))
         options.hypercalls = true;
     else if (str_equal(word, "hal-check"))

@@ -14,7 +14,6 @@
 #include "lib.h"
 #include "machine.h"
 #include "pc.h"
-#include "rtc.h"
 #include "sched.h"
 #include "tree.h"
 #include "uart.h"
@@ -67,7 +66,6 @@ void board_early_init(void)
     apic_init(pc.lapic);
     apic_cpu_init();
     clock_init();
-    rtc_init();
 }
 
 /* Page 0 has been read for the last time: from now on a null pointer is a page fault. */
@@ -223,6 +221,10 @@ const struct axvm_cpu_config *board_cpu_config(bool host_uses_guest_regs)
     static const struct axvm_cpu_config plain = { .x86_64 = &x86 };
     static const struct axvm_cpu_config careful = { .flags = AXVM_CPU_HOST_USES_GUEST_REGS, .x86_64 = &x86 };
 
-    x86 = (struct axvm_x86_cpu_config){ .tsc_hz = clock_tsc_hz(), .flags = AXVM_X86_INVARIANT_TSC, .take_kick = apic_take_kick };
+    x86 = (struct axvm_x86_cpu_config){
+        .tsc_hz = clock_tsc_hz(),
+        .flags = AXVM_X86_INVARIANT_TSC | (options.no_apicv ? AXVM_X86_NO_APICV : 0),
+        .take_kick = apic_take_kick,
+    };
     return host_uses_guest_regs ? &careful : &plain;
 }

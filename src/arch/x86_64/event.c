@@ -209,30 +209,78 @@ static void be_woken(struct axvm_vcpu *vcpu)
         v->rip++;
 }
 
-static void look_at_lapic(struct axvm_vcpu *vcpu, bool busy)
+static bool takes_irq(struct axvm_vcpu *vcpu, bool busy)
+{
+    return !busy && (vcpu->arch.rflags & RFLAGS_IF) != 0 && !axvm_x86_hw0(vcpu, int_shadow);
+}
+
+static void take_irq(struct axvm_vcpu *vcpu, int what)
+{
+    be_woken(vcpu);
+    axvm_x86_hw(vcpu, inject, EVENT_VALID | axvm_vlapic_accept(vcpu, what));
+    vcpu->arch.halted = false;
+}
+
+static void want_window(struct axvm_vcpu *vcpu, bool on)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
+
+    if (on == ((v->work & AXVM_WORK_WINDOW) != 0))
+        return;
+    v->work ^= AXVM_WORK_WINDOW;
+    axvm_x86_hw(vcpu, irq_window, on);
+}
+
+/* The CPU delivers vectors as it enters; it does not wait for them. */
+static void look_at_lent(struct axvm_vcpu *vcpu, bool busy)
+{
+    int what = axvm_vmx_refresh_lapic(vcpu);
+
+    if (what == AXVM_VLAPIC_EXTINT && takes_irq(vcpu, busy)) {
+        take_irq(vcpu, what);
+        what = axvm_vmx_refresh_lapic(vcpu);
+    } else if (what != AXVM_VLAPIC_NONE && what != AXVM_VLAPIC_EXTINT && (vcpu->arch.rflags & RFLAGS_IF) != 0) {
+        vcpu->arch.halted = false;
+    }
+    want_window(vcpu, what == AXVM_VLAPIC_EXTINT);
+}
+
+static void look_at_own(struct axvm_vcpu *vcpu, bool busy)
+{
     int what = axvm_vlapic_pending(vcpu);
 
-    v->work &= ~AXVM_WORK_IRQ;
     watch_cr8(vcpu, (uint8_t)axvm_vlapic_get_cr8(vcpu));
-    if (what != AXVM_VLAPIC_NONE && !busy && (v->rflags & RFLAGS_IF) != 0 && !axvm_x86_hw0(vcpu, int_shadow)) {
-        be_woken(vcpu);
-        axvm_x86_hw(vcpu, inject, EVENT_VALID | axvm_vlapic_accept(vcpu, what));
-        v->halted = false;
+    if (what != AXVM_VLAPIC_NONE && takes_irq(vcpu, busy)) {
+        take_irq(vcpu, what);
         /* Another one may follow: the 8259 has no priority among the local APIC's. */
         what = axvm_vlapic_pending(vcpu);
     }
-    if ((what != AXVM_VLAPIC_NONE) == ((v->work & AXVM_WORK_WINDOW) != 0))
-        return;
-    v->work ^= AXVM_WORK_WINDOW;
-    axvm_x86_hw(vcpu, irq_window, what != AXVM_VLAPIC_NONE);
+    want_window(vcpu, what != AXVM_VLAPIC_NONE);
+}
+
+static void look_at_lapic(struct axvm_vcpu *vcpu, bool busy)
+{
+    vcpu->arch.work &= ~AXVM_WORK_IRQ;
+    if (!axvm_x86_is_svm(vcpu) && axvm_vmx_lend_lapic(vcpu))
+        look_at_lent(vcpu, busy);
+    else
+        look_at_own(vcpu, busy);
+}
+
+void axvm_x86_want_lapic_back(struct axvm_vcpu *vcpu)
+{
+    axvm_vmx_return_lapic(vcpu);
+    vcpu->arch.work |= AXVM_WORK_IRQ;
 }
 
 /* The local APIC hears of what the guest wrote to CR8 without an exit. */
 void axvm_x86_cr8_changed(struct axvm_vcpu *vcpu, uint8_t cr8)
 {
     vcpu->arch.cr8 = cr8;
+    if (vcpu->arch.lapic_lent) {
+        axvm_lapic_show_tpr(&vcpu->arch.lapic, (uint32_t)cr8 << 4);
+        return;
+    }
     axvm_vlapic_set_cr8(vcpu, cr8);
     vcpu->arch.work |= AXVM_WORK_IRQ;
 }

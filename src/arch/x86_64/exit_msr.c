@@ -115,10 +115,26 @@ void axvm_x86_lapic_touched(struct axvm_vcpu *vcpu)
         v->work |= AXVM_WORK_TIMER;
 }
 
+static void before_apic(struct axvm_vcpu *vcpu, uint32_t msr, bool write)
+{
+    if (axvm_x86_is_lent_register(vcpu, msr - MSR_X2APIC) || (vcpu->arch.lapic_lent && write && msr == MSR_IA32_APIC_BASE))
+        axvm_x86_want_lapic_back(vcpu);
+}
+
+static int read_apic(struct axvm_vcpu *vcpu, uint32_t msr, uint64_t *val)
+{
+    if (!vcpu->vm->arch.vintc)
+        return AXVM_ERR_GUEST;
+    before_apic(vcpu, msr, false);
+    return axvm_vlapic_msr_read(vcpu, msr, val);
+}
+
 static int write_apic(struct axvm_vcpu *vcpu, uint32_t msr, uint64_t val)
 {
-    int rc = vcpu->vm->arch.vintc ? axvm_vlapic_msr_write(vcpu, msr, val) : AXVM_ERR_GUEST;
+    int rc;
 
+    before_apic(vcpu, msr, true);
+    rc = vcpu->vm->arch.vintc ? axvm_vlapic_msr_write(vcpu, msr, val) : AXVM_ERR_GUEST;
     axvm_x86_lapic_touched(vcpu);
     return rc;
 }
@@ -139,7 +155,7 @@ enum axvm_trap_kind axvm_x86_exit_rdmsr(struct axvm_vcpu *vcpu, unsigned int len
     axvm_stat_inc(vcpu, AXVM_STAT_SYSREG);
     switch (is_x2apic(msr) ? AXVM_MSR_APIC : axvm_msr_read(&vcpu->arch.msrs, limits(vcpu), msr, &val)) {
     case AXVM_MSR_APIC:
-        rc = vcpu->vm->arch.vintc ? axvm_vlapic_msr_read(vcpu, msr, &val) : AXVM_ERR_GUEST;
+        rc = read_apic(vcpu, msr, &val);
         break;
     case AXVM_MSR_HW:
         rc = read_hw(vcpu, msr, &val);

@@ -67,6 +67,12 @@ struct axvm_x86_cpu_config;
 AXVM_X86_VENDOR_API(svm);
 AXVM_X86_VENDOR_API(vmx);
 
+/* VMX only, vmx_apicv.c: the CPU delivers the local APIC's interrupts itself if it can, and .lapic_lent says so. Loaded. */
+bool axvm_vmx_lend_lapic(struct axvm_vcpu *vcpu);
+void axvm_vmx_return_lapic(struct axvm_vcpu *vcpu);
+/* Lent: what has been posted goes on to the CPU. As axvm_vlapic_pending(); but only an ExtINT has to be injected. */
+int axvm_vmx_refresh_lapic(struct axvm_vcpu *vcpu);
+
 static inline bool axvm_x86_is_svm(const struct axvm_vcpu *vcpu)
 {
     return vcpu->arch.vendor == AXVM_X86_SVM;

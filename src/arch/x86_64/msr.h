@@ -33,6 +33,12 @@
 #define MSR_IA32_MTRR_DEF_TYPE 0x2ffu
 #define MSR_IA32_TSC_DEADLINE 0x6e0u
 #define MSR_X2APIC 0x800u /* .. 0x8ff */
+#define MSR_X2APIC_TPR 0x808u
+#define MSR_X2APIC_PPR 0x80au
+#define MSR_X2APIC_EOI 0x80bu
+#define MSR_X2APIC_ISR 0x810u /* eight of them */
+#define MSR_X2APIC_IRR 0x820u /* as well */
+#define MSR_X2APIC_SELF_IPI 0x83fu
 #define MSR_KVM_WALL_CLOCK_NEW 0x4b564d00u
 #define MSR_KVM_SYSTEM_TIME_NEW 0x4b564d01u
 #define MSR_KVM_STEAL_TIME 0x4b564d03u

@@ -9,6 +9,7 @@
 /* Fields. Those of segment n, in the order of instruction encodings, are + 2 * n. */
 #define VMCS_VPID 0x0000
 #define VMCS_GUEST_ES 0x0800
+#define VMCS_GUEST_VIRTUAL_IRQS 0x0810
 #define VMCS_HOST_ES 0x0c00
 #define VMCS_HOST_CS 0x0c02
 #define VMCS_HOST_SS 0x0c04
@@ -21,7 +22,9 @@
 #define VMCS_MSR_BITMAP 0x2004
 #define VMCS_TSC_OFFSET 0x2010
 #define VMCS_VIRTUAL_APIC 0x2012
+#define VMCS_APIC_ACCESS 0x2014
 #define VMCS_EPTP 0x201a
+#define VMCS_EOI_EXITS 0x201c /* four of them, + 2 each */
 #define VMCS_ENCLS_BITMAP 0x202e
 #define VMCS_GPA 0x2400
 #define VMCS_LINK 0x2800
@@ -124,11 +127,15 @@
 #define CPU_PAUSE AXVM_BIT(30)
 #define CPU_SECONDARY AXVM_BIT(31)
 /* "Secondary": the second half of them */
+#define CPU2_APIC_ACCESSES AXVM_BIT(0) /* "Virtualize APIC accesses" */
 #define CPU2_EPT AXVM_BIT(1)
 #define CPU2_RDTSCP AXVM_BIT(3)
+#define CPU2_X2APIC AXVM_BIT(4) /* "Virtualize x2APIC mode" */
 #define CPU2_VPID AXVM_BIT(5)
 #define CPU2_WBINVD AXVM_BIT(6)
 #define CPU2_UNRESTRICTED AXVM_BIT(7)
+#define CPU2_APIC_REGISTERS AXVM_BIT(8)  /* "APIC-register virtualization" */
+#define CPU2_VIRTUAL_IRQS AXVM_BIT(9)    /* "Virtual-interrupt delivery" */
 #define CPU2_PAUSE_LOOP AXVM_BIT(10)
 #define CPU2_INVPCID AXVM_BIT(12)
 #define CPU2_ENCLS AXVM_BIT(15)
@@ -142,6 +149,10 @@
 #define ENTRY_LONG_MODE AXVM_BIT(9)
 #define ENTRY_LOAD_PAT AXVM_BIT(14)
 #define ENTRY_LOAD_EFER AXVM_BIT(15)
+
+/* VMCS_GUEST_VIRTUAL_IRQS: "Guest Interrupt Status" */
+#define VIRTUAL_IRQ_PENDING AXVM_BITS(7, 0) /* RVI: the highest in IRR */
+#define VIRTUAL_IRQ_SERVED AXVM_BITS(15, 8) /* SVI: the highest in ISR */
 
 /* VMCS_BLOCKING */
 #define BLOCKING_STI AXVM_BIT(0)
@@ -191,6 +202,8 @@ enum vmx_exit_reason {
     VMX_PAUSE = 40,
     VMX_BAD_MACHINE_CHECK = 41,
     VMX_TPR_BELOW = 43,
+    VMX_APIC_ACCESS = 44,
+    VMX_EOI = 45,
     VMX_EPT_VIOLATION = 48,
     VMX_EPT_MISCONFIG = 49,
     VMX_INVEPT = 50,
@@ -199,6 +212,7 @@ enum vmx_exit_reason {
     VMX_INVVPID = 53,
     VMX_WBINVD = 54,
     VMX_XSETBV = 55,
+    VMX_APIC_WRITE = 56,
     VMX_INVPCID = 58,
     VMX_VMFUNC = 59,
     VMX_XSAVES = 63,
@@ -229,6 +243,13 @@ enum { QUAL_CR_WRITE, QUAL_CR_READ, QUAL_CR_CLTS, QUAL_CR_LMSW };
 #define QUAL_EPT_LINEAR AXVM_BIT(7)     /* there is a linear address: the next bit means something */
 #define QUAL_EPT_TRANSLATED AXVM_BIT(8) /* of the access itself, not of the walk to it */
 #define QUAL_EPT_NMI_UNBLOCKED AXVM_BIT(12)
+/* "... for APIC-Access VM Exits", "... APIC-Write VM Exits", "EOI Virtualization" */
+#define QUAL_APIC_OFFSET AXVM_BITS(11, 0)
+#define QUAL_APIC_TYPE AXVM_BITS(15, 12)
+#define QUAL_EOI_VECTOR AXVM_BITS(7, 0)
+#ifndef __ASSEMBLER__
+enum { QUAL_APIC_READ, QUAL_APIC_STORE, QUAL_APIC_FETCH, QUAL_APIC_DELIVERY };
+#endif
 /* "... for Debug Exceptions": as DR6 has them */
 #define QUAL_DB AXVM_BITS(15, 0)
 

@@ -41,6 +41,9 @@ struct axvm_vmx {
     const struct axvm_vmx_caps *caps; /* of the CPU where it is loaded */
     uint64_t eptp;
     uint32_t cpu, entry, exceptions; /* controls, as the VMCS has them */
+    uint32_t cpu2, apicv;            /* secondary ones: those that stay, and those of vmx_apicv.c */
+    uint16_t virtual_irqs;           /* as it was when the local APIC was returned last */
+    uint64_t eoi_exits[AXVM_LAPIC_WORDS];
     uint16_t vpid;
     uint8_t tpr_threshold;
     bool made;           /* the VMCS has been filled in */
@@ -69,11 +72,25 @@ static inline struct axvm_vmx *axvm_vmx_of(const struct axvm_vcpu *vcpu)
     return vcpu->arch.vmx;
 }
 
-/* "Virtual-APIC page": TPR is byte 80h. As CR8. */
-#define VMX_VAPIC_TPR (AXVM_PAGE_SIZE + 0x80u)
-static inline uint8_t axvm_vmx_tpr(const struct axvm_vmx *vmx)
+/* The virtual-APIC page: "Virtual APIC State". Offsets on it. */
+#define VMX_VAPIC_TPR 0x80u
+#define VMX_VAPIC_PPR 0xa0u
+#define VMX_VAPIC_SELF_IPI 0x3f0u
+static inline void *axvm_vmx_vapic(struct axvm_vmx *vmx)
 {
-    return ((const volatile uint8_t *)vmx)[VMX_VAPIC_TPR] >> 4;
+    return (uint8_t *)vmx + AXVM_PAGE_SIZE;
+}
+
+/* The CPU writes there while the guest runs. */
+static inline uint32_t axvm_vmx_vapic_read(struct axvm_vmx *vmx, uint32_t off)
+{
+    return *(const volatile uint32_t *)((const uint8_t *)axvm_vmx_vapic(vmx) + off);
+}
+
+/* As CR8. */
+static inline uint8_t axvm_vmx_tpr(struct axvm_vmx *vmx)
+{
+    return (uint8_t)axvm_vmx_vapic_read(vmx, VMX_VAPIC_TPR) >> 4;
 }
 
 /* ---- the current VMCS. Fields exist, so these do not fail ---- */
@@ -137,6 +154,11 @@ static inline void axvm_vmx_mode_in(struct axvm_vcpu *vcpu)
         axvm_vmx_wind_up(vcpu);
 }
 
+
+/* vmx_apicv.c */
+void axvm_vmx_apicv_init(struct axvm_vcpu *vcpu);
+enum axvm_trap_kind axvm_vmx_exit_eoi(struct axvm_vcpu *vcpu);
+enum axvm_trap_kind axvm_vmx_exit_apic_write(struct axvm_vcpu *vcpu);
 
 /* vmx_fail.c */
 int axvm_vmx_exit_failed(struct axvm_vcpu *vcpu, uint32_t reason);

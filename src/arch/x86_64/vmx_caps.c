@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "vmx_caps.h"
 
+#include "../../devices/lapic.h"
 #include "vmcs.h"
 
 /* MSR_VMX_EPT_VPID_CAP */
@@ -30,9 +31,12 @@ static const struct want cpu = {
     CPU_IRQ_WINDOW | CPU_NMI_WINDOW | CPU_INVLPG | CPU_RDTSC | CPU_CR3_LOAD | CPU_CR3_STORE | CPU_CR8_LOAD | CPU_CR8_STORE |
         CPU_PAUSE,
 };
+/* Without virtual-interrupt delivery the others save no exit that comes often. */
+#define CPU2_APICV (CPU2_APIC_ACCESSES | CPU2_X2APIC | CPU2_APIC_REGISTERS | CPU2_VIRTUAL_IRQS)
+
 static const struct want cpu2 = {
     CPU2_EPT | CPU2_UNRESTRICTED,
-    CPU2_VPID | CPU2_WBINVD | CPU2_RDTSCP | CPU2_INVPCID | CPU2_PAUSE_LOOP | CPU2_ENCLS,
+    CPU2_VPID | CPU2_WBINVD | CPU2_RDTSCP | CPU2_INVPCID | CPU2_PAUSE_LOOP | CPU2_ENCLS | CPU2_APICV,
     0,
 };
 static const struct want exit_controls = { EXIT_SAVE_DEBUG | EXIT_HOST_64 | EXIT_LOAD_PAT | EXIT_LOAD_EFER, 0, 0 };
@@ -56,6 +60,18 @@ static bool ept_usable(uint64_t cap)
     return (cap & need) == need;
 }
 
+uint32_t axvm_vmx_apicv_choose(uint32_t apicv, uint64_t base, bool software_enabled, bool page)
+{
+    const uint32_t x2apic = (uint32_t)(CPU2_X2APIC | CPU2_APIC_REGISTERS | CPU2_VIRTUAL_IRQS);
+
+    (void)page;
+    if (!software_enabled || (base & AXVM_LAPIC_BASE_ENABLE) == 0)
+        return 0;
+    if (base & AXVM_LAPIC_BASE_X2APIC)
+        return (apicv & x2apic) == x2apic ? x2apic : 0;
+    return 0;
+}
+
 bool axvm_vmx_caps_init(struct axvm_vmx_caps *caps, const struct axvm_vmx_raw *raw)
 {
     struct axvm_vmx_caps c = { .revision = (uint32_t)axvm_field(raw->basic, VMX_BASIC_REVISION) };
@@ -68,6 +84,8 @@ bool axvm_vmx_caps_init(struct axvm_vmx_caps *caps, const struct axvm_vmx_raw *r
         return false;
     c.vpid = (c.cpu2 & CPU2_VPID) && (raw->ept_vpid & EPT_CAP_INVVPID) && (raw->ept_vpid & EPT_CAP_INVVPID_ALL);
     c.cpu2 &= c.vpid ? ~0u : ~(uint32_t)CPU2_VPID;
+    c.apicv = c.cpu2 & CPU2_VIRTUAL_IRQS ? c.cpu2 & (uint32_t)CPU2_APICV : 0;
+    c.cpu2 &= ~(uint32_t)CPU2_APICV;
     c.rdtscp = (c.cpu2 & CPU2_RDTSCP) != 0;
     c.invpcid = (c.cpu2 & CPU2_INVPCID) != 0;
     c.pause_loop = (c.cpu2 & CPU2_PAUSE_LOOP) != 0;

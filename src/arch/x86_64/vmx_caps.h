@@ -36,6 +36,7 @@ struct axvm_vmx_caps {
     uint64_t cr4_fixed1;                  /* bits that can be set */
     bool vpid, page_1g, page_2m, rdtscp, invpcid, pause_loop;
     bool timer;          /* VMX-preemption timer */
+    uint32_t apicv;      /* secondary controls that serve a local APIC, which begin clear */
     uint8_t timer_shift; /* it counts TSC ticks >> this */
     uint8_t invept;      /* type to use: 1 single context, 2 all */
 };
@@ -45,6 +46,12 @@ struct axvm_vmx_caps {
 #define VMX_BASIC_32BIT AXVM_BIT(48) /* addresses of VMCS and the like are below 4 GiB */
 #define VMX_BASIC_WB AXVM_BITS(53, 50)
 #define VMX_BASIC_TRUE AXVM_BIT(55)
+
+/*
+ * Which of .apicv to use for a local APIC with IA32_APIC_BASE @base. @page: in xAPIC mode the page of its registers is one that
+ * the CPU knows. What is not software enabled drops interrupts, also those that it sends itself; no hardware looks after that.
+ */
+uint32_t axvm_vmx_apicv_choose(uint32_t apicv, uint64_t base, bool software_enabled, bool page);
 
 /* False: something is missing that this library cannot do without. */
 bool axvm_vmx_caps_init(struct axvm_vmx_caps *caps, const struct axvm_vmx_raw *raw);

@@ -161,7 +161,6 @@ int axvm_vmx_cpu_enable(struct axvm_cpu *cpu, const struct axvm_x86_cpu_config *
     struct axvm_vmx_cpu *x;
     int rc = host_fits();
 
-    (void)cfg;
     if (rc != AXVM_OK)
         return rc;
     if (!probe(&caps))
@@ -169,6 +168,8 @@ int axvm_vmx_cpu_enable(struct axvm_cpu *cpu, const struct axvm_x86_cpu_config *
     x = alloc(cpu);
     if (!x)
         return AXVM_ERR_NOMEM;
+    if (cfg->flags & AXVM_X86_NO_APICV)
+        caps.apicv = 0;
     x->caps = caps;
     memcpy(x->region, &caps.revision, sizeof(caps.revision));
     cpu->arch.vmx = x;

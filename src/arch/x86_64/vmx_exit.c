@@ -217,6 +217,12 @@ int axvm_vmx_exit(struct axvm_vcpu *vcpu)
     case VMX_VMCALL:
         kind = axvm_x86_exit_hypercall(vcpu, insn_len());
         break;
+    case VMX_EOI:
+        kind = axvm_vmx_exit_eoi(vcpu);
+        break;
+    case VMX_APIC_WRITE:
+        kind = axvm_vmx_exit_apic_write(vcpu);
+        break;
     case VMX_CPUID:
         kind = axvm_x86_exit_cpuid(vcpu, insn_len());
         break;

@@ -68,6 +68,7 @@ void axvm_vmx_load_on(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu, uint64_t vmi
     set_vpid(vmx, vmid);
     if (vmx->tsc_offset != offset)
         axvm_vmx_set_tsc_offset(vcpu, offset);
+    axvm_vmx_lend_lapic(vcpu);
     axvm_vmx_host_take(cpu, vmx);
     axvm_write_dr6(vmx->dr6);
     axvm_write_cr2(v->cr2);
@@ -78,6 +79,7 @@ void axvm_vmx_put_from(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu)
     struct axvm_vmx *vmx = axvm_vmx_of(vcpu);
 
     (void)cpu;
+    axvm_vmx_return_lapic(vcpu);
     vmx->dr6 = axvm_read_dr6();
     /* With a page fault that still has to be delivered it is in memory already. */
     if ((vcpu->arch.work & AXVM_WORK_CR2) == 0)

@@ -6,40 +6,60 @@
 #include "vmx.h"
 
 #define IOPM_ORDER 1 /* bitmaps A and B */
-#define MSRPM_ORDER 0
+#define MSRPM_ORDER 1 /* a bitmap for guests with their local APIC in x2APIC mode comes second */
 #define VMCS_ORDER 0
 #define OWN_ORDER 1 /* struct axvm_vmx, and the virtual-APIC page */
 
 /* ---- a VM ---- */
 
 /* "MSR-Bitmap Address": read of low and of high numbers, then write of both, 1024 bytes each. */
-static void open_msr(struct axvm *vm, uint32_t msr)
+static void open_one_way(uint8_t *map, uint32_t msr, bool write)
 {
-    uint32_t n = msr & 0x1fff, high = msr >> 31;
-    uint8_t *read = vm->arch.msrpm + 1024 * high, *write = read + 2048;
+    uint32_t n = msr & 0x1fff;
 
-    read[n / 8] &= (uint8_t) ~(1u << n % 8);
-    write[n / 8] &= (uint8_t) ~(1u << n % 8);
+    map[1024 * (msr >> 31) + (write ? 2048 : 0) + n / 8] &= (uint8_t) ~(1u << n % 8);
+}
+
+static void open_msr(uint8_t *map, uint32_t msr)
+{
+    open_one_way(map, msr, false);
+    open_one_way(map, msr, true);
 }
 
 /* Guest state of the VMCS; and KERNEL_GS_BASE, which SWAPGS changes anyway. The CPU checks what is written to them. */
-static void open_guest_msrs(struct axvm *vm)
+static void open_guest_msrs(uint8_t *map)
 {
     static const uint32_t msrs[] = {
         MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
     };
 
     for (size_t i = 0; i < AXVM_ARRAY_LEN(msrs); i++)
-        open_msr(vm, msrs[i]);
+        open_msr(map, msrs[i]);
+}
+
+/* Those that are on the virtual-APIC page while CPU2_X2APIC makes the CPU look there: without it they would be the host's. */
+static void open_x2apic(uint8_t *map)
+{
+    open_msr(map, MSR_X2APIC_TPR);
+    open_one_way(map, MSR_X2APIC_PPR, false);
+    for (uint32_t i = 0; i < 8; i++) {
+        open_one_way(map, MSR_X2APIC_ISR + i, false);
+        open_one_way(map, MSR_X2APIC_IRR + i, false);
+    }
+    open_one_way(map, MSR_X2APIC_EOI, true);
+    open_one_way(map, MSR_X2APIC_SELF_IPI, true);
 }
 
 int axvm_vmx_vm_init(struct axvm *vm)
 {
     int rc = axvm_x86_maps_init(vm, MSRPM_ORDER, IOPM_ORDER);
 
-    if (rc == AXVM_OK)
-        open_guest_msrs(vm);
-    return rc;
+    if (rc != AXVM_OK)
+        return rc;
+    open_guest_msrs(vm->arch.msrpm);
+    open_guest_msrs(vm->arch.msrpm + AXVM_PAGE_SIZE);
+    open_x2apic(vm->arch.msrpm + AXVM_PAGE_SIZE);
+    return AXVM_OK;
 }
 
 void axvm_vmx_vm_fini(struct axvm *vm)

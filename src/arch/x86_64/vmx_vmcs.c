@@ -28,6 +28,7 @@ static void init_cpu_controls(struct axvm_vcpu *vcpu)
     else if (!caps->pause_loop)
         vmx->cpu |= CPU_PAUSE;
     axvm_vmwrite(VMCS_CPU_CONTROLS, vmx->cpu);
+    vmx->cpu2 = cpu2;
     axvm_vmwrite(VMCS_CPU_CONTROLS2, cpu2);
     /* SGX is not for guests, whatever the host does with it. */
     if (cpu2 & CPU2_ENCLS)
@@ -75,6 +76,7 @@ void axvm_vmx_vmcs_init(struct axvm_vcpu *vcpu)
     axvm_vmwrite(VMCS_IO_BITMAP_B, a->iopm_pa + AXVM_PAGE_SIZE);
     axvm_vmwrite(VMCS_MSR_BITMAP, a->msrpm_pa);
     axvm_vmwrite(VMCS_VIRTUAL_APIC, vmx->own_pa + AXVM_PAGE_SIZE);
+    axvm_vmx_apicv_init(vcpu);
     axvm_vmwrite(VMCS_LINK, UINT64_MAX);
     axvm_vmwrite(VMCS_GUEST_DEBUGCTL, 0);
     axvm_vmwrite(VMCS_HOST_RIP, (uintptr_t)axvm_vmx_exit_rip);

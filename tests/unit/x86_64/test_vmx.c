@@ -50,6 +50,43 @@ static void a_cpu_with_everything_gets_the_controls_we_want_and_no_others(void *
     assert_int_equal(c.invept, 1);
 }
 
+/* Bits of the secondary controls that serve a local APIC. */
+enum { ACCESSES = 1u << 0, X2APIC = 1u << 4, REGISTERS = 1u << 8, DELIVERY = 1u << 9 };
+
+static void what_serves_local_apics_begins_clear_and_is_known(void **unused)
+{
+    struct axvm_vmx_raw raw = skylake;
+    struct axvm_vmx_caps c;
+
+    (void)unused;
+    raw.cpu2 = UINT64_C(0x02177fff) << 32;
+    assert_true(axvm_vmx_caps_init(&c, &raw));
+    assert_int_equal(c.apicv, ACCESSES | X2APIC | REGISTERS | DELIVERY);
+    assert_int_equal(c.cpu2 & (ACCESSES | X2APIC | REGISTERS | DELIVERY), 0);
+    raw.cpu2 &= ~((uint64_t)DELIVERY << 32);
+    assert_true(axvm_vmx_caps_init(&c, &raw));
+    assert_int_equal(c.apicv, 0);
+}
+
+/* X2APIC without DELIVERY, or the MSRs of x2APIC mode open without X2APIC, would give a guest the host's APIC. */
+static void the_cpu_serves_a_local_apic_only_in_the_modes_that_it_knows(void **unused)
+{
+    const uint32_t all = ACCESSES | X2APIC | REGISTERS | DELIVERY;
+    const uint64_t base = 0xfee00000, xapic = base | 0x800, x2apic = base | 0xc00;
+
+    (void)unused;
+    assert_int_equal(axvm_vmx_apicv_choose(all, x2apic, true, false), X2APIC | REGISTERS | DELIVERY);
+    assert_int_equal(axvm_vmx_apicv_choose(all, x2apic, true, true), X2APIC | REGISTERS | DELIVERY);
+    assert_int_equal(axvm_vmx_apicv_choose(all, x2apic | 0x100, true, false), X2APIC | REGISTERS | DELIVERY);
+    assert_int_equal(axvm_vmx_apicv_choose(all, x2apic, false, false), 0);
+    assert_int_equal(axvm_vmx_apicv_choose(all, base, true, false), 0);
+    assert_int_equal(axvm_vmx_apicv_choose(all, base | 0x400, true, false), 0);
+    assert_int_equal(axvm_vmx_apicv_choose(all, xapic, true, false), 0);
+    assert_int_equal(axvm_vmx_apicv_choose(all & ~X2APIC, x2apic, true, false), 0);
+    assert_int_equal(axvm_vmx_apicv_choose(all & ~REGISTERS, x2apic, true, false), 0);
+    assert_int_equal(axvm_vmx_apicv_choose(0, x2apic, true, true), 0);
+}
+
 /* Each bit of each capability taken away alone: only those of the list below are missed. */
 static void each_control_we_need_is_missed_when_it_is_not_there(void **unused)
 {
@@ -282,6 +319,8 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_cpu_with_everything_gets_the_controls_we_want_and_no_others),
+        cmocka_unit_test(what_serves_local_apics_begins_clear_and_is_known),
+        cmocka_unit_test(the_cpu_serves_a_local_apic_only_in_the_modes_that_it_knows),
         cmocka_unit_test(each_control_we_need_is_missed_when_it_is_not_there),
         cmocka_unit_test(exits_that_cannot_be_turned_off_make_a_cpu_unfit),
         cmocka_unit_test(what_a_cpu_may_lack_is_done_without),

@@ -38,7 +38,10 @@ struct axvm_x86_cpu_config {
 
 /** The default machine: a PC without PCI. */
 #define AXVM_X86_RAM_BASE 0u
-#define AXVM_X86_HOLE_BASE 0xa0000u      /**< to 1 MiB: not RAM */
+/** Video memory, which there is not: reads as all ones, unless the host answers. The rest up to 1 MiB is RAM that no memory map
+ *  tells of, as if a BIOS had copied itself and its option ROMs there; at 0xf0000 there are our tables. */
+#define AXVM_X86_HOLE_BASE 0xa0000u
+#define AXVM_X86_HOLE_END 0xc0000u
 #define AXVM_X86_RAM_LOW_END 0xc0000000u /**< RAM beyond continues at 4 GiB */
 #define AXVM_X86_UART_PORT 0x3f8u
 #define AXVM_X86_UART_IRQ 4u

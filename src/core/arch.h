@@ -19,6 +19,7 @@ struct axvm_machine {
     uint64_t ram_base;
     bool ram_in_pieces; /* initrd and boot data may go into any RAM; otherwise what is around ram_base, in one piece */
     uint64_t ram_gap, ram_gap_end; /* RAM that would go beyond ram_gap goes on at ram_gap_end; 0: no gap */
+    uint64_t ram_hole, ram_hole_end; /* no RAM here, in what is below ram_gap; multiples of 4 KiB, below 2 MiB; 0: no hole */
     uint64_t firmware_base;
     uint64_t image_align;  /* flat images: load address is a multiple, from ram_base */
     uint64_t image_offset; /* where in RAM a flat or headerless kernel goes */

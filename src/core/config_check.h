@@ -20,8 +20,9 @@ int axvm_config_check_overlaps(const struct axvm_config *cfg, struct axvm_config
 
 /* Interrupt controllers that a config can choose from. */
 uint32_t axvm_config_irqchip_count(void);
-/* RAM of a config without regions, in up to two pieces around the gap; returns how many. ram_size is checked. */
-uint32_t axvm_config_default_ram(const struct axvm_config *cfg, struct axvm_region ram[2]);
+/* RAM of a config without regions, in pieces around the hole and the gap; returns how many. ram_size is checked. */
+#define AXVM_DEFAULT_RAM_PIECES 3u
+uint32_t axvm_config_default_ram(const struct axvm_config *cfg, struct axvm_region ram[AXVM_DEFAULT_RAM_PIECES]);
 
 /* Addresses of device @dev, or of the default machine's. */
 uint64_t axvm_config_device_base(const struct axvm_emu_device *dev);

@@ -57,20 +57,27 @@ static int check_region(const struct axvm_config *cfg, uint32_t i, struct axvm_c
     return check_hpa(r, i, err);
 }
 
-uint32_t axvm_config_default_ram(const struct axvm_config *cfg, struct axvm_region ram[2])
+/* The hole's RAM is lost, as in the machines that have one. The last piece may be too long for any guest. */
+uint32_t axvm_config_default_ram(const struct axvm_config *cfg, struct axvm_region ram[AXVM_DEFAULT_RAM_PIECES])
 {
     const struct axvm_machine *m = &axvm_arch_machine;
     uint64_t size = cfg->ram_size ? cfg->ram_size : AXVM_DEFAULT_RAM_SIZE;
-    uint64_t low = m->ram_gap != 0 ? axvm_min(size, m->ram_gap - m->ram_base) : size;
+    uint64_t low = m->ram_gap != 0 ? axvm_min(size, m->ram_gap - m->ram_base) : size, base = m->ram_base;
+    uint32_t count = 0;
 
-    ram[0] = (struct axvm_region){ .gpa = axvm_gpa(m->ram_base), .len = low, .kind = cfg->ram_kind };
-    ram[1] = (struct axvm_region){ .gpa = axvm_gpa(m->ram_gap_end), .len = size - low, .kind = cfg->ram_kind };
-    return low == size ? 1 : 2;
+    if (m->ram_hole_end != 0) {
+        ram[count++] = (struct axvm_region){ .gpa = axvm_gpa(base), .len = m->ram_hole - base, .kind = cfg->ram_kind };
+        base = m->ram_hole_end;
+    }
+    ram[count++] = (struct axvm_region){ .gpa = axvm_gpa(base), .len = m->ram_base + low - base, .kind = cfg->ram_kind };
+    if (low != size)
+        ram[count++] = (struct axvm_region){ .gpa = axvm_gpa(m->ram_gap_end), .len = size - low, .kind = cfg->ram_kind };
+    return count;
 }
 
 static int check_default_ram(const struct axvm_config *cfg, struct axvm_config_error *err)
 {
-    struct axvm_region ram[2], *last;
+    struct axvm_region ram[AXVM_DEFAULT_RAM_PIECES], *last;
 
     if (!axvm_is_aligned(cfg->ram_size, RAM_ALIGN))
         return bad_region(err, "ram_size", 0, "not a multiple of 2 MiB");
@@ -112,7 +119,7 @@ struct claim {
 
 static uint32_t region_claims(const struct axvm_config *cfg)
 {
-    struct axvm_region ram[2];
+    struct axvm_region ram[AXVM_DEFAULT_RAM_PIECES];
 
     return cfg->region_count != 0 ? cfg->region_count : axvm_config_default_ram(cfg, ram);
 }
@@ -125,7 +132,7 @@ static uint32_t count_claims(const struct axvm_config *cfg)
 static struct claim region_claim(const struct axvm_config *cfg, uint32_t i)
 {
     if (cfg->region_count == 0) {
-        struct axvm_region ram[2];
+        struct axvm_region ram[AXVM_DEFAULT_RAM_PIECES];
 
         axvm_config_default_ram(cfg, ram);
         return (struct claim){ .field = "ram_size", .base = ram[i].gpa.v, .len = ram[i].len };

@@ -80,7 +80,7 @@ static int map_regions(struct axvm *vm)
     const struct axvm_config *cfg = &vm->cfg;
     const struct axvm_region *regions = cfg->regions;
     uint32_t count = cfg->region_count;
-    struct axvm_region ram[2];
+    struct axvm_region ram[AXVM_DEFAULT_RAM_PIECES];
     int rc = AXVM_OK;
 
     if (count == 0) {

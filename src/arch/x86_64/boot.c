@@ -3,6 +3,7 @@
 #include "boot.h"
 
 #include <axvm/err.h>
+#include <axvm/x86_64.h>
 
 #include "arch.h"
 #include "bits.h"
@@ -18,6 +19,8 @@
 const struct axvm_machine axvm_arch_machine = {
     .ram_base = 0,
     .ram_in_pieces = true,
+    .ram_hole = AXVM_X86_HOLE_BASE,
+    .ram_hole_end = AXVM_X86_HOLE_END,
     .ram_gap = 3 * GIB,
     .ram_gap_end = 4 * GIB,
     .image_align = MIB,

@@ -11,7 +11,7 @@
 /* The PC's first mebibyte. */
 #define LOW_BDA 0x400u      /* BIOS data area */
 #define LOW_EBDA 0x9fc00u   /* its extended one: base memory ends here */
-#define LOW_HOLE 0xa0000u   /* video memory and option ROMs; RAM under them, but not for the guest's allocator */
+#define LOW_HOLE 0xa0000u   /* video memory and option ROMs: not for the guest's allocator, RAM or not */
 #define LOW_BIOS 0xe0000u   /* RSDP and MP tables are searched from here on */
 #define LOW_TABLES 0xf0000u /* where we put them */
 #define LOW_END 0x100000u

@@ -47,7 +47,7 @@ static uint64_t ram_end(const struct axvm_region *ram, uint32_t count, uint64_t 
 
 static void describe_memory(const struct axvm *vm, uint8_t *nvram)
 {
-    struct axvm_region fallback[2];
+    struct axvm_region fallback[AXVM_DEFAULT_RAM_PIECES];
     const struct axvm_region *ram = vm->cfg.regions;
     uint32_t count = vm->cfg.region_count;
     uint64_t low, high;

@@ -13,8 +13,12 @@
 #include "config_check.h"
 
 #define GIB(n) (UINT64_C(n) << 30)
+#define HOLE 0xa0000u
+#define HOLE_END 0xc0000u
 
 const struct axvm_machine axvm_arch_machine = {
+    .ram_hole = HOLE,
+    .ram_hole_end = HOLE_END,
     .ram_gap = GIB(3),
     .ram_gap_end = GIB(4),
     .uart = AXVM_EMU_NS16550,
@@ -41,32 +45,37 @@ static void accepted(const struct axvm_config *cfg)
         fail_msg("%s[%u]: %s", err.field, err.index, err.why);
 }
 
-static void ram_goes_on_behind_the_gap(void **state)
+static void ram_spares_the_hole_and_goes_on_behind_the_gap(void **state)
 {
     static const struct {
         uint64_t size;
-        uint32_t count;
-        uint64_t low, high;
+        uint64_t low_end, high;
     } rows[] = {
-        { 0, 1, 128u << 20, 0 },         { GIB(1), 1, GIB(1), 0 },
-        { GIB(3), 1, GIB(3), 0 },        { GIB(3) + (2u << 20), 2, GIB(3), 2u << 20 },
-        { GIB(64), 2, GIB(3), GIB(61) },
+        { 0, 128u << 20, 0 },
+        { 2u << 20, 2u << 20, 0 },
+        { GIB(1), GIB(1), 0 },
+        { GIB(3), GIB(3), 0 },
+        { GIB(3) + (2u << 20), GIB(3), 2u << 20 },
+        { GIB(64), GIB(3), GIB(61) },
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         const struct axvm_config cfg = { .ram_size = rows[i].size, .ram_kind = AXVM_REGION_TOUCH };
-        struct axvm_region ram[2];
+        struct axvm_region ram[AXVM_DEFAULT_RAM_PIECES];
+        uint32_t count = axvm_config_default_ram(&cfg, ram);
 
         accepted(&cfg);
-        assert_int_equal(axvm_config_default_ram(&cfg, ram), rows[i].count);
+        assert_int_equal(count, rows[i].high != 0 ? 3 : 2);
         assert_int_equal(ram[0].gpa.v, 0);
-        assert_int_equal(ram[0].len, rows[i].low);
-        assert_int_equal(ram[0].kind, AXVM_REGION_TOUCH);
-        if (rows[i].count == 2) {
-            assert_int_equal(ram[1].gpa.v, GIB(4));
-            assert_int_equal(ram[1].len, rows[i].high);
-            assert_int_equal(ram[1].kind, AXVM_REGION_TOUCH);
+        assert_int_equal(ram[0].len, HOLE);
+        assert_int_equal(ram[1].gpa.v, HOLE_END);
+        assert_int_equal(ram[1].len, rows[i].low_end - HOLE_END);
+        for (uint32_t n = 0; n < count; n++)
+            assert_int_equal(ram[n].kind, AXVM_REGION_TOUCH);
+        if (count == 3) {
+            assert_int_equal(ram[2].gpa.v, GIB(4));
+            assert_int_equal(ram[2].len, rows[i].high);
         }
     }
     refused(&(struct axvm_config){ .ram_size = (UINT64_C(1) << 52) - GIB(1) + (2u << 20) }, AXVM_ERR_INVAL, "ram_size", 0);
@@ -188,9 +197,12 @@ static void modules_are_checked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ram_goes_on_behind_the_gap),    cmocka_unit_test(devices_in_the_gap_do_not_collide_with_ram),
-        cmocka_unit_test(the_default_uart_is_at_a_port), cmocka_unit_test(ports_are_checked),
-        cmocka_unit_test(passthrough_ports_are_checked), cmocka_unit_test(ports_and_addresses_are_different_spaces),
+        cmocka_unit_test(ram_spares_the_hole_and_goes_on_behind_the_gap),
+        cmocka_unit_test(devices_in_the_gap_do_not_collide_with_ram),
+        cmocka_unit_test(the_default_uart_is_at_a_port),
+        cmocka_unit_test(ports_are_checked),
+        cmocka_unit_test(passthrough_ports_are_checked),
+        cmocka_unit_test(ports_and_addresses_are_different_spaces),
         cmocka_unit_test(modules_are_checked),
     };
 

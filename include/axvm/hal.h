@@ -110,8 +110,9 @@ struct axvm_hal {
      */
     uint64_t (*wall_time_s)(void *ctx);
     /** Nobody but the calling thread wants this CPU at present: its guest may wait for interrupts in the CPU itself, which is what
-     *  makes waking it cheap, instead of coming back with AXVM_EXIT_IDLE. Asked at each entry; when the answer changes, interrupt the
-     *  CPU. Any context. Optional: by default guests that wait always come back. Used by: riscv64. */
+     *  makes waking it cheap, instead of coming back with AXVM_EXIT_IDLE. Asked when the guest first waits, or enters it anew after an
+     *  interrupt; when the answer changes, interrupt the CPU. Any context. Optional: by default guests that wait always come back.
+     *  Used by: riscv64. */
     bool (*may_wait_in_guest)(void *ctx);
 };
 

@@ -7,10 +7,10 @@
 #include "assert.h"
 #include "bits.h"
 
-/* What the loop does next. */
+/* What the loop does next. Where something can fail, an error code says so in place of a step: those are negative. */
 enum step {
-    STEP_RUN,  /* enter the guest */
-    STEP_EXIT, /* the exit is filled in */
+    STEP_EXIT = AXVM_OK, /* the exit is filled in */
+    STEP_RUN = 1,        /* enter the guest */
 };
 
 /* Pages fetched at a time for a guest that touches new memory; a compromise of HAL calls and memory held back. */
@@ -127,6 +127,12 @@ static enum step check_state(struct axvm_vcpu *vcpu, struct axvm_exit *exit)
     return STEP_RUN;
 }
 
+/* Nothing that check_state() would have to do. A vCPU that is on is turned off by its own thread only. */
+static inline bool is_going(struct axvm_vcpu *vcpu, uint32_t vm_state)
+{
+    return vm_state == AXVM_RUNNING && atomic_load_explicit(&vcpu->power, memory_order_relaxed) == AXVM_POWER_ON;
+}
+
 static enum step handle_requests(struct axvm_vcpu *vcpu, struct axvm_exit *exit)
 {
     /* AXVM_REQ_IRQ needs nothing here: entering looks at all that is pending. */
@@ -153,7 +159,7 @@ static enum step handle_requests(struct axvm_vcpu *vcpu, struct axvm_exit *exit)
 }
 
 /* Enter on the CPU we are on; interrupts are off. */
-static enum axvm_trap_kind enter(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, struct axvm_exit *exit)
+static inline enum axvm_trap_kind enter(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, struct axvm_exit *exit)
 {
     enum axvm_trap_kind kind = AXVM_TRAP_REQUEST;
 
@@ -201,67 +207,77 @@ static int handle_fault(struct axvm_vcpu *vcpu)
     return AXVM_OK;
 }
 
-/* Interrupts are as the caller had them. Returns an error, or AXVM_OK with *step. */
-static int handle_trap(struct axvm_vcpu *vcpu, enum axvm_trap_kind kind, bool masked, struct axvm_exit *exit, enum step *step)
+/*
+ * All that ends a run but AXVM_TRAP_EXIT; interrupts are as the caller had them. Returns a step or an error. Out of line: what
+ * it keeps in registers is not for the short way through run_loop() to save.
+ */
+static __attribute__((noinline)) int handle_trap(struct axvm_vcpu *vcpu, enum axvm_trap_kind kind, bool masked,
+                                                 struct axvm_exit *exit)
 {
-    *step = STEP_RUN;
+    int rc;
+
     switch (kind) {
     case AXVM_TRAP_HOST_IRQ:
         axvm_stat_inc(vcpu, AXVM_STAT_HOST_IRQ);
-        if (masked) {
-            set_exit(exit, AXVM_EXIT_KICKED);
-            *step = STEP_EXIT;
-        }
-        break;
+        if (!masked)
+            return STEP_RUN;
+        set_exit(exit, AXVM_EXIT_KICKED);
+        return STEP_EXIT;
     case AXVM_TRAP_MMIO:
-        *step = answer_mmio(vcpu, true, exit);
-        break;
+        return answer_mmio(vcpu, true, exit);
     case AXVM_TRAP_FAULT:
-        return handle_fault(vcpu);
+        rc = handle_fault(vcpu);
+        return rc == AXVM_OK ? STEP_RUN : rc;
     case AXVM_TRAP_IDLE:
-        *step = block(vcpu, exit);
-        break;
+        return block(vcpu, exit);
     case AXVM_TRAP_EXIT:
-        *step = STEP_EXIT;
-        break;
+        return STEP_EXIT;
     case AXVM_TRAP_RESUME:
     case AXVM_TRAP_REQUEST:
         break;
     }
-    return AXVM_OK;
+    return STEP_RUN;
+}
+
+/* Enter once, and do what that leads to. Returns a step or an error. */
+static inline int run_once(struct axvm *vm, struct axvm_vcpu *vcpu, struct axvm_exit *exit)
+{
+    unsigned long irqs = axvm_irq_save();
+    struct axvm_cpu *cpu = vm->hal.this_cpu(vm->hal.ctx);
+    enum axvm_trap_kind kind;
+    int rc = STEP_EXIT;
+
+    if (!cpu || (cpu->pcpu < 64 && !(vcpu->pcpu_mask >> cpu->pcpu & 1))) {
+        axvm_irq_restore(irqs);
+        return cpu ? AXVM_ERR_INVAL : AXVM_ERR_STATE;
+    }
+    kind = enter(cpu, vcpu, exit);
+    /* Here the host's own vectors take the interrupt that ended the run. */
+    axvm_irq_restore(irqs);
+    if (kind != AXVM_TRAP_EXIT)
+        rc = handle_trap(vcpu, kind, !axvm_irqs_enabled(irqs), exit);
+    if (axvm_wake_trap(vm) != AXVM_TRAP_RESUME)
+        axvm_wake_flush(vm);
+    return rc;
 }
 
 static int run_loop(struct axvm *vm, struct axvm_vcpu *vcpu, struct axvm_exit *exit)
 {
-    for (;;) {
-        enum axvm_trap_kind kind;
-        struct axvm_cpu *cpu;
-        unsigned long irqs;
-        enum step step;
-        int rc;
+    int rc;
 
-        if (atomic_load(&vcpu->requests) != 0 && handle_requests(vcpu, exit) == STEP_EXIT)
+    do {
+        /* A look without obligation: enter() looks again. */
+        if (atomic_load_explicit(&vcpu->requests, memory_order_relaxed) != 0 && handle_requests(vcpu, exit) == STEP_EXIT)
             return AXVM_OK;
-        irqs = axvm_irq_save();
-        cpu = vm->hal.this_cpu(vm->hal.ctx);
-        if (!cpu || (cpu->pcpu < 64 && !(vcpu->pcpu_mask >> cpu->pcpu & 1))) {
-            axvm_irq_restore(irqs);
-            return cpu ? AXVM_ERR_INVAL : AXVM_ERR_STATE;
-        }
-        kind = enter(cpu, vcpu, exit);
-        /* Here the host's own vectors take the interrupt that ended the run. */
-        axvm_irq_restore(irqs);
-        rc = handle_trap(vcpu, kind, !axvm_irqs_enabled(irqs), exit, &step);
-        axvm_wake_flush(vm);
-        if (rc != AXVM_OK || step == STEP_EXIT)
-            return rc;
-    }
+        rc = run_once(vm, vcpu, exit);
+    } while (rc == STEP_RUN);
+    return rc;
 }
 
 /* Make this thread the one that runs the vCPU: any resting state -> RUNNING. */
 static bool bind_thread(struct axvm_vcpu *vcpu)
 {
-    uint32_t was = atomic_load(&vcpu->state);
+    uint32_t was = atomic_load_explicit(&vcpu->state, memory_order_relaxed);
 
     while (was != AXVM_VCPU_READY && was != AXVM_VCPU_RUNNING) {
         if (atomic_compare_exchange_weak(&vcpu->state, &was, AXVM_VCPU_RUNNING))
@@ -273,7 +289,8 @@ static bool bind_thread(struct axvm_vcpu *vcpu)
 /* The state it rests in: BLOCKED if it waits for an interrupt, CREATED if it is off. */
 static uint32_t resting_state(const struct axvm_vcpu *vcpu, const struct axvm_exit *exit)
 {
-    if (atomic_load(&vcpu->power) == AXVM_POWER_OFF)
+    /* Its own thread turns it off. */
+    if (atomic_load_explicit(&vcpu->power, memory_order_relaxed) == AXVM_POWER_OFF)
         return AXVM_VCPU_CREATED;
     if (exit->reason == AXVM_EXIT_IDLE || exit->reason == AXVM_EXIT_SUSPENDED)
         return AXVM_VCPU_BLOCKED;
@@ -311,7 +328,7 @@ int axvm_run_vcpu(struct axvm *vm, unsigned int vcpu_id, struct axvm_exit *exit)
     state = atomic_load(&vm->state);
     if (state == AXVM_LOADING || state == AXVM_LOADED) {
         rc = AXVM_ERR_STATE;
-    } else if ((state == AXVM_RUNNING && atomic_load(&vcpu->power) == AXVM_POWER_ON) || check_state(vcpu, exit) == STEP_RUN) {
+    } else if (is_going(vcpu, state) || check_state(vcpu, exit) == STEP_RUN) {
         if (vcpu->pending == AXVM_PENDING_NONE || finish_pending(vcpu, exit) == STEP_RUN)
             rc = run_loop(vm, vcpu, exit);
     }

@@ -250,7 +250,8 @@ enum axvm_trap_kind axvm_arch_vcpu_run(struct axvm_cpu *cpu, struct axvm_vcpu *v
 
     vcpu->arch.exit = exit;
     /* What was asked for until now is looked at by loading; what comes later kicks this CPU. */
-    atomic_fetch_and(&vcpu->requests, ~AXVM_REQ_IRQ);
+    if (atomic_load_explicit(&vcpu->requests, memory_order_relaxed) & AXVM_REQ_IRQ)
+        atomic_fetch_and(&vcpu->requests, ~AXVM_REQ_IRQ);
     axvm_switch_to_guest(cpu, vcpu);
     kind = (enum axvm_trap_kind)axvm_guest_enter(vcpu);
     axvm_switch_to_host(cpu, vcpu);

@@ -253,13 +253,15 @@ enum axvm_trap_kind axvm_arch_vcpu_run(struct axvm_cpu *cpu, struct axvm_vcpu *v
 
     vcpu->arch.exit = exit;
     /* What was asked for until now is looked at by loading; what comes later kicks this CPU. */
-    atomic_fetch_and(&vcpu->requests, ~AXVM_REQ_IRQ);
+    if (atomic_load_explicit(&vcpu->requests, memory_order_relaxed) & AXVM_REQ_IRQ)
+        atomic_fetch_and(&vcpu->requests, ~AXVM_REQ_IRQ);
     if (vcpu->arch.sta.left_ns != 0)
         axvm_sta_update(vcpu);
     axvm_switch_to_guest(cpu, vcpu);
     kind = (enum axvm_trap_kind)axvm_guest_enter(vcpu);
     axvm_switch_to_host(cpu, vcpu);
-    if (vcpu->arch.sta.shmem != AXVM_STA_OFF && kind == AXVM_TRAP_HOST_IRQ)
+    vcpu->arch.interrupted = kind == AXVM_TRAP_HOST_IRQ;
+    if (vcpu->arch.interrupted && vcpu->arch.sta.shmem != AXVM_STA_OFF)
         vcpu->arch.sta.left_ns = vcpu->vm->hal.time_ns(vcpu->vm->hal.ctx);
     return kind;
 }

@@ -112,6 +112,7 @@ struct axvm_arch_vcpu {
     bool fwft_locked;
 
     bool timer_armed; /* without Sstc: vs.vstimecmp is a deadline */
+    bool interrupted; /* the host's interrupt ended the last run */
     bool loaded;      /* its VS registers are in the hardware: between switch_to_guest and switch_to_host */
     bool vector_loaded;
     uint32_t vlenb;                                /* 0: the guest has no vectors */

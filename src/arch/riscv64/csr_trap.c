@@ -96,12 +96,16 @@ static uint64_t exit_csr(struct axvm_vcpu *vcpu, uint32_t insn)
     return csr == CSR_TIME ? step_over(vcpu, insn >> 7 & 31, axvm_guest_time(vcpu->vm)) : exit_other_csr(vcpu, insn);
 }
 
-/* Wait for an interrupt: in VU-mode the guest's CPU has none. */
+/* Wait for an interrupt: in VU-mode the guest's CPU has none. The host is asked once whether it may do so in the CPU itself. */
 static uint64_t exit_wfi(struct axvm_vcpu *vcpu)
 {
     if ((axvm_csr_read(CSR_SSTATUS) & SSTATUS_SPP) == 0)
         return illegal(vcpu, INSN_WFI);
     axvm_stat_inc(vcpu, AXVM_STAT_WAIT);
+    if (axvm_may_wait(vcpu)) {
+        axvm_csr_clear(CSR_HSTATUS, HSTATUS_VTW);
+        return AXVM_TRAP_RESUME;
+    }
     axvm_csr_write(CSR_SEPC, axvm_csr_read(CSR_SEPC) + 4);
     /* One that is pending already: hip, as vsip hides what VS-mode has not delegated. */
     if (axvm_csr_read(CSR_VSIP) & axvm_csr_read(CSR_VSIE))

@@ -29,6 +29,14 @@ static inline void axvm_set_external(struct axvm_vcpu *vcpu, bool level)
         axvm_csr_write(CSR_HVICTL, HVICTL_IID_EXTERNAL | (level ? HVICTL_IPRIO_1 : 0));
 }
 
+/* The host may be asked whether the guest may wait for interrupts in the CPU. Interrupts off. */
+static inline bool axvm_may_wait(const struct axvm_vcpu *vcpu)
+{
+    const struct axvm_hal *hal = &vcpu->vm->hal;
+
+    return hal->may_wait_in_guest && hal->may_wait_in_guest(hal->ctx);
+}
+
 /* ---- entry.S ---- */
 uint64_t axvm_guest_enter(struct axvm_vcpu *vcpu);
 extern const char axvm_vector[];

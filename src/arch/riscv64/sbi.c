@@ -122,10 +122,10 @@ static uint64_t sbi_srst(struct axvm_vcpu *vcpu, uint64_t fid, struct axvm_exit 
 
 /* ---- the rest ---- */
 
-/* A call that is for the host, if it wants such; otherwise there is no such call. */
-static uint64_t other_call(struct axvm_vcpu *vcpu, uint64_t eid, uint64_t fid, struct axvm_exit *exit)
+/* A call that is for the host, if it wants such. */
+static uint64_t firmware_call(struct axvm_vcpu *vcpu, uint64_t eid, uint64_t fid, struct axvm_exit *exit)
 {
-    if (!(vcpu->vm->flags & AXVM_VM_HYPERCALLS) || eid < SBI_EXT_FIRMWARE_FIRST || eid > SBI_EXT_FIRMWARE_LAST)
+    if (!(vcpu->vm->flags & AXVM_VM_HYPERCALLS))
         return axvm_sbi_reply(vcpu, SBI_ERR_NOT_SUPPORTED, 0);
     exit->reason = AXVM_EXIT_HYPERCALL;
     exit->u.hypercall.nr = eid << 32 | (uint32_t)fid;
@@ -141,6 +141,8 @@ static uint64_t other_call(struct axvm_vcpu *vcpu, uint64_t eid, uint64_t fid, s
 
 static NOINLINE uint64_t rare_call(struct axvm_vcpu *vcpu, uint64_t eid, uint64_t fid, struct axvm_exit *exit)
 {
+    if (eid >= SBI_EXT_FIRMWARE_FIRST && eid <= SBI_EXT_FIRMWARE_LAST)
+        return firmware_call(vcpu, eid, fid, exit);
     switch (eid) {
     case SBI_EXT_HSM:
         return axvm_sbi_hsm(vcpu, fid, exit);
@@ -157,7 +159,7 @@ static NOINLINE uint64_t rare_call(struct axvm_vcpu *vcpu, uint64_t eid, uint64_
     case SBI_EXT_FWFT:
         return axvm_sbi_fwft(vcpu, fid);
     }
-    return other_call(vcpu, eid, fid, exit);
+    return axvm_sbi_reply(vcpu, SBI_ERR_NOT_SUPPORTED, 0);
 }
 
 /* Only jumps, the commonest first. */

@@ -77,23 +77,29 @@ static void restore_host(struct axvm_arch_cpu *h, const struct axvm_arch_vcpu *v
 
 /*
  * Two vCPUs of a VM share its VMID, but what each of them caches with local fences in mind is not the other's to see: when they
- * take turns on a CPU, or one comes from another CPU, it starts afresh. So does one that was fenced while it was not loaded.
+ * take turns on a CPU, or one comes from another CPU, it starts afresh.
  */
 static void separate_vcpus(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
     uint8_t *last = &vcpu->vm->arch.last_vcpu[cpu->pcpu];
     uint8_t me = (uint8_t)(vcpu->id + 1);
-    /* Pairs with fence_one() in sbi_rfence.c: by then it can see where we are. */
-    bool fence = atomic_load(&v->fence) != 0 && atomic_exchange(&v->fence, 0) != 0;
     uint64_t vmid = atomic_load_explicit(&vcpu->vm->vmid, memory_order_relaxed);
 
-    if (*last != me || v->last_cpu != cpu || v->last_vmid != vmid || fence) {
+    if (*last != me || v->last_cpu != cpu || v->last_vmid != vmid) {
         axvm_fence_guest_local();
         *last = me;
         v->last_cpu = cpu;
         v->last_vmid = vmid;
     }
+}
+
+/* Somebody has asked for a fence while it was not loaded. Pairs with fence_one() in sbi_rfence.c: by then it can see where we
+ * are. */
+static inline void fence_if_asked(struct axvm_arch_vcpu *v)
+{
+    if (atomic_load(&v->fence) != 0 && atomic_exchange(&v->fence, 0) != 0)
+        axvm_fence_guest_local();
 }
 
 /* From now on this CPU may cache translations of the VM: axvm_arch_s2_flush() asks it, too. */
@@ -118,24 +124,20 @@ static inline void fence_if_stale(struct axvm_arch_vm *vm, uint64_t hart)
     }
 }
 
-static void load_translation(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
+static void load_translation(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, uint64_t hgatp)
 {
     struct axvm_arch_cpu *h = &cpu->arch;
-    uint64_t vmid = axvm_vmid_enter(cpu, vcpu->vm);
-    uint64_t hgatp = vcpu->vm->arch.hgatp_base | axvm_put_field(HGATP_VMID, vmid);
 
-    if (h->guest_hgatp != hgatp || cpu->resident == NULL) {
-        note_hart(&vcpu->vm->arch, h->hartid);
-        axvm_csr_write(CSR_HGATP, hgatp);
-        /* Without VMIDs all VMs' translations look alike. */
-        if (h->vmid_bits == 0) {
-            axvm_arch_cpu_flush_tlb(cpu);
-            vcpu->arch.last_cpu = NULL;
-        }
-        h->guest_hgatp = hgatp;
+    if (h->guest_hgatp == hgatp && cpu->resident != NULL)
+        return;
+    note_hart(&vcpu->vm->arch, h->hartid);
+    axvm_csr_write(CSR_HGATP, hgatp);
+    /* Without VMIDs all VMs' translations look alike. */
+    if (h->vmid_bits == 0) {
+        axvm_arch_cpu_flush_tlb(cpu);
+        vcpu->arch.last_cpu = NULL;
     }
-    fence_if_stale(&vcpu->vm->arch, h->hartid);
-    separate_vcpus(cpu, vcpu);
+    h->guest_hgatp = hgatp;
 }
 
 static void load_vm(struct axvm_cpu *cpu, const struct axvm *vm)
@@ -148,11 +150,42 @@ static void load_vm(struct axvm_cpu *cpu, const struct axvm *vm)
         axvm_csr_write(CSR_HSTATEEN0, vm->arch.hstateen0);
 }
 
+/* This CPU holds another's registers, or had other numbers for its VM. Whoever is resident has no need of it, which keeps it
+ * out of line. */
+static __attribute__((noinline)) void take_over(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, bool resident, uint64_t hgatp)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+
+    if (!resident)
+        cpu->resident = NULL;
+    load_translation(cpu, vcpu, hgatp);
+    separate_vcpus(cpu, vcpu);
+    if (!resident) {
+        load_vm(cpu, vcpu->vm);
+        axvm_vs_load(&v->vs, vcpu->vm->arch.sstc, vcpu->vm->arch.iselect);
+        cpu->resident = vcpu;
+        v->resident_on = cpu;
+    }
+}
+
+static inline void load_guest_regs(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
+{
+    uint64_t vmid = axvm_vmid_enter(cpu, vcpu->vm);
+    uint64_t hgatp = vcpu->vm->arch.hgatp_base | axvm_put_field(HGATP_VMID, vmid);
+    bool resident = cpu->resident == vcpu && vcpu->arch.resident_on == cpu;
+
+    if (!resident || cpu->arch.guest_hgatp != hgatp)
+        take_over(cpu, vcpu, resident, hgatp);
+    fence_if_stale(&vcpu->vm->arch, cpu->arch.hartid);
+    fence_if_asked(&vcpu->arch);
+}
+
 void axvm_irqs_refresh(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
-    axvm_set_external(vcpu, atomic_load(&v->external) != 0);
+    /* Who changes it asks for a look after that. */
+    axvm_set_external(vcpu, atomic_load_explicit(&v->external, memory_order_acquire) != 0);
     if (atomic_load_explicit(&v->posted_ssip, memory_order_relaxed) && atomic_exchange(&v->posted_ssip, 0)) {
         axvm_pmu_event(vcpu, AXVM_PMU_IPI_RECEIVED);
         axvm_csr_set(CSR_HVIP, IRQ_VSS);
@@ -161,28 +194,22 @@ void axvm_irqs_refresh(struct axvm_vcpu *vcpu)
         axvm_timer_update(vcpu);
 }
 
-static bool may_wait(const struct axvm_vcpu *vcpu)
+/* Its waits for an interrupt may happen in the CPU itself. Those who wait are asked about; exit_wfi() asks for the others. */
+static inline uint64_t hstatus_to_load(const struct axvm_vcpu *vcpu)
 {
-    const struct axvm_hal *hal = &vcpu->vm->hal;
-
-    return hal->may_wait_in_guest && hal->may_wait_in_guest(hal->ctx);
+    if (vcpu->arch.interrupted && axvm_may_wait(vcpu))
+        return vcpu->arch.hstatus & ~HSTATUS_VTW;
+    return vcpu->arch.hstatus | HSTATUS_VTW;
 }
 
 void axvm_switch_to_guest(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
-    bool resident = cpu->resident == vcpu && v->resident_on == cpu;
 
-    if (!resident)
-        cpu->resident = NULL;
     v->cpu = cpu;
     atomic_store_explicit(&v->hart, cpu->arch.hartid, memory_order_relaxed);
     save_host(&cpu->arch);
-    load_translation(cpu, vcpu);
-    if (!resident) {
-        load_vm(cpu, vcpu->vm);
-        axvm_vs_load(&v->vs, vcpu->vm->arch.sstc, vcpu->vm->arch.iselect);
-    }
+    load_guest_regs(cpu, vcpu);
     axvm_csr_write(CSR_HIE, v->vs.hie | cpu->arch.hie);
     if (v->file_cpu)
         axvm_guest_file_load(vcpu);
@@ -190,14 +217,12 @@ void axvm_switch_to_guest(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
     axvm_irqs_refresh(vcpu);
     cpu->arch.shared.scounteren = axvm_csr_swap(CSR_SCOUNTEREN, v->shared.scounteren);
     cpu->arch.shared.senvcfg = axvm_csr_swap(CSR_SENVCFG, v->shared.senvcfg);
-    axvm_csr_write(CSR_HSTATUS, may_wait(vcpu) ? v->hstatus & ~HSTATUS_VTW : v->hstatus | HSTATUS_VTW);
+    axvm_csr_write(CSR_HSTATUS, hstatus_to_load(vcpu));
     axvm_csr_write(CSR_SSTATUS, v->sstatus);
     axvm_csr_write(CSR_SEPC, v->pc);
     atomic_store_explicit(&v->suspended, 0, memory_order_relaxed);
     if (v->pmu.hardware)
         axvm_pmu_load(&v->pmu);
-    cpu->resident = vcpu;
-    v->resident_on = cpu;
 }
 
 void axvm_switch_to_host(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)

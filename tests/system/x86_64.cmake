@@ -76,6 +76,10 @@ axvm_system_test(x86_64.hostile.vmx TIMEOUT 600 EXPECT "hostile: done 0"
 axvm_system_test(x86_64.hostile.beside-linux EXPECT "axvm-check: PASS"
   ARGS ${linux} --append "console=ttyS0 quiet axvm.batch axvm.cpus=2" --second ${payloads}/hostile.bin --second-vcpus 2)
 
+# The date is that of the machine's own clock, and the paravirtual wall clock's, too.
+axvm_x86_64_payload_test(date date "date: 2028-02-29 12:" --vcpus 1 -- -rtc base=2028-02-29T12:00:00)
+axvm_x86_64_payload_test(date.pv-clock date "date: both clocks agree" --vcpus 1 --pv-clock -- -rtc base=2028-02-29T12:00:00)
+
 # Memtest86+, by Linux' boot protocol, to its first screen on the serial line.
 axvm_system_test(x86_64.memtest EXPECT "Memtest86+"
   ARGS --arch x86_64 --kernel /boot/memtest86+x64.bin --vcpus 1 --append "console=ttyS0,115200")
@@ -90,6 +94,14 @@ foreach(cpu svm bochs:ryzen vmx)
   axvm_system_test(x86_64.leak.${name} TIMEOUT 600 EXPECT "done 0"
     ARGS --arch x86_64 --kernel ${payloads}/leak.bin --vcpus 1 --mem 64M --append first --second ${payloads}/leak.bin
          --second-mem 64M --second-append second --host-cpus 1 --cpu ${cpu} --host-arg canary --expect-count 2)
+endforeach()
+
+# Each byte of x87, SSE and AVX for every subset of them in use, while another VM takes turns on the CPU. (qemu64 has no XSAVE.)
+foreach(cpu svm qemu64,+svm,+npt bochs:ryzen vmx)
+  string(REGEX REPLACE "[:,].*" "" name ${cpu})
+  axvm_system_test(x86_64.xsave.${name} TIMEOUT 600 EXPECT "done 0"
+    ARGS --arch x86_64 --kernel ${payloads}/xsave.bin --vcpus 1 --mem 64M --append first --second ${payloads}/xsave.bin
+         --second-mem 64M --second-append second --host-cpus 1 --cpu ${cpu} --expect-count 2)
 endforeach()
 
 # From the reset vector: real mode, the PIC's interrupts, protected mode and back.

@@ -9,6 +9,9 @@
 /* A guest's end of an interrupt reaches the GIC by itself. */
 #define BOARD_COMPLETES_IRQS 0
 
+/* No guest asks: those that want to know the date are given the machine\'s clock. */
+#define BOARD_HAS_DATE 0
+
 struct cpu;
 
 static inline unsigned long irq_save(void)

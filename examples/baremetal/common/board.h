@@ -44,6 +44,8 @@ _Noreturn void board_power_off(void);
 /* ---- time: nanoseconds since power on ---- */
 
 uint64_t board_time_ns(void);
+/* Seconds since 1970-01-01 00:00 UTC. Only where board_arch.h says BOARD_HAS_DATE 1. */
+uint64_t board_wall_time_s(void);
 /* host_timer_irq() on this CPU at @ns or soon after; UINT64_MAX: never. Interrupts masked. */
 void board_timer_set(uint64_t ns);
 

@@ -75,6 +75,14 @@ static uint64_t hal_time_ns(void *ctx)
     return board_time_ns();
 }
 
+#if BOARD_HAS_DATE
+static uint64_t hal_wall_time_s(void *ctx)
+{
+    (void)ctx;
+    return board_wall_time_s();
+}
+#endif
+
 /* Shares the CPU's timer with the scheduler, which programs whichever comes first. All that the library wants is that the
  * guest is left for an interrupt at that time; the handler has nothing to do for it. */
 static void hal_timer_set(void *ctx, uint64_t deadline_ns)
@@ -221,5 +229,8 @@ const struct axvm_hal host_hal = {
 #endif
     .log = hal_log,
     .entropy = hal_entropy,
+#if BOARD_HAS_DATE
+    .wall_time_s = hal_wall_time_s,
+#endif
     .may_wait_in_guest = hal_may_wait_in_guest,
 };

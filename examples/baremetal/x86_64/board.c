@@ -14,6 +14,7 @@
 #include "lib.h"
 #include "machine.h"
 #include "pc.h"
+#include "rtc.h"
 #include "sched.h"
 #include "tree.h"
 #include "uart.h"
@@ -66,6 +67,7 @@ void board_early_init(void)
     apic_init(pc.lapic);
     apic_cpu_init();
     clock_init();
+    rtc_init();
 }
 
 /* Page 0 has been read for the last time: from now on a null pointer is a page fault. */

@@ -10,6 +10,7 @@ target_sources(axvm-host PRIVATE
   x86_64/ioapic.c
   x86_64/mptable.c
   x86_64/power.c
+  x86_64/rtc.c
   x86_64/start.S
   x86_64/trap.c
   x86_64/tree.c

@@ -9,6 +9,9 @@
 /* A level-triggered interrupt of a guest's device is masked until the guest has ended it: the I/O APIC has to be told. */
 #define BOARD_COMPLETES_IRQS 1
 
+/* Guests have an emulated clock that shows the date. */
+#define BOARD_HAS_DATE 1
+
 struct cpu;
 
 static inline unsigned long irq_save(void)

@@ -132,6 +132,11 @@ bool axvm_aspace_overlaps(struct axvm *vm, uint64_t gpa, uint64_t len)
 
 bool axvm_aspace_is_ram(struct axvm *vm, uint64_t gpa, uint64_t len)
 {
+    return axvm_aspace_allows(vm, gpa, len, 0);
+}
+
+bool axvm_aspace_allows(struct axvm *vm, uint64_t gpa, uint64_t len, uint32_t prot)
+{
     struct axvm_aspace *as = &vm->as;
     unsigned long irqs;
     bool ram = true;
@@ -143,7 +148,7 @@ bool axvm_aspace_is_ram(struct axvm *vm, uint64_t gpa, uint64_t len)
         uint32_t i = axvm_region_at(as, gpa);
         uint64_t part;
 
-        ram = i != AXVM_NO_REGION && as->regions[i].kind != AXVM_REGION_DEVICE;
+        ram = i != AXVM_NO_REGION && as->regions[i].kind != AXVM_REGION_DEVICE && (as->regions[i].prot & prot) == prot;
         if (ram) {
             part = axvm_min(len, axvm_region_end(&as->regions[i]) - gpa);
             gpa += part;

@@ -79,13 +79,14 @@ int axvm_aspace_fault(struct axvm *vm, struct axvm_page_cache *cache, axvm_gpa_t
 /* How many pages one call of axvm_aspace_fault() can need: four tables below the root and the page itself. */
 #define AXVM_FAULT_PAGES 5u
 
-/* As axvm_read_guest/axvm_write_guest, in any context: does not touch new pages, AXVM_ERR_RANGE for those not there yet. */
+/* As axvm_read_guest/axvm_write_guest, in any context: does not touch new pages, AXVM_ERR_RANGE for those not there yet. These
+ * are for what a guest asks for: memory that it may not read or write itself is not there either. */
 int axvm_aspace_read(struct axvm *vm, axvm_gpa_t gpa, void *buf, size_t len);
 int axvm_aspace_write(struct axvm *vm, axvm_gpa_t gpa, const void *buf, size_t len);
 
 /*
- * Where the host sees the page of RAM with @gpa that the guest may access with @prot. as.lock is held, and the page is there for as
- * long as it is, or as as.gen stays what it was when the lock is taken again. Any context.
+ * Where the host sees the page of RAM with @gpa that the guest may access with @prot. as.lock is held, and the page is there
+ * for as long as it is, or as as.gen stays what it was when the lock is taken again. Any context.
  * @retval AXVM_ERR_AGAIN  RAM that has not been touched yet: axvm_aspace_fault()
  * @retval AXVM_ERR_NOENT  no RAM, or not with @prot
  */
@@ -95,5 +96,7 @@ int axvm_aspace_page(struct axvm *vm, uint64_t gpa, uint32_t prot, uint8_t **va)
 bool axvm_aspace_overlaps(struct axvm *vm, uint64_t gpa, uint64_t len);
 /* Is every byte of it RAM of a region (touched or not)? */
 bool axvm_aspace_is_ram(struct axvm *vm, uint64_t gpa, uint64_t len);
+/* ... of regions that the guest itself may access with all of @prot (AXVM_PROT_*)? */
+bool axvm_aspace_allows(struct axvm *vm, uint64_t gpa, uint64_t len, uint32_t prot);
 
 #endif

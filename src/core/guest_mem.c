@@ -9,7 +9,8 @@
 #include "mem.h"
 #include "s2.h"
 
-enum direction { FROM_GUEST, TO_GUEST };
+/* ON_BEHALF: a guest asks for it, and may do no more than it could do itself. */
+enum direction { FROM_GUEST, TO_GUEST, TO_GUEST_ON_BEHALF };
 
 int axvm_aspace_page(struct axvm *vm, uint64_t gpa, uint32_t prot, uint8_t **va)
 {
@@ -33,11 +34,12 @@ int axvm_aspace_page(struct axvm *vm, uint64_t gpa, uint32_t prot, uint8_t **va)
 
 /* Where the host sees the RAM at @gpa, and in *left the bytes from there to the end of the page; NULL: no RAM, or not there
  * yet. */
-static uint8_t *ram_at(struct axvm *vm, uint64_t gpa, uint64_t *left)
+static uint8_t *ram_at(struct axvm *vm, uint64_t gpa, enum direction dir, uint64_t *left)
 {
+    uint32_t prot = dir == TO_GUEST_ON_BEHALF ? AXVM_PROT_READ | AXVM_PROT_WRITE : AXVM_PROT_READ;
     uint8_t *page;
 
-    if (axvm_aspace_page(vm, gpa, AXVM_PROT_READ, &page) != AXVM_OK)
+    if (axvm_aspace_page(vm, gpa, prot, &page) != AXVM_OK)
         return NULL;
     *left = AXVM_PAGE_SIZE - gpa % AXVM_PAGE_SIZE;
     return page + gpa % AXVM_PAGE_SIZE;
@@ -48,22 +50,22 @@ static size_t copy_some(struct axvm *vm, uint64_t gpa, void *buf, size_t len, en
 {
     unsigned long irqs = axvm_lock_irqsave(&vm->as.lock);
     uint64_t left = 0;
-    uint8_t *va = ram_at(vm, gpa, &left);
+    uint8_t *va = ram_at(vm, gpa, dir, &left);
     size_t n = 0;
 
     if (va) {
         n = (size_t)axvm_min(len, left);
-        if (dir == TO_GUEST)
-            memcpy(va, buf, n);
-        else
+        if (dir == FROM_GUEST)
             memcpy(buf, va, n);
+        else
+            memcpy(va, buf, n);
     }
     axvm_unlock_irqrestore(&vm->as.lock, irqs);
     return n;
 }
 
 /* Is every byte there? Some 512 pages at a time. */
-static bool is_present(struct axvm *vm, uint64_t gpa, uint64_t len)
+static bool is_present(struct axvm *vm, uint64_t gpa, uint64_t len, enum direction dir)
 {
     while (len != 0) {
         unsigned long irqs = axvm_lock_irqsave(&vm->as.lock);
@@ -72,7 +74,7 @@ static bool is_present(struct axvm *vm, uint64_t gpa, uint64_t len)
         for (unsigned int n = 0; n < 512 && there && len != 0; n++) {
             uint64_t left = 0;
 
-            there = ram_at(vm, gpa, &left) != NULL;
+            there = ram_at(vm, gpa, dir, &left) != NULL;
             left = axvm_min(left, len);
             gpa += left;
             len -= left;
@@ -93,7 +95,7 @@ static int copy_present(struct axvm *vm, uint64_t gpa, void *buf, size_t len, en
         return AXVM_OK;
     if (!axvm_aspace_fits(vm, gpa, len))
         return AXVM_ERR_RANGE;
-    if (len > AXVM_PAGE_SIZE - gpa % AXVM_PAGE_SIZE && !is_present(vm, gpa, len))
+    if (len > AXVM_PAGE_SIZE - gpa % AXVM_PAGE_SIZE && !is_present(vm, gpa, len, dir))
         return AXVM_ERR_RANGE;
     while (len != 0) {
         size_t n = copy_some(vm, gpa, at, len, dir);
@@ -114,8 +116,8 @@ int axvm_aspace_read(struct axvm *vm, axvm_gpa_t gpa, void *buf, size_t len)
 
 int axvm_aspace_write(struct axvm *vm, axvm_gpa_t gpa, const void *buf, size_t len)
 {
-    /* With TO_GUEST the buffer is only read. */
-    return copy_present(vm, gpa.v, (void *)(uintptr_t)buf, len, TO_GUEST);
+    /* To the guest: the buffer is only read. */
+    return copy_present(vm, gpa.v, (void *)(uintptr_t)buf, len, TO_GUEST_ON_BEHALF);
 }
 
 /* ---- where the HAL may be called ---- */

@@ -169,7 +169,7 @@ static void host_accessor_without_memory_says_so(void **state)
     assert_int_equal(axvm_write_guest(&f->vm, axvm_gpa(GIB), buf, MIB), AXVM_OK);
 }
 
-static void read_only_memory_can_be_written_by_the_host(void **state)
+static void read_only_memory_can_be_written_by_the_host_but_not_for_the_guest(void **state)
 {
     struct mem_fixture *f = *state;
 
@@ -179,6 +179,10 @@ static void read_only_memory_can_be_written_by_the_host(void **state)
     assert_int_equal(read_now(f, GIB, 2 * PAGE), AXVM_OK);
     assert_memory_equal(back, buf, 2 * PAGE);
     assert_int_equal(mem_touch(f, GIB + PAGE, AXVM_PROT_WRITE), AXVM_ERR_GUEST);
+    assert_int_equal(write_now(f, GIB, 8), AXVM_ERR_RANGE);
+    assert_int_equal(write_now(f, GIB + PAGE - 4, 8), AXVM_ERR_RANGE);
+    assert_true(axvm_aspace_allows(&f->vm, GIB, 2 * PAGE, AXVM_PROT_READ));
+    assert_false(axvm_aspace_allows(&f->vm, GIB + PAGE - 4, 8, AXVM_PROT_WRITE));
 }
 
 static void memory_taken_away_is_out_of_reach_at_once(void **state)
@@ -278,7 +282,7 @@ int main(void)
         T(any_context_accessor_brings_in_no_pages),
         T(host_accessor_brings_in_the_pages_it_needs),
         T(host_accessor_without_memory_says_so),
-        T(read_only_memory_can_be_written_by_the_host),
+        T(read_only_memory_can_be_written_by_the_host_but_not_for_the_guest),
         T(memory_taken_away_is_out_of_reach_at_once),
         T(a_page_is_the_guests_with_its_permissions_only),
         T(whatever_makes_a_page_something_else_changes_the_generation),

@@ -90,10 +90,10 @@ static inline uint64_t axvm_sbi_reply(struct axvm_vcpu *vcpu, int64_t error, uin
     return AXVM_TRAP_RESUME;
 }
 
-/* "Shared memory physical address range parameter": RAM of the guest, all of it. */
+/* "Shared memory physical address range parameter": RAM that the guest may read and write, all of it. */
 static inline bool axvm_sbi_is_shmem(struct axvm *vm, uint64_t low, uint64_t high, uint64_t size)
 {
-    return high == 0 && size <= UINT64_MAX - low && axvm_aspace_is_ram(vm, low, size);
+    return high == 0 && size <= UINT64_MAX - low && axvm_aspace_allows(vm, low, size, AXVM_PROT_READ | AXVM_PROT_WRITE);
 }
 
 /* ---- exit.c: what entry.S calls ---- */

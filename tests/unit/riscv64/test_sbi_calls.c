@@ -36,15 +36,16 @@ void axvm_test_csr_write(unsigned int csr, uint64_t val)
     fail();
 }
 
-bool axvm_aspace_is_ram(struct axvm *vm, uint64_t gpa, uint64_t len)
+bool axvm_aspace_allows(struct axvm *vm, uint64_t gpa, uint64_t len, uint32_t prot)
 {
     (void)vm;
+    assert_int_equal(prot, AXVM_PROT_READ | AXVM_PROT_WRITE);
     return gpa >= RAM && gpa - RAM < RAM_SIZE && len <= RAM_SIZE - (gpa - RAM);
 }
 
 static int copy(uint64_t gpa, void *to, const void *from, size_t len)
 {
-    if (ram_is_gone || !axvm_aspace_is_ram(NULL, gpa, len))
+    if (ram_is_gone || !axvm_aspace_allows(NULL, gpa, len, AXVM_PROT_READ | AXVM_PROT_WRITE))
         return AXVM_ERR_RANGE;
     memcpy(to, from, len);
     return AXVM_OK;

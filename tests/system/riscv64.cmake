@@ -38,6 +38,10 @@ foreach(variant sstc no-sstc)
   endif()
   axvm_system_test(riscv64.sbi.${variant} EXPECT "sbi: done 0" ARGS --arch riscv64 --kernel ${payloads}/sbi.bin ${words})
 endforeach()
+# Software events: among four harts on two CPUs and on one; and with memory that is touched by the calls first.
+axvm_system_test(riscv64.sse EXPECT "sse: done 0" ARGS --arch riscv64 --kernel ${payloads}/sse.bin --vcpus 4 --touch)
+axvm_system_test(riscv64.sse.1-cpu EXPECT "sse: done 0"
+  ARGS --arch riscv64 --kernel ${payloads}/sse.bin --vcpus 4 --host-cpus 1 --host-arg no-sstc --host-arg canary)
 # Two that fill their registers and take turns on one CPU see nothing of each other, nor the host of them. Both lines end in "0".
 foreach(cpu rv64 rv64,v=true,vlen=128 rv64,v=true,vlen=256 rv64,v=true,vlen=1024)
   string(REGEX REPLACE "[,=]" "-" label "${cpu}")

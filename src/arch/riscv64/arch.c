@@ -163,6 +163,7 @@ int axvm_arch_vm_init(struct axvm *vm)
     a->henvcfg = a->sstc ? HENVCFG_STCE : 0;
     a->hgatp_base =
         axvm_put_field(HGATP_MODE, vm->as.geo.format) | axvm_put_field(HGATP_PPN, vm->as.root_hpa.v >> AXVM_PAGE_SHIFT);
+    axvm_sse_vm_reset(vm);
     rc = axvm_sbi_console_create(vm);
     if (rc == AXVM_OK && vm->cfg.irq_mode != AXVM_IRQ_NONE)
         rc = axvm_virq_create(vm);
@@ -181,6 +182,7 @@ void axvm_arch_vm_reset(struct axvm *vm)
 {
     vm->arch.htimedelta = 0;
     vm->arch.paused_at = 0;
+    axvm_sse_vm_reset(vm);
     for (uint32_t i = 0; i < vm->vcpu_count; i++)
         vm->vcpus[i]->arch.file_ready = false;
 }
@@ -240,10 +242,11 @@ void axvm_arch_vcpu_reset(struct axvm_vcpu *vcpu, uint64_t entry, uint64_t arg)
     v->last_cpu = NULL;
     axvm_pmu_reset(&v->pmu);
     axvm_sta_reset(&v->sta);
+    axvm_sse_hart_reset(vcpu);
     v->fwft_locked = false;
     v->timer_armed = false;
     v->ram_hint = UINT64_MAX;
-    atomic_store(&v->posted_ssip, 0);
+    atomic_store(&v->posted, 0);
     atomic_store(&v->suspended, 0);
 }
 
@@ -272,8 +275,11 @@ bool axvm_arch_vcpu_wakes(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
     uint64_t pending = v->vs.hvip & IRQ_VSS;
+    uint32_t posted = atomic_load(&v->posted);
 
-    if (atomic_load(&v->posted_ssip))
+    if (posted & AXVM_POSTED_SSE)
+        return true;
+    if (posted & AXVM_POSTED_SSIP)
         pending |= IRQ_VSS;
     if (atomic_load(&v->external) || (v->file_cpu && (v->vs.hie & IRQ_VSE) && axvm_guest_file_pending(vcpu)))
         pending |= IRQ_VSE;

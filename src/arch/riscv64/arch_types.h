@@ -26,6 +26,7 @@
 #include <stdint.h>
 
 #include "sbi_pmu.h"
+#include "sbi_sse.h"
 
 #include "lock.h"
 
@@ -60,6 +61,10 @@ struct axvm_sta {
     uint64_t left_ns;  /* when the host took the CPU; 0: it did not */
     uint32_t sequence;
 };
+
+/* axvm_arch_vcpu.posted */
+#define AXVM_POSTED_SSIP 1u /* a software interrupt that is not in hvip yet */
+#define AXVM_POSTED_SSE 2u  /* axvm_sse_dispatch() */
 
 /* HAL: pcpu_id() is below this. */
 #define AXVM_MAX_PCPUS 1024
@@ -103,12 +108,13 @@ struct axvm_arch_vcpu {
     _Atomic uint32_t file_fired;  /* it has signalled something while the vCPU was waiting in the host */
 
     _Atomic uint32_t external;    /* level of its interrupt line from the PLIC */
-    _Atomic uint32_t posted_ssip; /* a software interrupt that is not in hvip yet */
+    _Atomic uint32_t posted;      /* AXVM_POSTED_*: what others want, looked at with AXVM_REQ_IRQ */
     _Atomic uint32_t fence;       /* another vCPU wants its cached translations and instructions gone before it goes on */
     _Atomic uint32_t suspended;   /* SBI hart_suspend: for hart_get_status */
 
     struct axvm_pmu pmu;
     struct axvm_sta sta;
+    struct axvm_sse_hart sse;
     bool fwft_locked;
 
     bool timer_armed; /* without Sstc: vs.vstimecmp is a deadline */
@@ -125,6 +131,7 @@ struct axvm_arch_vm {
     struct axvm_aplic *aplic;
     struct axvm_imsic *imsic; /* with an APLIC that sends MSIs */
     struct axvm_sbi_console *console;
+    struct axvm_sse_vm sse;
     uint64_t hgatp_base; /* mode and root; the VMID is put in on entry */
     uint64_t htimedelta; /* one offset per VM */
     uint64_t paused_at;  /* the guest's clock while it stands */

@@ -82,6 +82,20 @@ void axvm_sta_reset(struct axvm_sta *sta);
 /* It is entered again after the host took the CPU. */
 void axvm_sta_update(struct axvm_vcpu *vcpu);
 
+/* ---- sbi_sse_run.c; all but the resets in the fast tier ---- */
+/* The VM's vCPUs are off. */
+void axvm_sse_vm_reset(struct axvm *vm);
+/* It is about to be started. Any context. */
+void axvm_sse_hart_reset(struct axvm_vcpu *vcpu);
+/* It has just turned itself off. */
+void axvm_sse_hart_stopped(struct axvm_vcpu *vcpu);
+/* @vcpu, which may be anywhere, has to call axvm_sse_dispatch(). */
+void axvm_sse_post(struct axvm_vcpu *vcpu);
+/* Let @vcpu enter the handler of an event that is pending and may be delivered, and tell another if one is for it. */
+void axvm_sse_dispatch(struct axvm_vcpu *vcpu);
+/* @vcpu leaves the handler that it entered last. False: it is in none. */
+bool axvm_sse_complete(struct axvm_vcpu *vcpu);
+
 /* ---- sbi.c: what a call returns, in a0 and a1 ---- */
 static inline uint64_t axvm_sbi_reply(struct axvm_vcpu *vcpu, int64_t error, uint64_t value)
 {
@@ -124,6 +138,27 @@ bool axvm_short_store(struct axvm_vcpu *vcpu, uint64_t gpa, uint64_t va);
 /* ---- raise.c: an exception for the guest, in the fast tier ("live": its registers are in the CPU) or with them in memory ---- */
 void axvm_raise_live(struct axvm_vcpu *vcpu, uint64_t cause, uint64_t tval);
 void axvm_raise(struct axvm_vcpu *vcpu, uint64_t cause, uint64_t tval);
+
+/* vsstatus after a trap into VS-mode. @from_s: the guest was in VS-mode, and not in VU-mode. */
+static inline uint64_t axvm_vsstatus_after_trap(uint64_t vsstatus, bool from_s)
+{
+    uint64_t status = vsstatus & ~(SSTATUS_SPP | SSTATUS_SPIE | SSTATUS_SIE);
+
+    status |= from_s ? SSTATUS_SPP : 0;
+    return status | ((vsstatus & SSTATUS_SIE) ? SSTATUS_SPIE : 0);
+}
+
+/* In the fast tier: where the guest goes on, VS-mode (@s) or VU-mode. */
+static inline void axvm_set_privilege(bool s)
+{
+    if (s) {
+        axvm_csr_set(CSR_SSTATUS, SSTATUS_SPP);
+        axvm_csr_set(CSR_HSTATUS, HSTATUS_SPVP);
+    } else {
+        axvm_csr_clear(CSR_SSTATUS, SSTATUS_SPP);
+        axvm_csr_clear(CSR_HSTATUS, HSTATUS_SPVP);
+    }
+}
 
 /* ---- csr_trap.c ---- */
 uint64_t axvm_exit_virtual_insn(struct axvm_vcpu *vcpu, uint64_t insn);

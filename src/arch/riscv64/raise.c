@@ -3,15 +3,6 @@
 #include "bits.h"
 #include "hs.h"
 
-/* vsstatus after the trap. @from_s: the guest was in VS-mode, and not in VU-mode. */
-static uint64_t status_after(uint64_t vsstatus, bool from_s)
-{
-    uint64_t status = vsstatus & ~(SSTATUS_SPP | SSTATUS_SPIE | SSTATUS_SIE);
-
-    status |= from_s ? SSTATUS_SPP : 0;
-    return status | ((vsstatus & SSTATUS_SIE) ? SSTATUS_SPIE : 0);
-}
-
 static void count(struct axvm_vcpu *vcpu, uint64_t cause)
 {
     axvm_stat_inc(vcpu, AXVM_STAT_FAULT_INJECTED);
@@ -28,13 +19,12 @@ void axvm_raise_live(struct axvm_vcpu *vcpu, uint64_t cause, uint64_t tval)
     bool from_s = (axvm_csr_read(CSR_SSTATUS) & SSTATUS_SPP) != 0;
 
     count(vcpu, cause);
-    axvm_csr_write(CSR_VSSTATUS, status_after(axvm_csr_read(CSR_VSSTATUS), from_s));
+    axvm_csr_write(CSR_VSSTATUS, axvm_vsstatus_after_trap(axvm_csr_read(CSR_VSSTATUS), from_s));
     axvm_csr_write(CSR_VSEPC, axvm_csr_read(CSR_SEPC));
     axvm_csr_write(CSR_VSCAUSE, cause);
     axvm_csr_write(CSR_VSTVAL, tval);
     axvm_csr_write(CSR_SEPC, axvm_csr_read(CSR_VSTVEC) & ~UINT64_C(3));
-    axvm_csr_set(CSR_SSTATUS, SSTATUS_SPP);
-    axvm_csr_set(CSR_HSTATUS, HSTATUS_SPVP);
+    axvm_set_privilege(true);
 }
 
 void axvm_raise(struct axvm_vcpu *vcpu, uint64_t cause, uint64_t tval)
@@ -42,7 +32,7 @@ void axvm_raise(struct axvm_vcpu *vcpu, uint64_t cause, uint64_t tval)
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
     count(vcpu, cause);
-    v->vs.vsstatus = status_after(v->vs.vsstatus, (v->sstatus & SSTATUS_SPP) != 0);
+    v->vs.vsstatus = axvm_vsstatus_after_trap(v->vs.vsstatus, (v->sstatus & SSTATUS_SPP) != 0);
     v->vs.vsepc = v->pc;
     v->vs.vscause = cause;
     v->vs.vstval = tval;

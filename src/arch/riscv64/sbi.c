@@ -5,7 +5,7 @@
 
 #include "hs.h"
 
-#define SPEC_2_0 0x2000000u
+#define SPEC_3_0 0x3000000u
 #define IMPL_ID 0x4158564du /* "AXVM": none of the assigned ones */
 #define IMPL_VERSION 1u
 
@@ -28,6 +28,7 @@ static bool has_extension(uint64_t eid)
     case SBI_EXT_PMU:
     case SBI_EXT_STA:
     case SBI_EXT_FWFT:
+    case SBI_EXT_SSE:
         return true;
     }
     return false;
@@ -37,7 +38,7 @@ static NOINLINE uint64_t sbi_base(struct axvm_vcpu *vcpu, uint64_t fid)
 {
     switch (fid) {
     case 0:
-        return axvm_sbi_reply(vcpu, SBI_SUCCESS, SPEC_2_0);
+        return axvm_sbi_reply(vcpu, SBI_SUCCESS, SPEC_3_0);
     case 1:
         return axvm_sbi_reply(vcpu, SBI_SUCCESS, IMPL_ID);
     case 2:
@@ -70,7 +71,7 @@ static void send_ipi(struct axvm_vcpu *vcpu, struct axvm_vcpu *target)
         axvm_pmu_event(vcpu, AXVM_PMU_IPI_RECEIVED);
         axvm_csr_set(CSR_HVIP, IRQ_VSS);
     } else if (atomic_load(&target->power) == AXVM_POWER_ON) {
-        atomic_store(&target->arch.posted_ssip, 1);
+        atomic_fetch_or(&target->arch.posted, AXVM_POSTED_SSIP);
         axvm_vcpu_request(target, AXVM_REQ_IRQ);
     }
 }
@@ -158,6 +159,8 @@ static NOINLINE uint64_t rare_call(struct axvm_vcpu *vcpu, uint64_t eid, uint64_
         return axvm_sbi_sta(vcpu, fid);
     case SBI_EXT_FWFT:
         return axvm_sbi_fwft(vcpu, fid);
+    case SBI_EXT_SSE:
+        return axvm_sbi_sse(vcpu, fid);
     }
     return axvm_sbi_reply(vcpu, SBI_ERR_NOT_SUPPORTED, 0);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The firmware of guests: RISC-V Supervisor Binary Interface Specification 2.0. Nothing is passed on to the host's firmware. */
+/* The firmware of guests: RISC-V Supervisor Binary Interface Specification 3.0. Nothing is passed on to the host's firmware. */
 #ifndef AXVM_RISCV64_SBI_H
 #define AXVM_RISCV64_SBI_H
 
@@ -20,7 +20,10 @@ enum sbi_error {
     SBI_ERR_ALREADY_STARTED = -7,
     SBI_ERR_ALREADY_STOPPED = -8,
     SBI_ERR_NO_SHMEM = -9,
-    SBI_ERR_DENIED_LOCKED = -14, /* of SBI 3.0 */
+    /* of SBI 3.0 */
+    SBI_ERR_INVALID_STATE = -10,
+    SBI_ERR_BAD_RANGE = -11,
+    SBI_ERR_DENIED_LOCKED = -14,
 };
 
 /* Extension IDs */
@@ -36,6 +39,7 @@ enum sbi_extension {
     SBI_EXT_PMU = 0x504d55,
     SBI_EXT_STA = 0x535441,
     SBI_EXT_FWFT = 0x46574654,
+    SBI_EXT_SSE = 0x535345,
 };
 /* "Firmware Specific SBI Extension Space" */
 #define SBI_EXT_FIRMWARE_FIRST 0x0a000000u
@@ -51,7 +55,7 @@ static inline enum sbi_error axvm_sbi_harts(uint64_t mask, uint64_t base, unsign
         return SBI_SUCCESS;
     }
     if (base >= count || (mask != 0 && count - base < 64 && mask >> (count - base) != 0))
-        return SBI_ERR_INVALID_PARAM;
+        return mask == 0 ? SBI_SUCCESS : SBI_ERR_INVALID_PARAM; /* a base that names nobody need not be a hart */
     /* base < AXVM_MAX_VCPUS, which is two words */
     set->bits[base / 64] = mask << base % 64;
     if (base / 64 == 0 && base % 64 != 0)
@@ -70,6 +74,7 @@ uint64_t axvm_sbi_dbcn(struct axvm_vcpu *vcpu, uint64_t fid);
 uint64_t axvm_sbi_pmu(struct axvm_vcpu *vcpu, uint64_t fid);
 uint64_t axvm_sbi_sta(struct axvm_vcpu *vcpu, uint64_t fid);
 uint64_t axvm_sbi_fwft(struct axvm_vcpu *vcpu, uint64_t fid);
+uint64_t axvm_sbi_sse(struct axvm_vcpu *vcpu, uint64_t fid);
 
 /* sbi_console.c: what a call still has to do in the host tier. The first three are functions of DBCN. */
 enum axvm_sbi_deferred {
@@ -78,10 +83,14 @@ enum axvm_sbi_deferred {
     AXVM_SBI_DBCN_WRITE_BYTE = 2,
     AXVM_SBI_PMU_SHMEM,
     AXVM_SBI_STA_SHMEM,
+    AXVM_SBI_SSE_ATTRS,
+    AXVM_SBI_PMU_EVENT_INFO,
 };
 int axvm_sbi_console_create(struct axvm *vm);
 uint64_t axvm_sbi_defer(struct axvm_vcpu *vcpu, enum axvm_sbi_deferred what);
 void axvm_sbi_pmu_set_shmem(struct axvm_vcpu *vcpu);
 void axvm_sbi_sta_set_shmem(struct axvm_vcpu *vcpu);
+void axvm_sbi_sse_attrs(struct axvm_vcpu *vcpu);
+void axvm_sbi_pmu_event_info(struct axvm_vcpu *vcpu);
 
 #endif

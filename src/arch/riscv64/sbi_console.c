@@ -52,6 +52,12 @@ static int console_access(struct axvm_device *dev, struct axvm_access *acc)
     case AXVM_SBI_STA_SHMEM:
         axvm_sbi_sta_set_shmem(acc->vcpu);
         return AXVM_OK;
+    case AXVM_SBI_SSE_ATTRS:
+        axvm_sbi_sse_attrs(acc->vcpu);
+        return AXVM_OK;
+    case AXVM_SBI_PMU_EVENT_INFO:
+        axvm_sbi_pmu_event_info(acc->vcpu);
+        return AXVM_OK;
     }
     return print_for((struct axvm_sbi_console *)dev, acc->vcpu, acc->val);
 }

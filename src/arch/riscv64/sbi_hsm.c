@@ -68,21 +68,18 @@ static void restart_at(struct axvm_vcpu *vcpu, uint64_t entry, uint64_t opaque)
     axvm_csr_write(CSR_SEPC, entry);
     axvm_csr_write(CSR_VSATP, 0);
     axvm_csr_clear(CSR_VSSTATUS, SSTATUS_SIE);
-    axvm_csr_set(CSR_SSTATUS, SSTATUS_SPP);
-    axvm_csr_set(CSR_HSTATUS, HSTATUS_SPVP);
+    axvm_set_privilege(true);
 }
 
-/* Both kinds wait for an interrupt, as WFI does. */
+/* Both kinds wait for an interrupt, as WFI does. Types are 32 bits wide, whatever is above. */
 static uint64_t hart_suspend(struct axvm_vcpu *vcpu)
 {
     uint32_t type = (uint32_t)vcpu->arch.gpr[10];
     uint64_t entry = vcpu->arch.gpr[11], opaque = vcpu->arch.gpr[12];
 
-    if (vcpu->arch.gpr[10] != type || (type != SUSPEND_RETENTIVE && type != SUSPEND_NON_RETENTIVE)) {
-        bool platform = (type & 0x7fffffff) >= 0x10000000 && vcpu->arch.gpr[10] == type;
-
-        return axvm_sbi_reply(vcpu, platform ? SBI_ERR_NOT_SUPPORTED : SBI_ERR_INVALID_PARAM, 0);
-    }
+    /* "reserved or platform-specific and unimplemented" */
+    if (type != SUSPEND_RETENTIVE && type != SUSPEND_NON_RETENTIVE)
+        return axvm_sbi_reply(vcpu, SBI_ERR_INVALID_PARAM, 0);
     if (type == SUSPEND_NON_RETENTIVE) {
         if (!is_entry(vcpu, entry))
             return axvm_sbi_reply(vcpu, SBI_ERR_INVALID_ADDRESS, 0);
@@ -101,6 +98,7 @@ uint64_t axvm_sbi_hsm(struct axvm_vcpu *vcpu, uint64_t fid, struct axvm_exit *ex
         return hart_start(vcpu, exit);
     case HSM_STOP:
         axvm_vcpu_power_off(vcpu);
+        axvm_sse_hart_stopped(vcpu);
         return AXVM_TRAP_REQUEST;
     case HSM_STATUS:
         return hart_status(vcpu);
@@ -127,7 +125,7 @@ uint64_t axvm_sbi_susp(struct axvm_vcpu *vcpu, uint64_t fid)
 
     if (fid != 0)
         return axvm_sbi_reply(vcpu, SBI_ERR_NOT_SUPPORTED, 0);
-    if (vcpu->arch.gpr[10] != SUSP_TO_RAM)
+    if ((uint32_t)vcpu->arch.gpr[10] != SUSP_TO_RAM)
         return axvm_sbi_reply(vcpu, SBI_ERR_INVALID_PARAM, 0);
     if (!is_entry(vcpu, entry))
         return axvm_sbi_reply(vcpu, SBI_ERR_INVALID_ADDRESS, 0);

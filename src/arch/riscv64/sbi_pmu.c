@@ -20,6 +20,7 @@ enum pmu_function {
     PMU_COUNTER_FW_READ,
     PMU_COUNTER_FW_READ_HI,
     PMU_SNAPSHOT_SET_SHMEM,
+    PMU_EVENT_GET_INFO,
 };
 
 #define CFG_SKIP_MATCH AXVM_BIT(0)
@@ -339,6 +340,66 @@ void axvm_sbi_pmu_set_shmem(struct axvm_vcpu *vcpu)
     axvm_sbi_reply(vcpu, SBI_SUCCESS, 0);
 }
 
+/* ---- which events there are ---- */
+
+/* "Event info entry format" */
+struct event_info {
+    uint32_t event, output;
+    uint64_t data;
+};
+/* More than there are events. */
+#define MAX_EVENT_INFO 4096u
+#define EVENT_BITS AXVM_BITS(19, 0)
+
+static bool read_info(struct axvm_vcpu *vcpu, uint64_t n, struct event_info *info)
+{
+    return axvm_read_guest(vcpu->vm, axvm_gpa(vcpu->arch.gpr[10] + n * sizeof(*info)), info, sizeof(*info)) == AXVM_OK;
+}
+
+static bool answer_info(struct axvm_vcpu *vcpu, uint64_t n, const struct event_info *info)
+{
+    uint64_t type = info->event >> 16, set, gpa = vcpu->arch.gpr[10] + n * sizeof(*info) + offsetof(struct event_info, output);
+    bool has_data = type == EVENT_RAW || type == EVENT_RAW_V2 || type == EVENT_FIRMWARE;
+    uint32_t output = counters_for(vcpu, info->event, has_data ? info->data : 0, &set) && set != 0;
+
+    return axvm_write_guest(vcpu->vm, axvm_gpa(gpa), &output, sizeof(output)) == AXVM_OK;
+}
+
+/* In the host tier. Nothing is written unless all of it is right. */
+void axvm_sbi_pmu_event_info(struct axvm_vcpu *vcpu)
+{
+    uint64_t count = vcpu->arch.gpr[12];
+    struct event_info info;
+    bool ok = true;
+
+    for (uint64_t n = 0; ok && n < count; n++) {
+        ok = read_info(vcpu, n, &info);
+        if (ok && (info.event & ~EVENT_BITS) != 0) {
+            axvm_sbi_reply(vcpu, SBI_ERR_INVALID_PARAM, 0);
+            return;
+        }
+    }
+    for (uint64_t n = 0; ok && n < count; n++)
+        ok = read_info(vcpu, n, &info) && answer_info(vcpu, n, &info);
+    axvm_sbi_reply(vcpu, ok ? SBI_SUCCESS : SBI_ERR_FAILED, 0);
+}
+
+static uint64_t event_get_info(struct axvm_vcpu *vcpu)
+{
+    uint64_t low = vcpu->arch.gpr[10], count = vcpu->arch.gpr[12];
+
+    if (vcpu->arch.gpr[13] != 0 || !axvm_is_aligned(low, sizeof(struct event_info)))
+        return axvm_sbi_reply(vcpu, SBI_ERR_INVALID_PARAM, 0);
+    if (count > UINT64_MAX / sizeof(struct event_info) ||
+        !axvm_sbi_is_shmem(vcpu->vm, low, vcpu->arch.gpr[11], count * sizeof(struct event_info)))
+        return axvm_sbi_reply(vcpu, SBI_ERR_INVALID_ADDRESS, 0);
+    if (count > MAX_EVENT_INFO)
+        return axvm_sbi_reply(vcpu, SBI_ERR_FAILED, 0);
+    return axvm_sbi_defer(vcpu, AXVM_SBI_PMU_EVENT_INFO);
+}
+
+/* ---- */
+
 uint64_t axvm_sbi_pmu(struct axvm_vcpu *vcpu, uint64_t fid)
 {
     switch (fid) {
@@ -358,6 +419,8 @@ uint64_t axvm_sbi_pmu(struct axvm_vcpu *vcpu, uint64_t fid)
         return fw_read(vcpu, true);
     case PMU_SNAPSHOT_SET_SHMEM:
         return set_shmem(vcpu);
+    case PMU_EVENT_GET_INFO:
+        return event_get_info(vcpu);
     }
     return axvm_sbi_reply(vcpu, SBI_ERR_NOT_SUPPORTED, 0);
 }

@@ -180,16 +180,26 @@ static inline void load_guest_regs(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
     fence_if_asked(&vcpu->arch);
 }
 
+static inline void take_posted(struct axvm_vcpu *vcpu)
+{
+    uint32_t posted = atomic_exchange(&vcpu->arch.posted, 0);
+
+    if (posted & AXVM_POSTED_SSIP) {
+        axvm_pmu_event(vcpu, AXVM_PMU_IPI_RECEIVED);
+        axvm_csr_set(CSR_HVIP, IRQ_VSS);
+    }
+    if (posted & AXVM_POSTED_SSE)
+        axvm_sse_dispatch(vcpu);
+}
+
 void axvm_irqs_refresh(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
     /* Who changes it asks for a look after that. */
     axvm_set_external(vcpu, atomic_load_explicit(&v->external, memory_order_acquire) != 0);
-    if (atomic_load_explicit(&v->posted_ssip, memory_order_relaxed) && atomic_exchange(&v->posted_ssip, 0)) {
-        axvm_pmu_event(vcpu, AXVM_PMU_IPI_RECEIVED);
-        axvm_csr_set(CSR_HVIP, IRQ_VSS);
-    }
+    if (atomic_load_explicit(&v->posted, memory_order_relaxed))
+        take_posted(vcpu);
     if (!vcpu->vm->arch.sstc)
         axvm_timer_update(vcpu);
 }
@@ -214,7 +224,6 @@ void axvm_switch_to_guest(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
     if (v->file_cpu)
         axvm_guest_file_load(vcpu);
     v->loaded = true;
-    axvm_irqs_refresh(vcpu);
     cpu->arch.shared.scounteren = axvm_csr_swap(CSR_SCOUNTEREN, v->shared.scounteren);
     cpu->arch.shared.senvcfg = axvm_csr_swap(CSR_SENVCFG, v->shared.senvcfg);
     axvm_csr_write(CSR_HSTATUS, hstatus_to_load(vcpu));
@@ -223,6 +232,8 @@ void axvm_switch_to_guest(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
     atomic_store_explicit(&v->suspended, 0, memory_order_relaxed);
     if (v->pmu.hardware)
         axvm_pmu_load(&v->pmu);
+    /* From here on it is as in the fast tier: it may enter the handler of a software event. */
+    axvm_irqs_refresh(vcpu);
 }
 
 void axvm_switch_to_host(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)

@@ -181,7 +181,7 @@ static void sbi_unknown(void)
     expect("61 unknown function of BASE", sbi(SBI_BASE, 99, 0, 0, 0, 0, 0), NOT_SUPPORTED);
     expect("61 unknown function of TIME", sbi(SBI_TIME, 1, 0, 0, 0, 0, 0), NOT_SUPPORTED);
     expect("61 unknown function of HSM", sbi(SBI_HSM, UINT64_MAX, 0, 0, 0, 0, 0), NOT_SUPPORTED);
-    result("61 version", sbi(SBI_BASE, 0, 0, 0, 0, 0, 0).value == 0x2000000, sbi(SBI_BASE, 0, 0, 0, 0, 0, 0).value);
+    result("61 version", sbi(SBI_BASE, 0, 0, 0, 0, 0, 0).value == 0x3000000, sbi(SBI_BASE, 0, 0, 0, 0, 0, 0).value);
     result("61 probe of nothing", sbi(SBI_BASE, 3, 0x12345, 0, 0, 0, 0).value == 0, 0);
 }
 
@@ -200,6 +200,7 @@ static void sbi_registers(void)
 static void sbi_masks(void)
 {
     expect("62 IPI to nobody", sbi(SBI_IPI, 0, 0, 0, 0, 0, 0), 0);
+    expect("62 IPI to nobody, base beyond", sbi(SBI_IPI, 0, 0, 100, 0, 0, 0), 0);
     expect("62 IPI, base beyond", sbi(SBI_IPI, 0, 1, 100, 0, 0, 0), INVALID_PARAM);
     expect("62 IPI, base -2", sbi(SBI_IPI, 0, 1, -2ul, 0, 0, 0), INVALID_PARAM);
     expect("62 IPI, bit beyond", sbi(SBI_IPI, 0, 1ul << 63, 0, 0, 0, 0), INVALID_PARAM);
@@ -240,7 +241,7 @@ static void sbi_harts(void)
     expect("65 start at an odd address", sbi(SBI_HSM, 0, 1, RAM + 1, 0, 0, 0), INVALID_ADDRESS);
     expect("65 status of nobody", sbi(SBI_HSM, 2, 77, 0, 0, 0, 0), INVALID_PARAM);
     expect("65 suspend, reserved type", sbi(SBI_HSM, 3, 5, RAM, 0, 0, 0), INVALID_PARAM);
-    expect("65 suspend, platform type", sbi(SBI_HSM, 3, 0x90000000, RAM, 0, 0, 0), NOT_SUPPORTED);
+    expect("65 suspend, platform type", sbi(SBI_HSM, 3, 0x90000000, RAM, 0, 0, 0), INVALID_PARAM);
     expect("65 suspend into a hole", sbi(SBI_HSM, 3, 0x80000000, HOLE, 0, 0, 0), INVALID_ADDRESS);
     expect("65 SUSP, reserved type", sbi(SBI_SUSP, 0, 1, RAM, 0, 0, 0), INVALID_PARAM);
     expect("R2 SRST, reserved type", sbi(SBI_SRST, 0, 3, 0, 0, 0, 0), INVALID_PARAM);

@@ -8,9 +8,10 @@
 #define SBI_PMU 0x504d55ul
 #define SBI_STA 0x535441ul
 #define SBI_FWFT 0x46574654ul
+#define SBI_SSE 0x535345ul
 #define SIE_TIMER (1ul << 5)
 enum { INVALID_PARAM = -3, DENIED = -4, INVALID_ADDRESS = -5, ALREADY_STARTED = -7, NO_SHMEM = -9 };
-enum { NUM_COUNTERS, GET_INFO, CONFIG, START, STOP, FW_READ, FW_READ_HI, SET_SHMEM };
+enum { NUM_COUNTERS, GET_INFO, CONFIG, START, STOP, FW_READ, FW_READ_HI, SET_SHMEM, EVENT_INFO };
 
 static unsigned int failures;
 
@@ -37,8 +38,8 @@ static void expect(const char *name, struct sbi_ret r, int64_t error)
 static void probe(void)
 {
     static const uint64_t there[] = { SBI_BASE, SBI_TIME, SBI_IPI, SBI_RFENCE, SBI_HSM, SBI_SRST,
-                                      SBI_DBCN, SBI_SUSP, SBI_PMU, SBI_STA,    SBI_FWFT };
-    static const uint64_t absent[] = { 0, 8, 0x43505043, 0x4e41434c, 0x535345, 0x44425452, 0x4d505859, 0x12345678 };
+                                      SBI_DBCN, SBI_SUSP, SBI_PMU, SBI_STA,    SBI_FWFT, SBI_SSE };
+    static const uint64_t absent[] = { 0, 8, 0x43505043, 0x4e41434c, 0x44425452, 0x4d505859, 0x12345678 };
 
     for (unsigned int i = 0; i < sizeof(there) / sizeof(there[0]); i++)
         result("probe of what is there", sbi(SBI_BASE, 3, there[i], 0, 0, 0, 0).value != 0, there[i]);
@@ -86,6 +87,17 @@ static void firmware_counters(void)
     result("timer calls are counted", sbi(SBI_PMU, FW_READ, r.value, 0, 0, 0, 0).value == 7, r.value);
     expect("66 reading a hardware counter as firmware's", sbi(SBI_PMU, FW_READ, 0, 0, 0, 0, 0), INVALID_PARAM);
     sbi(SBI_PMU, STOP, r.value, 1, 1, 0, 0);
+}
+
+static void event_info(void)
+{
+    static uint32_t info[3][4] __attribute__((aligned(16))) = { { 1, ~0u }, { 9, ~0u }, { 0xf0005, ~0u } };
+
+    expect("event info", sbi(SBI_PMU, EVENT_INFO, (uint64_t)info, 0, 3, 0, 0), 0);
+    result("events that there are", info[0][1] == 1 && info[1][1] == 0 && info[2][1] == 1, info[0][1]);
+    expect("66 event info of too many", sbi(SBI_PMU, EVENT_INFO, (uint64_t)info, 0, 1ul << 60, 0, 0), INVALID_ADDRESS);
+    expect("66 event info misaligned", sbi(SBI_PMU, EVENT_INFO, (uint64_t)info + 8, 0, 1, 0, 0), INVALID_PARAM);
+    expect("66 event info in a device", sbi(SBI_PMU, EVENT_INFO, PLIC, 0, 1, 0, 0), INVALID_ADDRESS);
 }
 
 /* ---- STA ---- */
@@ -186,6 +198,10 @@ static void suspend(void)
     expect("65 suspend of a reserved type", sbi(SBI_SUSP, 0, 1, RAM + 0x200000, 0, 0, 0), INVALID_PARAM);
     expect("65 suspend to a resume address in a hole", sbi(SBI_SUSP, 0, 0, 0xb000000, 0, 0, 0), INVALID_ADDRESS);
     sleep_and_wake("suspend to RAM", SBI_SUSP, 0, 0);
+    /* Types are 32 bits wide. */
+    sleep_and_wake("suspend to RAM, high bits set", SBI_SUSP, 0, 1ul << 32);
+    sleep_and_wake("65 hart suspend without registers, high bits set", SBI_HSM, 3, 1ul << 63 | 0x80000000);
+    expect("65 hart suspend of a platform's type", sbi(SBI_HSM, 3, 0x10000000, 0, 0, 0, 0), INVALID_PARAM);
     sleep_and_wake("65 hart suspend without registers", SBI_HSM, 3, 0x80000000);
     if (start_cpu(1, 0) != 0)
         return;
@@ -215,6 +231,7 @@ void guest_main(uint64_t fdt)
     probe();
     hardware_counters();
     firmware_counters();
+    event_info();
     steal_time();
     suspend();
     features();

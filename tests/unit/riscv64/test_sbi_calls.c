@@ -80,6 +80,8 @@ uint64_t axvm_sbi_defer(struct axvm_vcpu *vcpu, enum axvm_sbi_deferred what)
         axvm_sbi_pmu_set_shmem(vcpu);
     else if (what == AXVM_SBI_STA_SHMEM)
         axvm_sbi_sta_set_shmem(vcpu);
+    else if (what == AXVM_SBI_PMU_EVENT_INFO)
+        axvm_sbi_pmu_event_info(vcpu);
     else
         fail();
     return AXVM_TRAP_MMIO;
@@ -144,7 +146,7 @@ static uint64_t value(void)
     return vcpu.arch.gpr[11];
 }
 
-enum { NUM, INFO, CONFIG, START, STOP, FW_READ, FW_READ_HI, SET_SHMEM };
+enum { NUM, INFO, CONFIG, START, STOP, FW_READ, FW_READ_HI, SET_SHMEM, EVENT_INFO };
 #define FW_EVENT(code) (0xf0000u | (code))
 
 static int64_t pmu(uint64_t fid, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4)
@@ -178,7 +180,7 @@ static void counters_are_listed_with_their_csrs(void **state)
     assert_int_equal(pmu(INFO, 1, 0, 0, 0, 0), SBI_ERR_INVALID_PARAM);
     assert_int_equal(pmu(INFO, AXVM_PMU_COUNTERS, 0, 0, 0, 0), SBI_ERR_INVALID_PARAM);
     assert_int_equal(pmu(INFO, UINT64_MAX, 0, 0, 0, 0), SBI_ERR_INVALID_PARAM);
-    assert_int_equal(pmu(8, 0, 0, 0, 0, 0), SBI_ERR_NOT_SUPPORTED);
+    assert_int_equal(pmu(9, 0, 0, 0, 0, 0), SBI_ERR_NOT_SUPPORTED);
 }
 
 /* Row 66: wild sets, flags, events. */
@@ -235,6 +237,71 @@ static void events_that_nothing_counts_are_not_supported_and_those_that_are_none
     (void)state;
     for (size_t i = 0; i < AXVM_ARRAY_LEN(table); i++)
         assert_int_equal(pmu(CONFIG, 0, 0x7fffd, 0, table[i].event, table[i].data), table[i].error);
+}
+
+static void put_info(unsigned int n, uint32_t event, uint64_t data)
+{
+    uint32_t words[2] = { event, 0xa5a5a5a5 };
+
+    memcpy(ram + 16 * n, words, sizeof(words));
+    memcpy(ram + 16 * n + 8, &data, sizeof(data));
+}
+
+static uint32_t info_output(unsigned int n)
+{
+    uint32_t output;
+
+    memcpy(&output, ram + 16 * n + 4, sizeof(output));
+    return output;
+}
+
+static void events_are_told_apart_in_one_call(void **state)
+{
+    static const struct {
+        uint32_t event;
+        uint64_t data;
+        uint32_t output;
+    } table[] = {
+        { 1, 0, 1 },       { 2, 77, 1 }, /* data of general events does not count */
+        { 3, 0, 0 },       { 0, 0, 0 },           { 0x10000, 0, 0 },     { 0x20000, 5, 0 },     { 0x30000, 5, 0 },
+        { 0x40000, 0, 0 }, { FW_EVENT(5), 0, 1 }, { FW_EVENT(5), 1, 0 }, { FW_EVENT(0), 0, 0 }, { FW_EVENT(0xffff), 0, 0 },
+    };
+    const unsigned int count = AXVM_ARRAY_LEN(table);
+
+    (void)state;
+    for (unsigned int n = 0; n < count; n++)
+        put_info(n, table[n].event, table[n].data);
+    put_info(count, 1, 0);
+    assert_int_equal(pmu(EVENT_INFO, RAM, 0, count, 0, 0), SBI_SUCCESS);
+    for (unsigned int n = 0; n < count; n++)
+        assert_int_equal(info_output(n), table[n].output);
+    assert_int_equal(info_output(count), 0xa5a5a5a5);
+    cpu.arch.has_cycle = false;
+    assert_int_equal(pmu(EVENT_INFO, RAM, 0, 1, 0, 0), SBI_SUCCESS);
+    assert_int_equal(info_output(0), 0);
+}
+
+/* Row 66. */
+static void memory_for_event_info_is_checked(void **state)
+{
+    (void)state;
+    put_info(0, 1, 0);
+    put_info(1, 0x100001, 0);
+    assert_int_equal(pmu(EVENT_INFO, RAM, 0, 1, 1, 0), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(pmu(EVENT_INFO, RAM + 8, 0, 1, 0, 0), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(pmu(EVENT_INFO, RAM, 0, 2, 0, 0), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(info_output(0), 0xa5a5a5a5);
+    assert_int_equal(pmu(EVENT_INFO, RAM, 1, 1, 0, 0), SBI_ERR_INVALID_ADDRESS);
+    assert_int_equal(pmu(EVENT_INFO, RAM, 0, RAM_SIZE / 16 + 1, 0, 0), SBI_ERR_INVALID_ADDRESS);
+    assert_int_equal(pmu(EVENT_INFO, RAM, 0, UINT64_C(1) << 60, 0, 0), SBI_ERR_INVALID_ADDRESS);
+    assert_int_equal(pmu(EVENT_INFO, RAM, 0, UINT64_MAX, 0, 0), SBI_ERR_INVALID_ADDRESS);
+    assert_int_equal(pmu(EVENT_INFO, RAM - 16, 0, 1, 0, 0), SBI_ERR_INVALID_ADDRESS);
+    assert_int_equal(pmu(EVENT_INFO, UINT64_MAX - 15, 0, 1, 0, 0), SBI_ERR_INVALID_ADDRESS);
+    assert_int_equal(pmu(EVENT_INFO, RAM, 0, 0, 0, 0), SBI_SUCCESS);
+    memset(ram, 0, sizeof(ram));
+    assert_int_equal(pmu(EVENT_INFO, RAM, 0, RAM_SIZE / 16, 0, 0), SBI_SUCCESS);
+    ram_is_gone = true;
+    assert_int_equal(pmu(EVENT_INFO, RAM, 0, 1, 0, 0), SBI_ERR_FAILED);
 }
 
 static void cycles_count_from_where_they_are_told_while_the_vcpu_is_loaded(void **state)
@@ -445,6 +512,8 @@ int main(void)
         cmocka_unit_test_setup(counters_are_listed_with_their_csrs, setup),
         cmocka_unit_test_setup(wild_sets_of_counters_are_refused, setup),
         cmocka_unit_test_setup(events_that_nothing_counts_are_not_supported_and_those_that_are_none_invalid, setup),
+        cmocka_unit_test_setup(events_are_told_apart_in_one_call, setup),
+        cmocka_unit_test_setup(memory_for_event_info_is_checked, setup),
         cmocka_unit_test_setup(cycles_count_from_where_they_are_told_while_the_vcpu_is_loaded, setup),
         cmocka_unit_test_setup(a_counter_in_use_is_not_given_twice, setup),
         cmocka_unit_test_setup(firmware_counters_count_their_event_only, setup),

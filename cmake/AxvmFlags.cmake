@@ -24,6 +24,10 @@ if(CMAKE_C_COMPILER_ID STREQUAL "Clang" AND CMAKE_C_COMPILER_VERSION VERSION_LES
   set(AXVM_RISCV_MARCH rv64imac)
   set(AXVM_RISCV_ALIGN)
 endif()
+# Strings and tables are not padded to words.
+if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+  list(APPEND AXVM_RISCV_ALIGN -malign-data=natural)
+endif()
 
 # Code that runs where there is no C library: libaxvm.a of a real CPU, and libfdt beside it.
 function(axvm_freestanding_flags target)

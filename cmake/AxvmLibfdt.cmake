@@ -58,5 +58,6 @@ else()
   target_include_directories(axvm_fdt SYSTEM PUBLIC
     $<BUILD_INTERFACE:${axvm_fdt_env}> $<BUILD_INTERFACE:${axvm_fdt_dir}>)
   axvm_freestanding_flags(axvm_fdt)
+  target_compile_options(axvm_fdt PRIVATE $<$<NOT:$<CONFIG:Debug>>:-Os>) # trees are made before guests run
   set(AXVM_FDT_IS_OURS ON)
 endif()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# cmake -DARCHIVE=F -DNM=P -DOBJDUMP=P -DEXPORTS=REGEX -DUNDEFINED=REGEX -P CheckArchive.cmake
+# cmake -DARCHIVE=F -DNM=P -DOBJDUMP=P -DEXPORTS=REGEX -DUNDEFINED=REGEX [-DLIMIT=BYTES] -P CheckArchive.cmake
 # An archive for kernels: no mutable globals (data, bss, common, constructors), only names of ours are exported, and nothing
-# is asked of the host but what UNDEFINED matches.
+# is asked of the host but what UNDEFINED matches. With LIMIT, code and constants are not larger than that.
 
 foreach(var ARCHIVE NM OBJDUMP EXPORTS UNDEFINED)
   if(NOT ${var})
@@ -65,6 +65,17 @@ foreach(section IN LISTS sections)
     list(APPEND problems "section ${name} is not empty")
   endif()
 endforeach()
+if(LIMIT)
+  set(sizes ${sections})
+  list(FILTER sizes INCLUDE REGEX "^[0-9]+ \\.(text|rodata)")
+  list(TRANSFORM sizes REPLACE ".* ([0-9a-f]+) $" "0x\\1")
+  list(JOIN sizes "+" sum)
+  math(EXPR size "${sum}")
+  message(STATUS "${size} bytes of code and constants")
+  if(size GREATER LIMIT)
+    list(APPEND problems "${size} bytes of code and constants, more than ${LIMIT}: what has grown? (size -t)")
+  endif()
+endif()
 if(NOT sections)
   list(APPEND problems "no sections found: is ${OBJDUMP} for another CPU?")
 endif()

@@ -10,6 +10,9 @@
 #include "s2.h"
 #include "s2_format.h" /* from the backend */
 
+/* Most entries that are worked on between one call and the next that lets go of as.lock: a concatenated root has more. */
+#define TABLE_ENTRIES 512u
+
 typedef _Atomic uint64_t axvm_s2_entry;
 
 /* The entries that a walk passes, root first. */

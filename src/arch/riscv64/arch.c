@@ -18,7 +18,10 @@
 
 static void probe_features(struct axvm_arch_cpu *h, const struct axvm_riscv64_cpu_config *r)
 {
+    uint64_t scratch[2] = { 0, 0 };
+
     h->has_fp = axvm_fp_present();
+    h->misaligned_traps = axvm_misaligned_traps(scratch);
     h->has_henvcfg = axvm_csr_exists_henvcfg();
     h->has_stateen = axvm_csr_exists_hstateen0();
     h->has_aia = axvm_csr_exists_hvictl() && axvm_csr_exists_vsiselect();
@@ -244,6 +247,7 @@ void axvm_arch_vcpu_reset(struct axvm_vcpu *vcpu, uint64_t entry, uint64_t arg)
     axvm_sta_reset(&v->sta);
     axvm_sse_hart_reset(vcpu);
     v->fwft_locked = false;
+    v->misaligned_done = false;
     v->timer_armed = false;
     v->ram_hint = UINT64_MAX;
     atomic_store(&v->posted, 0);

@@ -116,6 +116,7 @@ struct axvm_arch_vcpu {
     struct axvm_sta sta;
     struct axvm_sse_hart sse;
     bool fwft_locked;
+    bool misaligned_done; /* FWFT: no misaligned access shall be the guest's to emulate */
 
     bool timer_armed; /* without Sstc: vs.vstimecmp is a deadline */
     bool interrupted; /* the host's interrupt ended the last run */
@@ -182,7 +183,7 @@ struct axvm_arch_cpu {
     uint64_t hartid;
     uint64_t timebase_hz;
     const char *isa;
-    bool sstc, has_fp, has_cycle, has_instret, has_stateen, has_henvcfg, has_aia;
+    bool sstc, has_fp, has_cycle, has_instret, has_stateen, has_henvcfg, has_aia, misaligned_traps;
     uint8_t vmid_bits;
     uint32_t vlenb;       /* 0: no vectors */
     uint64_t guest_hgatp; /* what hgatp holds for cpu->resident */

@@ -212,4 +212,29 @@ axvm_csr_exists_\name:
 	csr_exists instret, 0xc02
 	csr_exists vlenb, 0xc22
 
+/*
+ * bool axvm_misaligned_traps(uint64_t at[2]): does a misaligned load or store bring HS-mode an exception? If not, CPU or firmware do all
+ * of them. Interrupts are off; sepc and sstatus stay as they were.
+ */
+	.section .text.axvm_misaligned_traps, "ax"
+	.balign	4
+	.globl	axvm_misaligned_traps
+	.type	axvm_misaligned_traps, @function
+axvm_misaligned_traps:
+	csrr	t2, sepc
+	csrr	t3, sstatus
+	lla	t0, 1f
+	csrrw	t0, stvec, t0
+	mv	t4, a0
+	li	a0, 1
+	ld	t1, 1(t4)
+	sd	t1, 1(t4)
+	li	a0, 0
+	.balign	4
+1:	csrw	stvec, t0
+	csrw	sstatus, t3
+	csrw	sepc, t2
+	ret
+	.size	axvm_misaligned_traps, . - axvm_misaligned_traps
+
 	.section .note.GNU-stack, "", @progbits

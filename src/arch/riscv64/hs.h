@@ -42,6 +42,7 @@ uint64_t axvm_guest_enter(struct axvm_vcpu *vcpu);
 extern const char axvm_vector[];
 bool axvm_hlvx_hu(uint64_t va, uint64_t *val);
 bool axvm_hlvx_wu(uint64_t va, uint64_t *val);
+bool axvm_misaligned_traps(uint64_t at[2]);
 bool axvm_csr_exists_hgatp(void);
 bool axvm_csr_exists_henvcfg(void);
 bool axvm_csr_exists_hstateen0(void);

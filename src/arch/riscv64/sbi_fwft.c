@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* "SBI Firmware Features Extension" of SBI 3.0. Of its features guests have one: misaligned accesses are always delegated to
- * them. */
+/*
+ * "SBI Firmware Features Extension" of SBI 3.0. Of its features guests have one: who emulates misaligned accesses. Exceptions
+ * for them are always delegated; a guest that wants none has its way where there are none, as the CPU or the machine's firmware
+ * does all such accesses. Emulating them is not our business.
+ */
 #include "hs.h"
 #include "sbi.h"
 
@@ -24,9 +27,9 @@ static uint64_t fwft_set(struct axvm_vcpu *vcpu, uint64_t feature)
         return axvm_sbi_reply(vcpu, SBI_ERR_INVALID_PARAM, 0);
     if (vcpu->arch.fwft_locked)
         return axvm_sbi_reply(vcpu, SBI_ERR_DENIED_LOCKED, 0);
-    /* Emulating them is not our business. */
-    if (value == 0)
+    if (value == 0 && vcpu->arch.cpu->arch.misaligned_traps)
         return axvm_sbi_reply(vcpu, SBI_ERR_DENIED, 0);
+    vcpu->arch.misaligned_done = value == 0;
     vcpu->arch.fwft_locked = (flags & FWFT_LOCK) != 0;
     return axvm_sbi_reply(vcpu, SBI_SUCCESS, 0);
 }
@@ -39,7 +42,9 @@ uint64_t axvm_sbi_fwft(struct axvm_vcpu *vcpu, uint64_t fid)
     case FWFT_SET:
         return fwft_set(vcpu, feature);
     case FWFT_GET:
-        return feature == FWFT_MISALIGNED_EXC_DELEG ? axvm_sbi_reply(vcpu, SBI_SUCCESS, 1) : not_here(vcpu, feature);
+        if (feature != FWFT_MISALIGNED_EXC_DELEG)
+            return not_here(vcpu, feature);
+        return axvm_sbi_reply(vcpu, SBI_SUCCESS, !vcpu->arch.misaligned_done);
     }
     return axvm_sbi_reply(vcpu, SBI_ERR_NOT_SUPPORTED, 0);
 }

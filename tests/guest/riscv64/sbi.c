@@ -10,7 +10,7 @@
 #define SBI_FWFT 0x46574654ul
 #define SBI_SSE 0x535345ul
 #define SIE_TIMER (1ul << 5)
-enum { INVALID_PARAM = -3, DENIED = -4, INVALID_ADDRESS = -5, ALREADY_STARTED = -7, NO_SHMEM = -9 };
+enum { INVALID_PARAM = -3, DENIED = -4, INVALID_ADDRESS = -5, ALREADY_STARTED = -7, NO_SHMEM = -9, DENIED_LOCKED = -14 };
 enum { NUM_COUNTERS, GET_INFO, CONFIG, START, STOP, FW_READ, FW_READ_HI, SET_SHMEM, EVENT_INFO };
 
 static unsigned int failures;
@@ -37,7 +37,7 @@ static void expect(const char *name, struct sbi_ret r, int64_t error)
 /* What BASE says is there answers, and the rest does not: function 0 of each with arguments that are wrong for all. */
 static void probe(void)
 {
-    static const uint64_t there[] = { SBI_BASE, SBI_TIME, SBI_IPI, SBI_RFENCE, SBI_HSM, SBI_SRST,
+    static const uint64_t there[] = { SBI_BASE, SBI_TIME, SBI_IPI, SBI_RFENCE, SBI_HSM,  SBI_SRST,
                                       SBI_DBCN, SBI_SUSP, SBI_PMU, SBI_STA,    SBI_FWFT, SBI_SSE };
     static const uint64_t absent[] = { 0, 8, 0x43505043, 0x4e41434c, 0x44425452, 0x4d505859, 0x12345678 };
 
@@ -216,12 +216,30 @@ static void suspend(void)
 
 /* ---- FWFT ---- */
 
+static uint64_t misaligned_load(void)
+{
+    static const uint64_t bytes[2] __attribute__((aligned(8))) = { 0x0807060504030201, 0x09 };
+    uint64_t value;
+
+    __asm__ volatile("ld %0, 1(%1)" : "=r"(value) : "r"(bytes) : "memory");
+    return value;
+}
+
 static void features(void)
 {
     struct sbi_ret r = sbi(SBI_FWFT, 1, 0, 0, 0, 0, 0);
 
     result("67 misaligned accesses are delegated", r.error == 0 && r.value == 1, r.value);
-    expect("67 they stay so", sbi(SBI_FWFT, 0, 0, 0, 0, 0, 0), DENIED);
+    expect("67 an odd value", sbi(SBI_FWFT, 0, 0, 1ul << 32, 0, 0, 0), INVALID_PARAM);
+    expect("67 an odd flag", sbi(SBI_FWFT, 0, 0, 0, 1ul << 32, 0, 0), INVALID_PARAM);
+    /* In QEMU they are done by the CPU. */
+    expect("67 they shall not be", sbi(SBI_FWFT, 0, 0, 0, 0, 0, 0), 0);
+    result("67 they are not", sbi(SBI_FWFT, 1, 0, 0, 0, 0, 0).value == 0, 1);
+    result("a misaligned load", misaligned_load() == 0x0908070605040302, misaligned_load());
+    expect("67 they shall be, for good", sbi(SBI_FWFT, 0, 1ul << 32, 1, 1, 0, 0), 0);
+    expect("67 locked", sbi(SBI_FWFT, 0, 0, 0, 0, 0, 0), DENIED_LOCKED);
+    expect("67 locked as it is", sbi(SBI_FWFT, 0, 0, 1, 1, 0, 0), DENIED_LOCKED);
+    result("67 they are", sbi(SBI_FWFT, 1, 0, 0, 0, 0, 0).value == 1, 0);
     expect("67 no feature", sbi(SBI_FWFT, 1, 77, 0, 0, 0, 0), DENIED);
 }
 

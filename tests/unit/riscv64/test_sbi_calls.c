@@ -452,13 +452,20 @@ static void memory_for_stolen_time_is_checked(void **state)
 
 /* ---- FWFT: row 67 ---- */
 
-static void misaligned_accesses_are_delegated_and_stay_so(void **state)
+static void misaligned_accesses_are_delegated_where_there_are_some(void **state)
 {
     (void)state;
     assert_int_equal(call(axvm_sbi_fwft, 1, 0, 0, 0, 0, 0), SBI_SUCCESS);
     assert_int_equal(value(), 1);
     assert_int_equal(call(axvm_sbi_fwft, 0, 0, 1, 0, 0, 0), SBI_SUCCESS);
+    assert_int_equal(call(axvm_sbi_fwft, 0, 0, 0, 0, 0, 0), SBI_SUCCESS);
+    assert_int_equal(call(axvm_sbi_fwft, 1, 0, 0, 0, 0, 0), SBI_SUCCESS);
+    assert_int_equal(value(), 0);
+    assert_int_equal(call(axvm_sbi_fwft, 0, 0, 1, 0, 0, 0), SBI_SUCCESS);
+    cpu.arch.misaligned_traps = true;
     assert_int_equal(call(axvm_sbi_fwft, 0, 0, 0, 0, 0, 0), SBI_ERR_DENIED);
+    assert_int_equal(call(axvm_sbi_fwft, 1, 0, 0, 0, 0, 0), SBI_SUCCESS);
+    assert_int_equal(value(), 1);
     assert_int_equal(call(axvm_sbi_fwft, 0, 0, 2, 0, 0, 0), SBI_ERR_INVALID_PARAM);
     assert_int_equal(call(axvm_sbi_fwft, 0, 0, 1, 2, 0, 0), SBI_ERR_INVALID_PARAM);
     assert_int_equal(call(axvm_sbi_fwft, 0, 0, 1, 1, 0, 0), SBI_SUCCESS);
@@ -520,7 +527,7 @@ int main(void)
         cmocka_unit_test_setup(snapshot_memory_is_checked_before_it_is_used, setup),
         cmocka_unit_test_setup(stolen_time_is_what_the_host_has_taken, setup),
         cmocka_unit_test_setup(memory_for_stolen_time_is_checked, setup),
-        cmocka_unit_test_setup(misaligned_accesses_are_delegated_and_stay_so, setup),
+        cmocka_unit_test_setup(misaligned_accesses_are_delegated_where_there_are_some, setup),
         cmocka_unit_test_setup(random_calls_leave_counters_sound, setup),
     };
 

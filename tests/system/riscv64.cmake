@@ -27,7 +27,7 @@ axvm_riscv64_linux_test(.guest-regs 2 2 canary guest-regs)
 
 # A CPU with vectors: Linux, and what is refused of them.
 axvm_system_test(riscv64.linux.vectors EXPECT "axvm-check: PASS"
-  ARGS ${linux} --cpu rv64,v=true,vlen=256 --append "console=ttyS0 quiet axvm.batch axvm.cpus=2")
+  ARGS ${linux} --cpu rv64,v=true,vlen=256 --host-arg canary --append "console=ttyS0 quiet axvm.batch axvm.cpus=2")
 axvm_system_test(riscv64.hostile.vectors EXPECT "hostile: done 0"
   ARGS --arch riscv64 --kernel ${payloads}/hostile.bin --cpu rv64,v=true,vlen=256)
 # Firmware calls that do something.

@@ -44,6 +44,18 @@ static bool isa_has(const char *string, const char *name)
     return false;
 }
 
+/* The letters stand before the first longer name, after "rv64". */
+bool board_has_vectors(void)
+{
+    const char *at = isa ? str_after(isa, "rv64") : NULL;
+
+    for (; at && *at != '\0' && *at != '_'; at++) {
+        if (*at == 'v')
+            return true;
+    }
+    return false;
+}
+
 /* The firmware starts us on any hart: it is our CPU 0. */
 static void put_boot_hart_first(void)
 {

@@ -5,6 +5,8 @@ target_sources(axvm-host PRIVATE
   riscv64/board.c
   riscv64/canary.S
   riscv64/canary.c
+  riscv64/canary_vector.S
+  riscv64/canary_vector.c
   riscv64/irqchip.c
   riscv64/plic.c
   riscv64/start.S

@@ -4,6 +4,7 @@
  * does not matter when a thread is preempted meanwhile, or comes back on another CPU.
  */
 #include "board.h"
+#include "canary_vector.h"
 #include "lib.h"
 #include "riscv.h"
 
@@ -59,6 +60,7 @@ void canary_cpu_init(bool host_uses_guest_regs)
     WRITE_CSR("scounteren", SCOUNTEREN_PATTERN);
     if (host_uses_guest_regs)
         WRITE_CSR("0x240", VSSCRATCH_PATTERN);
+    canary_vector_put();
 }
 
 /* The lowest bit of what canary_call() returns. */
@@ -79,15 +81,17 @@ static const char *general_name(uint64_t changed)
 const char *board_canary_call(int (*fn)(void *arg), void *arg, bool host_uses_guest_regs, int *result)
 {
     struct state before, after;
+    const char *vector_changed;
     uint64_t changed;
 
     canary_cpu_init(host_uses_guest_regs);
     read_state(&before, host_uses_guest_regs);
     changed = canary_call(fn, arg, result);
     read_state(&after, host_uses_guest_regs);
+    vector_changed = canary_vector_changed();
     for (unsigned int i = 0; i < after.count; i++) {
         if (after.value[i] != before.value[i])
             return state_name(i);
     }
-    return changed ? general_name(changed) : NULL;
+    return changed ? general_name(changed) : vector_changed;
 }

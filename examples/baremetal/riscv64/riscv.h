@@ -39,6 +39,8 @@ static inline int64_t sbi(uint64_t extension, uint64_t function, uint64_t a0_in,
     return (int64_t)a0;
 }
 
+/* board.c: has the CPU V, all of it? */
+bool board_has_vectors(void);
 /* board.c: the software interrupt of this CPU, for whatever it was sent. */
 void board_software_irq(void);
 

@@ -21,6 +21,7 @@ axvm_x86_64_payload_test(hello.pvh-module hello-pvh "hello: module of 18 bytes, 
 axvm_x86_64_payload_test(hello.pvh hello-pvh "hello: by PVH: cpus=1" --append cpus=1)
 axvm_x86_64_payload_test(hello.qemu64 hello "hello: done" --append cpus=2 --cpu qemu64,+svm,+npt)
 axvm_x86_64_payload_test(hello.epyc hello "hello: done" --append cpus=2 --cpu EPYC,+svm,+npt)
+axvm_x86_64_payload_test(hello.opteron-g5 hello "hello: done" --append cpus=2 --cpu Opteron_G5)
 axvm_x86_64_payload_test(hello.vmx hello "hello: done" --append "x2apic cpus=2" --cpu vmx --host-arg canary)
 axvm_x86_64_payload_test(hello.vmx.haswell hello "hello: done" --append cpus=2 --cpu bochs:corei7_haswell_4770)
 axvm_x86_64_payload_test(hello.ryzen hello "hello: done" --append "x2apic cpus=2" --cpu bochs:ryzen --host-arg canary)

@@ -70,13 +70,20 @@ static void load_tables(unsigned int id)
     __asm__ volatile("lgdt %0\n\tlidt %1\n\tltr %w2" : : "m"(gdtr), "m"(idtr), "r"(SEL_TSS + 16 * id) : "memory");
 }
 
+/* QEMU 7.2 takes CR4.OSXSAVE for a reserved bit on a CPU that has XSAVE but nothing of leaf 0xD, sub-leaf 1 (Opteron_G5), and
+ * then executes the MOV forever. */
+static bool has_xsave(void)
+{
+    return (cpuid(1, 0).c & CPUID1_C_XSAVE) != 0 && cpuid(0xd, 1).a != 0;
+}
+
 /* As a host that uses SSE and AVX, though all that touches them here is the canary. */
 static void enable_vectors(void)
 {
     uint64_t cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT;
     static const uint32_t mxcsr = 0x1f80;
 
-    if (cpuid(1, 0).c & CPUID1_C_XSAVE) {
+    if (has_xsave()) {
         WRITE_REG("cr4", cr4 | CR4_OSXSAVE);
         cpu_xcr0 = cpuid(0xd, 0).a & XCR0_X87_SSE_AVX;
         __asm__ volatile("xsetbv" : : "a"((uint32_t)cpu_xcr0), "d"(0), "c"(0) : "memory");

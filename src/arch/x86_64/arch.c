@@ -24,6 +24,7 @@ static int vendor_enable(struct axvm_cpu *cpu, const struct axvm_x86_cpu_config 
         cpu->arch.vendor = AXVM_X86_VMX;
         return axvm_vmx_cpu_enable(cpu, cfg);
     }
+    axvm_log(&cpu->hal, AXVM_LOG_ERROR, "x86_64: neither SVM with nested paging nor VMX, or firmware has locked it");
     return AXVM_ERR_NOSUP;
 }
 

@@ -163,8 +163,10 @@ int axvm_vmx_cpu_enable(struct axvm_cpu *cpu, const struct axvm_x86_cpu_config *
 
     if (rc != AXVM_OK)
         return rc;
-    if (!probe(&caps))
+    if (!probe(&caps)) {
+        axvm_log(&cpu->hal, AXVM_LOG_ERROR, "x86_64: VMX lacks EPT, unrestricted guests, or another control that is needed");
         return AXVM_ERR_NOSUP;
+    }
     x = alloc(cpu);
     if (!x)
         return AXVM_ERR_NOMEM;

@@ -60,9 +60,11 @@ int axvm_arch_image_parse(const struct axvm_image_config *cfg, uint64_t ram_base
  */
 int axvm_arch_boot_data(struct axvm *vm, struct axvm_load *load);
 
-/* ---- a physical CPU; called on it, interrupts off ---- */
+/* ---- a physical CPU; called on it ---- */
+/* Interrupts are as the host has them, so that memory can be had; a backend masks them while it changes registers. */
 int axvm_arch_cpu_enable(struct axvm_cpu *cpu, const struct axvm_cpu_config *cfg);
 void axvm_arch_cpu_disable(struct axvm_cpu *cpu);
+/* From here on interrupts are off. */
 bool axvm_arch_host_irq(struct axvm_cpu *cpu, unsigned int irq);
 /* Drop every stage-2 translation this CPU may have cached: a new generation of VMIDs begins. */
 void axvm_arch_cpu_flush_tlb(struct axvm_cpu *cpu);

@@ -28,7 +28,6 @@ int axvm_cpu_enable(const struct axvm_hal *hal, const struct axvm_cpu_config *cf
 {
     struct axvm_hal copy;
     struct axvm_cpu *cpu;
-    unsigned long irqs;
     axvm_hpa_t pa;
     int rc;
 
@@ -42,14 +41,12 @@ int axvm_cpu_enable(const struct axvm_hal *hal, const struct axvm_cpu_config *cf
     cpu = copy.phys_to_virt(copy.ctx, pa);
     cpu->hal = copy;
     cpu->pcpu = copy.pcpu_id(copy.ctx);
-    irqs = axvm_irq_save();
     rc = axvm_arch_cpu_enable(cpu, cfg);
     if (rc == AXVM_OK) {
         rc = axvm_vmid_cpu_add(cpu);
         if (rc != AXVM_OK)
             axvm_arch_cpu_disable(cpu);
     }
-    axvm_irq_restore(irqs);
     if (rc != AXVM_OK) {
         free_cpu(cpu);
         return rc;
@@ -67,11 +64,11 @@ int axvm_cpu_disable(struct axvm_cpu *cpu)
         return AXVM_ERR_INVAL;
     irqs = axvm_irq_save();
     rc = cpu->running ? AXVM_ERR_BUSY : axvm_vmid_cpu_remove(cpu);
-    if (rc == AXVM_OK)
-        axvm_arch_cpu_disable(cpu);
     axvm_irq_restore(irqs);
-    if (rc == AXVM_OK)
-        free_cpu(cpu);
+    if (rc != AXVM_OK)
+        return rc;
+    axvm_arch_cpu_disable(cpu);
+    free_cpu(cpu);
     return rc;
 }
 

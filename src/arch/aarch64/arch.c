@@ -96,6 +96,7 @@ int axvm_arch_cpu_enable(struct axvm_cpu *cpu, const struct axvm_cpu_config *cfg
 {
     const struct axvm_aarch64_cpu_config *a = cfg ? cfg->aarch64 : NULL;
     struct axvm_arch_cpu *h = &cpu->arch;
+    unsigned long irqs;
     int rc;
 
     if (axvm_sysreg_read(CurrentEL) != CURRENT_EL_2 || axvm_field(axvm_sysreg_read(id_aa64pfr0_el1), ID_AA64PFR0_GIC) == 0 ||
@@ -106,6 +107,7 @@ int axvm_arch_cpu_enable(struct axvm_cpu *cpu, const struct axvm_cpu_config *cfg
     rc = axvm_fp_cpu_init(cpu);
     if (rc != AXVM_OK)
         return rc;
+    irqs = axvm_irq_save();
     h->vhe = (axvm_sysreg_read(hcr_el2) & HCR_E2H) != 0;
     h->eager_el1 = (cfg->flags & AXVM_CPU_HOST_USES_GUEST_REGS) != 0;
     h->vtimer_intid = a->vtimer_intid ? a->vtimer_intid : 27;
@@ -121,12 +123,14 @@ int axvm_arch_cpu_enable(struct axvm_cpu *cpu, const struct axvm_cpu_config *cfg
     if (h->has_fgt)
         exchange_fgt((const uint64_t[5]){ 0 }, h->fgt);
     axvm_sysreg_write(ICC_SRE_EL2, h->icc_sre | AXVM_BIT(3)); /* Enable: EL1 may see its own SRE */
+    axvm_irq_restore(irqs);
     return AXVM_OK;
 }
 
 void axvm_arch_cpu_disable(struct axvm_cpu *cpu)
 {
     struct axvm_arch_cpu *h = &cpu->arch;
+    unsigned long irqs = axvm_irq_save();
 
     axvm_el1_load(&h->el1, h->vhe);
     axvm_sysreg_write(vttbr_el2, h->vttbr);
@@ -143,6 +147,7 @@ void axvm_arch_cpu_disable(struct axvm_cpu *cpu)
         exchange_fgt(h->fgt, ours);
     }
     axvm_isb();
+    axvm_irq_restore(irqs);
     axvm_fp_cpu_fini(cpu);
 }
 

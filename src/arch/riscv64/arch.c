@@ -68,11 +68,15 @@ int axvm_arch_cpu_enable(struct axvm_cpu *cpu, const struct axvm_cpu_config *cfg
 {
     const struct axvm_riscv64_cpu_config *r = cfg ? cfg->riscv64 : NULL;
     struct axvm_arch_cpu *h = &cpu->arch;
+    unsigned long irqs;
 
     if (!r || r->timebase_hz == 0 || cpu->pcpu >= AXVM_MAX_PCPUS)
         return AXVM_ERR_INVAL;
-    if (!axvm_csr_exists_hgatp())
+    irqs = axvm_irq_save();
+    if (!axvm_csr_exists_hgatp()) {
+        axvm_irq_restore(irqs);
         return AXVM_ERR_NOSUP;
+    }
     h->eager_vs = (cfg->flags & AXVM_CPU_HOST_USES_GUEST_REGS) != 0;
     h->hartid = r->hartid;
     h->timebase_hz = r->timebase_hz;
@@ -86,12 +90,14 @@ int axvm_arch_cpu_enable(struct axvm_cpu *cpu, const struct axvm_cpu_config *cfg
     axvm_csr_write(CSR_HIE, h->hie);
     if (h->has_aia)
         take_aia(h);
+    axvm_irq_restore(irqs);
     return AXVM_OK;
 }
 
 void axvm_arch_cpu_disable(struct axvm_cpu *cpu)
 {
     struct axvm_arch_cpu *h = &cpu->arch;
+    unsigned long irqs = axvm_irq_save();
 
     axvm_vs_load(&h->vs, h->sstc, h->has_aia);
     axvm_csr_write(CSR_HEDELEG, h->hedeleg);
@@ -106,6 +112,7 @@ void axvm_arch_cpu_disable(struct axvm_cpu *cpu)
     if (h->has_aia)
         give_aia_back(h);
     axvm_guest_files_disable(h);
+    axvm_irq_restore(irqs);
 }
 
 /* Guests' interrupts are delegated to them. What the host sees is that a guest interrupt file has something for one that waits.

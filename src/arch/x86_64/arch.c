@@ -179,7 +179,7 @@ enum axvm_trap_kind axvm_arch_vcpu_run(struct axvm_cpu *cpu, struct axvm_vcpu *v
 {
     enum axvm_trap_kind kind;
 
-    if (atomic_load(&vcpu->arch.init)) {
+    if (atomic_load(&vcpu->arch.startup) & AXVM_STARTUP_INIT) {
         axvm_x86_take_init(vcpu);
         return AXVM_TRAP_REQUEST;
     }

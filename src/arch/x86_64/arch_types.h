@@ -177,15 +177,16 @@ struct axvm_arch_vcpu {
     uint64_t last_vmid;
 
     _Atomic uint32_t nmi;  /* one is pending */
-    _Atomic uint32_t init; /* INIT has come and is not taken yet */
-    _Atomic uint32_t sipi; /* AXVM_SIPI_VALID | vector: came meanwhile */
+    _Atomic uint32_t startup; /* AXVM_STARTUP_*; INIT and SIPIs on their way: event.c */
     void *vmx;             /* the VMX part's own state, in pages of the HAL */
     uint64_t timer_tsc;    /* VMX: when the preemption timer is to fire, of the host's TSC; AXVM_TIME_NEVER: not */
 
     struct axvm_lapic lapic;
     struct axvm_emul emul; /* an instruction in the middle of being emulated */
 };
-#define AXVM_SIPI_VALID 0x100u
+#define AXVM_STARTUP_ON 0x400u   /* it does not wait for a SIPI */
+#define AXVM_STARTUP_INIT 0x200u /* an INIT has come, which its thread is to take */
+#define AXVM_STARTUP_SIPI 0x100u /* and a SIPI after that, with the vector in [7:0] */
 /* The argument of axvm_arch_vcpu_reset() that means: entered by a SIPI. Otherwise it is the image's: boot.c. */
 #define AXVM_X86_START_SIPI UINT64_MAX
 

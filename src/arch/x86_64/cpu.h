@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Instructions of the host's CPU, one function each. Native unit tests do not include it. */
+/* Instructions of the host's CPU, one function each. Native tests play the CPU: axvm_test_cpu_*(). */
 #ifndef AXVM_X86_64_CPU_H
 #define AXVM_X86_64_CPU_H
 
@@ -8,6 +8,8 @@
 struct axvm_cpuid_regs {
     uint32_t eax, ebx, ecx, edx;
 };
+
+#if !__STDC_HOSTED__
 
 static inline struct axvm_cpuid_regs axvm_cpuid(uint32_t leaf, uint32_t subleaf)
 {
@@ -78,5 +80,66 @@ static inline void axvm_clts(void)
 {
     __asm__ volatile("clts" : : : "memory");
 }
+
+/* To the page at @pa. */
+static inline void axvm_vmsave(uint64_t pa)
+{
+    __asm__ volatile("vmsave %%rax" : : "a"(pa) : "memory");
+}
+
+#else
+
+enum axvm_test_reg {
+    TEST_CR0,
+    TEST_CR2,
+    TEST_CR3,
+    TEST_CR4,
+    TEST_DR0,
+    TEST_DR1,
+    TEST_DR2,
+    TEST_DR3,
+    TEST_DR6,
+    TEST_DR7,
+    TEST_REGS
+};
+struct axvm_cpuid_regs axvm_test_cpu_cpuid(uint32_t leaf, uint32_t subleaf);
+uint64_t axvm_test_cpu_rdmsr(uint32_t msr);
+void axvm_test_cpu_wrmsr(uint32_t msr, uint64_t val);
+uint64_t axvm_test_cpu_rdtsc(void);
+uint64_t axvm_test_cpu_read(enum axvm_test_reg reg);
+void axvm_test_cpu_write(enum axvm_test_reg reg, uint64_t val);
+uint64_t axvm_test_cpu_xcr0(uint64_t set); /* 0: only look */
+void axvm_test_cpu_vmsave(uint64_t pa);
+
+#define axvm_cpuid(leaf, subleaf) axvm_test_cpu_cpuid(leaf, subleaf)
+#define axvm_rdmsr(msr) axvm_test_cpu_rdmsr(msr)
+#define axvm_wrmsr(msr, val) axvm_test_cpu_wrmsr(msr, val)
+#define axvm_rdtsc() axvm_test_cpu_rdtsc()
+#define axvm_read_cr0() axvm_test_cpu_read(TEST_CR0)
+#define axvm_read_cr2() axvm_test_cpu_read(TEST_CR2)
+#define axvm_read_cr3() axvm_test_cpu_read(TEST_CR3)
+#define axvm_read_cr4() axvm_test_cpu_read(TEST_CR4)
+#define axvm_read_dr0() axvm_test_cpu_read(TEST_DR0)
+#define axvm_read_dr1() axvm_test_cpu_read(TEST_DR1)
+#define axvm_read_dr2() axvm_test_cpu_read(TEST_DR2)
+#define axvm_read_dr3() axvm_test_cpu_read(TEST_DR3)
+#define axvm_read_dr6() axvm_test_cpu_read(TEST_DR6)
+#define axvm_read_dr7() axvm_test_cpu_read(TEST_DR7)
+#define axvm_write_cr0(val) axvm_test_cpu_write(TEST_CR0, val)
+#define axvm_write_cr2(val) axvm_test_cpu_write(TEST_CR2, val)
+#define axvm_write_cr3(val) axvm_test_cpu_write(TEST_CR3, val)
+#define axvm_write_cr4(val) axvm_test_cpu_write(TEST_CR4, val)
+#define axvm_write_dr0(val) axvm_test_cpu_write(TEST_DR0, val)
+#define axvm_write_dr1(val) axvm_test_cpu_write(TEST_DR1, val)
+#define axvm_write_dr2(val) axvm_test_cpu_write(TEST_DR2, val)
+#define axvm_write_dr3(val) axvm_test_cpu_write(TEST_DR3, val)
+#define axvm_write_dr6(val) axvm_test_cpu_write(TEST_DR6, val)
+#define axvm_write_dr7(val) axvm_test_cpu_write(TEST_DR7, val)
+#define axvm_xgetbv(index) axvm_test_cpu_xcr0(0)
+#define axvm_xsetbv(index, val) axvm_test_cpu_xcr0(val)
+#define axvm_clts() axvm_test_cpu_write(TEST_CR0, axvm_test_cpu_read(TEST_CR0) & ~UINT64_C(8))
+#define axvm_vmsave(pa) axvm_test_cpu_vmsave(pa)
+
+#endif
 
 #endif

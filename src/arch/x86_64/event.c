@@ -151,7 +151,7 @@ bool axvm_arch_vcpu_wakes(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
-    if (!v->halted || atomic_load(&v->nmi) || atomic_load(&v->init) || platform_due(vcpu))
+    if (!v->halted || atomic_load(&v->nmi) || (atomic_load(&v->startup) & AXVM_STARTUP_INIT) || platform_due(vcpu))
         return true;
     return (v->rflags & RFLAGS_IF) != 0 && vcpu->vm->arch.vintc && axvm_vlapic_wakes(vcpu);
 }
@@ -348,46 +348,52 @@ void axvm_x86_nmi(struct axvm_vcpu *vcpu)
     signal_vcpu(vcpu);
 }
 
-/* Its own thread takes it: axvm_x86_take_init(). One that is off waits for a SIPI already. */
+/*
+ * INIT and SIPI: vcpu->arch.startup says in one word what a vCPU waits for, so that signals from several CPUs have an order. In
+ * it 0 is "wait for SIPI", and then the vCPU is off. An INIT for one that is on is taken by its own thread; what comes until
+ * then is noted in the word: a SIPI starts it again then, unless another INIT comes after that.
+ */
 void axvm_x86_init(struct axvm_vcpu *vcpu)
 {
-    if (atomic_load(&vcpu->power) == AXVM_POWER_OFF)
-        return;
-    atomic_store(&vcpu->arch.init, 1);
+    uint32_t was = atomic_load(&vcpu->arch.startup);
+
+    do {
+        if ((was & AXVM_STARTUP_ON) == 0)
+            return;
+    } while (!atomic_compare_exchange_weak(&vcpu->arch.startup, &was, AXVM_STARTUP_ON | AXVM_STARTUP_INIT));
     axvm_vcpu_request(vcpu, AXVM_REQ_STOP | AXVM_REQ_IRQ);
 }
 
-static void start(struct axvm_vcpu *vcpu, uint32_t sipi)
+static void start(struct axvm_vcpu *vcpu, uint8_t vector)
 {
-    if (sipi & AXVM_SIPI_VALID)
-        axvm_vcpu_power_on(vcpu, (uint64_t)(sipi & 0xff) << 12, AXVM_X86_START_SIPI);
+    axvm_vcpu_power_on(vcpu, (uint64_t)vector << 12, AXVM_X86_START_SIPI);
 }
 
-/*
- * A SIPI that comes while an INIT is being taken is kept for then: whoever sees the vCPU off starts it. Otherwise the vCPU is
- * not waiting for one, and it is ignored.
- */
 void axvm_x86_sipi(struct axvm_vcpu *vcpu, uint8_t vector)
 {
-    struct axvm_arch_vcpu *v = &vcpu->arch;
+    uint32_t was = atomic_load(&vcpu->arch.startup), next;
 
-    atomic_store(&v->sipi, AXVM_SIPI_VALID | vector);
-    if (atomic_load(&vcpu->power) == AXVM_POWER_OFF)
-        start(vcpu, atomic_exchange(&v->sipi, 0));
-    else if (!atomic_load(&v->init) && atomic_load(&vcpu->power) != AXVM_POWER_OFF)
-        atomic_store(&v->sipi, 0);
-    else if (atomic_load(&vcpu->power) == AXVM_POWER_OFF)
-        start(vcpu, atomic_exchange(&v->sipi, 0));
+    do {
+        /* Nobody waits for one: it runs, or has had one already. */
+        if ((was & (AXVM_STARTUP_ON | AXVM_STARTUP_INIT)) == AXVM_STARTUP_ON || (was & AXVM_STARTUP_SIPI))
+            return;
+        next = was == 0 ? AXVM_STARTUP_ON : was | AXVM_STARTUP_SIPI | vector;
+    } while (!atomic_compare_exchange_weak(&vcpu->arch.startup, &was, next));
+    if (was == 0)
+        start(vcpu, vector);
 }
 
-/* First off, then no INIT any more, then a look for a SIPI: pairs with axvm_x86_sipi(). */
+/* First off, then waiting for a SIPI: or one that comes in between would find it on. */
 void axvm_x86_take_init(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
+    uint32_t was = atomic_load(&v->startup);
 
     axvm_vlapic_init_reset(vcpu);
     v->halted = false;
     axvm_vcpu_power_off(vcpu);
-    atomic_store(&v->init, 0);
-    start(vcpu, atomic_exchange(&v->sipi, 0));
+    while (!atomic_compare_exchange_weak(&v->startup, &was, was & AXVM_STARTUP_SIPI ? AXVM_STARTUP_ON : 0))
+        ;
+    if (was & AXVM_STARTUP_SIPI)
+        start(vcpu, (uint8_t)was);
 }

@@ -151,7 +151,7 @@ void axvm_x86_redeliver(struct axvm_vcpu *vcpu, uint64_t info);
 void axvm_x86_cr8_changed(struct axvm_vcpu *vcpu, uint8_t cr8);
 /* Loaded, coming from the host tier. */
 void axvm_x86_look_around(struct axvm_vcpu *vcpu);
-/* .init is set, and it is the vCPU's own thread, not loaded: it is off then. */
+/* AXVM_STARTUP_INIT is set, and it is the vCPU's own thread, not loaded: it is off then. */
 void axvm_x86_take_init(struct axvm_vcpu *vcpu);
 
 /* ---- from other CPUs; any context ---- */

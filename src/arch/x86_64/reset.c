@@ -131,6 +131,7 @@ void axvm_arch_vcpu_reset(struct axvm_vcpu *vcpu, uint64_t entry, uint64_t arg)
     v->cr0 = v->sys.cr0;
     axvm_msrs_reset(&v->msrs, &vcpu->vm->arch.cpuid->limits);
     axvm_x86_fpu_reset(vcpu);
-    atomic_store(&v->init, 0);
-    atomic_store(&v->sipi, 0);
+    /* A SIPI has said already that it is on; and an INIT may have come since. */
+    if (arg != AXVM_X86_START_SIPI)
+        atomic_store(&v->startup, atomic_load(&vcpu->power) != AXVM_POWER_OFF ? AXVM_STARTUP_ON : 0);
 }

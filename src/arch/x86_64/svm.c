@@ -71,7 +71,8 @@ static uint32_t usable_features(const struct axvm_x86_cpu_config *cfg)
 int axvm_svm_cpu_enable(struct axvm_cpu *cpu, const struct axvm_x86_cpu_config *cfg)
 {
     struct axvm_arch_cpu *h = &cpu->arch;
-    uint64_t efer = axvm_rdmsr(MSR_EFER);
+    unsigned long irqs;
+    uint64_t efer;
 
     h->hsave = axvm_x86_pages_alloc(&cpu->hal, 0, &h->hsave_pa);
     h->host_vmcb = axvm_x86_pages_alloc(&cpu->hal, 0, &h->host_vmcb_pa);
@@ -81,20 +82,25 @@ int axvm_svm_cpu_enable(struct axvm_cpu *cpu, const struct axvm_x86_cpu_config *
         return AXVM_ERR_NOMEM;
     }
     h->svm_features = usable_features(cfg);
+    irqs = axvm_irq_save();
+    efer = axvm_rdmsr(MSR_EFER);
     h->old_svme = (efer & EFER_SVME) != 0;
     axvm_wrmsr(MSR_EFER, efer | EFER_SVME);
     h->old_hsave = axvm_rdmsr(MSR_VM_HSAVE_PA);
     axvm_wrmsr(MSR_VM_HSAVE_PA, h->hsave_pa);
+    axvm_irq_restore(irqs);
     return AXVM_OK;
 }
 
 void axvm_svm_cpu_disable(struct axvm_cpu *cpu)
 {
     struct axvm_arch_cpu *h = &cpu->arch;
+    unsigned long irqs = axvm_irq_save();
 
     axvm_wrmsr(MSR_VM_HSAVE_PA, h->old_hsave);
     if (!h->old_svme)
         axvm_wrmsr(MSR_EFER, axvm_rdmsr(MSR_EFER) & ~EFER_SVME);
+    axvm_irq_restore(irqs);
     axvm_x86_pages_free(&cpu->hal, h->hsave, h->hsave_pa, 0);
     axvm_x86_pages_free(&cpu->hal, h->host_vmcb, h->host_vmcb_pa, 0);
 }

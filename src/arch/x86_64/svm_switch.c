@@ -4,12 +4,6 @@
 #include "s2_hw.h"
 #include "svm.h"
 
-/* From the page whose address is rax. */
-static void vmsave(uint64_t pa)
-{
-    __asm__ volatile("vmsave %%rax" : : "a"(pa) : "memory");
-}
-
 static void init_vmcb(struct axvm_vcpu *vcpu)
 {
     struct axvm_vmcb *b = vcpu->arch.vmcb;
@@ -50,9 +44,9 @@ void axvm_svm_load_on(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu, uint64_t vmi
     }
     v->nrips = axvm_svm_has(vcpu, SVM_FEATURE_NRIPS);
     v->host_pa = cpu->arch.host_vmcb_pa;
-    vmsave(v->host_pa);
+    axvm_vmsave(v->host_pa);
     /* VMRUN loads it; but Bochs' leaves the guest what somebody else had in it. */
-    __asm__ volatile("mov %0, %%cr2" : : "r"(b->cr2));
+    axvm_write_cr2(b->cr2);
 }
 
 /* All but what VMSAVE took is in memory already. */

@@ -159,7 +159,9 @@ int axvm_vmx_cpu_enable(struct axvm_cpu *cpu, const struct axvm_x86_cpu_config *
 {
     struct axvm_vmx_caps caps;
     struct axvm_vmx_cpu *x;
+    unsigned long irqs;
     int rc = host_fits();
+    bool on;
 
     if (rc != AXVM_OK)
         return rc;
@@ -175,7 +177,10 @@ int axvm_vmx_cpu_enable(struct axvm_cpu *cpu, const struct axvm_x86_cpu_config *
     x->caps = caps;
     memcpy(x->region, &caps.revision, sizeof(caps.revision));
     cpu->arch.vmx = x;
-    if (!turn_on(x)) {
+    irqs = axvm_irq_save();
+    on = turn_on(x);
+    axvm_irq_restore(irqs);
+    if (!on) {
         free_both(cpu, x);
         return AXVM_ERR_NOSUP;
     }
@@ -188,11 +193,13 @@ int axvm_vmx_cpu_enable(struct axvm_cpu *cpu, const struct axvm_x86_cpu_config *
 void axvm_vmx_cpu_disable(struct axvm_cpu *cpu)
 {
     struct axvm_vmx_cpu *x = cpu->arch.vmx;
+    unsigned long irqs = axvm_irq_save();
     uint64_t cr4 = axvm_read_cr4();
 
     __asm__ volatile("vmxoff" : : : "cc", "memory");
     axvm_write_cr4(cr4 & ~CR4_VMXE);
     if ((x->old_cr0 & CR0_NE) == 0)
         axvm_write_cr0(axvm_read_cr0() & ~CR0_NE);
+    axvm_irq_restore(irqs);
     free_both(cpu, x);
 }

@@ -127,6 +127,12 @@ uint64_t axvm_vlenb(void)
     return 16;
 }
 
+bool axvm_misaligned_traps(uint64_t at[2])
+{
+    (void)at;
+    return hs.misaligned_traps;
+}
+
 bool axvm_hlvx_wu(uint64_t va, uint64_t *val)
 {
     (void)va;

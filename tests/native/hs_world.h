@@ -30,7 +30,7 @@ struct hs_hart {
 
 struct hs_world {
     /* What kind of harts they are; set before hs_enable_cpu(). */
-    bool no_h, sstc, aia, stateen, v;
+    bool no_h, sstc, aia, stateen, v, misaligned_traps;
     uint32_t vmid_bits, geilen;
     struct hs_hart hart[HS_HARTS];
     hs_guest guest;

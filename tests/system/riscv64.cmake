@@ -42,6 +42,16 @@ endforeach()
 axvm_system_test(riscv64.sse EXPECT "sse: done 0" ARGS --arch riscv64 --kernel ${payloads}/sse.bin --vcpus 4 --touch)
 axvm_system_test(riscv64.sse.1-cpu EXPECT "sse: done 0"
   ARGS --arch riscv64 --kernel ${payloads}/sse.bin --vcpus 4 --host-cpus 1 --host-arg no-sstc --host-arg canary)
+# One takes the other's time on the only CPU, with a timer of the hardware's and without.
+foreach(variant sstc no-sstc)
+  set(words)
+  if(variant STREQUAL no-sstc)
+    set(words --host-arg ${variant})
+  endif()
+  axvm_system_test(riscv64.steal.${variant} EXPECT "steal: done 0"
+    ARGS --arch riscv64 --kernel ${payloads}/steal.bin --vcpus 1 --mem 64M --append steal.a --second ${payloads}/steal.bin
+         --second-mem 64M --host-cpus 1 ${words})
+endforeach()
 # Two that fill their registers and take turns on one CPU see nothing of each other, nor the host of them. Both lines end in "0".
 foreach(cpu rv64 rv64,v=true,vlen=128 rv64,v=true,vlen=256 rv64,v=true,vlen=1024)
   string(REGEX REPLACE "[,=]" "-" label "${cpu}")

@@ -22,7 +22,7 @@ OPS = re.compile(r"/(devices/\w+|vgicd|vgicr)\.c:.*(read|write|reset|destroy|des
 
 
 # libfdt looks up an alias by a path and a path by an alias; an alias has to be an absolute path, so that is once.
-KNOWN_CIRCLES = {"fdt_path_offset_namelen"}
+KNOWN_CIRCLES = {"fdt_path_offset", "fdt_path_offset_namelen"}
 
 
 class Graph:

@@ -140,19 +140,8 @@ static enum axvm_emul_result run(struct axvm_vcpu *vcpu, struct axvm_emul *e, st
     }
 }
 
-/* Does it touch anything but RAM? */
-static bool leaves_ram(const struct axvm_emul *e)
-{
-    for (unsigned int i = 0; i < 2; i++) {
-        const struct axvm_emul_operand *op = &e->op[i];
-
-        if (op->size != 0 && (op->where[0] != AXVM_EMUL_RAM || (op->first < op->size && op->where[1] != AXVM_EMUL_RAM)))
-            return true;
-    }
-    return false;
-}
-
-static enum axvm_emul_result begin(struct axvm_vcpu *vcpu, struct axvm_emul *e, struct axvm_mmio *mmio)
+/* @only_ram: not more than RAM is touched, and still it is for us to do. */
+static enum axvm_emul_result begin(struct axvm_vcpu *vcpu, struct axvm_emul *e, struct axvm_mmio *mmio, bool only_ram)
 {
     bool string = axvm_x86_op_is_string(e->insn->op);
     enum axvm_emul_result rc;
@@ -164,7 +153,7 @@ static enum axvm_emul_result begin(struct axvm_vcpu *vcpu, struct axvm_emul *e, 
     if (rc != AXVM_EMUL_DONE)
         return rc;
     /* Somebody has changed something: this is for the CPU to do, which knows how to lock. */
-    if (!leaves_ram(e))
+    if (!only_ram && !axvm_emul_leaves_ram(e))
         return AXVM_EMUL_RETRY;
     if (string)
         axvm_emul_string_begin(vcpu, e);
@@ -240,7 +229,7 @@ enum axvm_emul_result axvm_emul_mmio(struct axvm_vcpu *vcpu, uint64_t gpa, bool 
     e->known_write = write;
     if (is_port_op(e->insn->op) && !may_use_ports(vcpu, e))
         return AXVM_EMUL_RETRY;
-    return begin(vcpu, e, mmio);
+    return begin(vcpu, e, mmio, false);
 }
 
 enum axvm_emul_result axvm_emul_tables(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
@@ -256,7 +245,7 @@ enum axvm_emul_result axvm_emul_tables(struct axvm_vcpu *vcpu, struct axvm_mmio 
         return rc;
     if (is_port_op(e->insn->op))
         return AXVM_EMUL_RETRY;
-    return begin(vcpu, e, mmio);
+    return begin(vcpu, e, mmio, false);
 }
 
 /* What was read is what the CPU has found: nobody may get at another port, or at memory, with the permission for this one. */
@@ -277,7 +266,23 @@ enum axvm_emul_result axvm_emul_io(struct axvm_vcpu *vcpu, const struct axvm_emu
     rc = axvm_emul_fetch(vcpu, e);
     if (rc != AXVM_EMUL_DONE)
         return rc;
-    return is_same_io(vcpu, e, io) ? begin(vcpu, e, mmio) : AXVM_EMUL_RETRY;
+    return is_same_io(vcpu, e, io) ? begin(vcpu, e, mmio, false) : AXVM_EMUL_RETRY;
+}
+
+enum axvm_emul_result axvm_emul_msw(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
+{
+    struct axvm_emul *e = &vcpu->arch.emul;
+    enum axvm_emul_result rc;
+
+    axvm_emul_env(vcpu, &e->env);
+    e->shortcut = false;
+    e->known = false;
+    rc = axvm_emul_fetch(vcpu, e);
+    if (rc == AXVM_EMUL_UNHANDLED)
+        return AXVM_EMUL_RETRY; /* another vCPU has changed the code */
+    if (rc != AXVM_EMUL_DONE)
+        return rc;
+    return e->insn->op == X86_OP_SMSW || e->insn->op == X86_OP_LMSW ? begin(vcpu, e, mmio, true) : AXVM_EMUL_RETRY;
 }
 
 enum axvm_emul_result axvm_emul_continue(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)

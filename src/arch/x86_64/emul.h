@@ -123,6 +123,9 @@ struct axvm_emul_io {
 };
 enum axvm_emul_result axvm_emul_io(struct axvm_vcpu *vcpu, const struct axvm_emul_io *io, struct axvm_mmio *mmio);
 
+/* The CPU has found an SMSW or LMSW with an operand in memory, and does not say more: SVM's intercepts of CR0. Fast tier. */
+enum axvm_emul_result axvm_emul_msw(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio);
+
 /* *mmio was answered. DONE or ACCESS. Either tier. */
 enum axvm_emul_result axvm_emul_continue(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio);
 /* Nobody did, or it was refused: reads are all ones, writes are lost. DONE or ACCESS. Either tier. */
@@ -137,5 +140,7 @@ void axvm_emul_env_segs(struct axvm_vcpu *vcpu, struct axvm_emul_env *env);
 /* Register @n of XMM; false: they cannot be had now. */
 bool axvm_emul_get_xmm(struct axvm_vcpu *vcpu, unsigned int n, uint64_t val[2]);
 void axvm_emul_set_xmm(struct axvm_vcpu *vcpu, unsigned int n, const uint64_t val[2]);
+/* LMSW at CPL 0. Fast tier. */
+void axvm_emul_load_msw(struct axvm_vcpu *vcpu, uint16_t msw);
 
 #endif

@@ -271,6 +271,12 @@ void axvm_emul_compute(struct axvm_vcpu *vcpu, struct axvm_emul *e)
     case X86_OP_MOVXMM:
         move_xmm(vcpu, e);
         break;
+    case X86_OP_SMSW:
+        axvm_emul_store(&e->op[0], e->env.paging.cr0);
+        break;
+    case X86_OP_LMSW:
+        axvm_emul_load_msw(vcpu, (uint16_t)mem);
+        break;
     case X86_OP_PUSH:
     case X86_OP_POP:
         axvm_emul_move_stack(vcpu, e);

@@ -28,14 +28,15 @@ static void set_port(struct axvm_emul *e, unsigned int i, uint64_t port, bool re
 
 static bool reads_memory(const struct axvm_x86_insn *insn)
 {
-    if (insn->op == X86_OP_SETCC)
+    if (insn->op == X86_OP_SETCC || insn->op == X86_OP_SMSW)
         return false;
     return insn->form == X86_FORM_RM || (insn->op != X86_OP_MOV && insn->op != X86_OP_MOVBE && insn->op != X86_OP_MOVXMM);
 }
 
 static bool writes_memory(const struct axvm_x86_insn *insn)
 {
-    return insn->form != X86_FORM_RM && insn->op != X86_OP_CMP && insn->op != X86_OP_TEST && insn->op != X86_OP_BT;
+    return insn->form != X86_FORM_RM && insn->op != X86_OP_CMP && insn->op != X86_OP_TEST && insn->op != X86_OP_BT &&
+           insn->op != X86_OP_LMSW;
 }
 
 /* BT and its kin with a register: its number may be anywhere in a string of bits around the address. "BT - Bit Test" */
@@ -59,6 +60,33 @@ static enum axvm_emul_result prepare_simple(struct axvm_vcpu *vcpu, struct axvm_
     set_operand(e, 0, insn->seg, insn->size, reads_memory(insn), writes_memory(insn));
     set_operand(e, 1, 0, 0, false, false);
     return axvm_emul_resolve(vcpu, e, &e->op[0], offset);
+}
+
+bool axvm_emul_leaves_ram(const struct axvm_emul *e)
+{
+    for (unsigned int i = 0; i < 2; i++) {
+        const struct axvm_emul_operand *op = &e->op[i];
+
+        if (op->size != 0 && (op->where[0] != AXVM_EMUL_RAM || (op->first < op->size && op->where[1] != AXVM_EMUL_RAM)))
+            return true;
+    }
+    return false;
+}
+
+/* "LMSW", "SMSW" with memory: their privileges come before it. LMSW from a device is not known: CR0 may be out of reach when
+ * the device has answered. */
+static enum axvm_emul_result prepare_msw(struct axvm_vcpu *vcpu, struct axvm_emul *e)
+{
+    const struct axvm_x86_paging *p = &e->env.paging;
+    bool load = e->insn->op == X86_OP_LMSW;
+    enum axvm_emul_result rc;
+
+    if (p->cpl != 0 && (load || (p->cr4 & CR4_UMIP)))
+        return axvm_emul_fault(e, X86_GP, 0);
+    rc = prepare_simple(vcpu, e);
+    if (rc == AXVM_EMUL_DONE && load && axvm_emul_leaves_ram(e))
+        return AXVM_EMUL_UNHANDLED;
+    return rc;
 }
 
 /* ---- the stack ---- */
@@ -146,5 +174,7 @@ enum axvm_emul_result axvm_emul_prepare(struct axvm_vcpu *vcpu, struct axvm_emul
         set_operand(e, 1, 0, 0, false, false);
         return AXVM_EMUL_DONE;
     }
+    if (insn->op == X86_OP_SMSW || insn->op == X86_OP_LMSW)
+        return prepare_msw(vcpu, e);
     return prepare_simple(vcpu, e);
 }

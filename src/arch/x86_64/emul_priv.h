@@ -133,6 +133,9 @@ void axvm_emul_compute(struct axvm_vcpu *vcpu, struct axvm_emul *e);
 
 /* ---- emul_operand.c ---- */
 
+/* Does it touch anything but RAM? */
+bool axvm_emul_leaves_ram(const struct axvm_emul *e);
+
 /* Find out what the operands are and where: DONE, or what is wrong. */
 enum axvm_emul_result axvm_emul_prepare(struct axvm_vcpu *vcpu, struct axvm_emul *e);
 void axvm_emul_move_stack(struct axvm_vcpu *vcpu, const struct axvm_emul *e);

@@ -77,9 +77,12 @@ enum axvm_trap_kind axvm_x86_exit_wrmsr(struct axvm_vcpu *vcpu, unsigned int len
 enum axvm_trap_kind axvm_x86_exit_cr(struct axvm_vcpu *vcpu, unsigned int n, bool write, unsigned int reg, unsigned int len);
 /* The same, CLTS, LMSW or SMSW, where the CPU does not say which: found by decoding it. */
 enum axvm_trap_kind axvm_x86_exit_cr_decode(struct axvm_vcpu *vcpu);
-/* SMSW or LMSW with an operand in memory. */
 enum axvm_trap_kind axvm_x86_exit_clts(struct axvm_vcpu *vcpu, unsigned int len);
 enum axvm_trap_kind axvm_x86_exit_lmsw(struct axvm_vcpu *vcpu, uint16_t msw, unsigned int len);
+/* SMSW or LMSW with an operand in memory. */
+enum axvm_trap_kind axvm_x86_exit_msw(struct axvm_vcpu *vcpu);
+/* What LMSW does to CR0. False: it would be #GP. */
+bool axvm_x86_load_msw(struct axvm_vcpu *vcpu, uint16_t msw);
 /* MOV to or from a debug register: they are the guest's from now on; it tries again. */
 enum axvm_trap_kind axvm_x86_exit_dr(struct axvm_vcpu *vcpu);
 /* IN and OUT without a string, @len bytes long. */

@@ -191,10 +191,15 @@ enum axvm_trap_kind axvm_x86_exit_clts(struct axvm_vcpu *vcpu, unsigned int len)
     return AXVM_TRAP_RESUME;
 }
 
+bool axvm_x86_load_msw(struct axvm_vcpu *vcpu, uint16_t msw)
+{
+    return write_cr(vcpu, 0, axvm_lmsw_operand(axvm_x86_get_cr0(vcpu), msw)) == AXVM_OK;
+}
+
 enum axvm_trap_kind axvm_x86_exit_lmsw(struct axvm_vcpu *vcpu, uint16_t msw, unsigned int len)
 {
     axvm_stat_inc(vcpu, AXVM_STAT_SYSREG);
-    if (write_cr(vcpu, 0, axvm_lmsw_operand(axvm_x86_get_cr0(vcpu), msw)) != AXVM_OK)
+    if (!axvm_x86_load_msw(vcpu, msw))
         return general_protection(vcpu);
     axvm_x86_step_over(vcpu, len);
     return AXVM_TRAP_RESUME;

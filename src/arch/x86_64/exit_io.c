@@ -261,6 +261,13 @@ enum axvm_trap_kind axvm_x86_exit_io_string(struct axvm_vcpu *vcpu, uint16_t por
     return act_on(vcpu, axvm_emul_io(vcpu, &io, &vcpu->trap.mmio));
 }
 
+enum axvm_trap_kind axvm_x86_exit_msw(struct axvm_vcpu *vcpu)
+{
+    axvm_stat_inc(vcpu, AXVM_STAT_SYSREG);
+    vcpu->arch.emul.given = 0;
+    return act_on(vcpu, axvm_emul_msw(vcpu, &vcpu->trap.mmio));
+}
+
 /* ---- second-level faults ---- */
 
 static enum axvm_trap_kind exit_mmio(struct axvm_vcpu *vcpu, uint64_t gpa, bool write)

@@ -56,6 +56,8 @@ enum axvm_x86_op {
     X86_OP_PUSH,
     X86_OP_POP,
     X86_OP_MOVXMM,
+    X86_OP_SMSW,
+    X86_OP_LMSW,
     X86_OP_MOVS, /* from here on: strings */
     X86_OP_CMPS,
     X86_OP_STOS,

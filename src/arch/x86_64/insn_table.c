@@ -76,6 +76,7 @@ const struct axvm_x86_opcode axvm_x86_one_byte[256] = {
 };
 
 const struct axvm_x86_opcode axvm_x86_two_byte[256] = {
+    [0x01] = GROUP(7, X86_SRC16),
     [0x10 ... 0x11] = { 0, X86_FORM_SSE, 0 },
     [0x28 ... 0x29] = { 0, X86_FORM_SSE, 0 },
     [0x2b] = { 0, X86_FORM_SSE, 0 },
@@ -121,6 +122,7 @@ const struct axvm_x86_opcode axvm_x86_groups[X86_GROUPS][8] = {
     },
     [X86_GROUP_4] = { OP(INC, M, X86_LOCK), OP(DEC, M, X86_LOCK) },
     [X86_GROUP_5] = { OP(INC, M, X86_LOCK), OP(DEC, M, X86_LOCK), [6] = OP(PUSH, M, X86_DEF64) },
+    [X86_GROUP_7] = { [4] = OP(SMSW, M, 0), [6] = OP(LMSW, M, 0) },
     [X86_GROUP_8] = {
         [4] = OP(BT, MI, 0),
         [5] = OP(BTS, MI, X86_LOCK),

@@ -30,6 +30,7 @@ enum axvm_x86_group {
     X86_GROUP_3,
     X86_GROUP_4,
     X86_GROUP_5,
+    X86_GROUP_7,
     X86_GROUP_8,
     X86_GROUP_9,
     X86_GROUP_11,

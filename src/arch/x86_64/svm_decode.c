@@ -40,17 +40,7 @@ static enum axvm_trap_kind mov(struct axvm_vcpu *vcpu, const struct cr_insn *ins
     return axvm_x86_exit_cr(vcpu, n, write, reg, insn->len + 1);
 }
 
-/* With its FP registers the guest's CR0 is in hardware, and it does not exit for this any more. */
-static enum axvm_trap_kind exit_msw_memory(struct axvm_vcpu *vcpu)
-{
-    if (!vcpu->arch.fp_loaded && (vcpu->arch.cr0 & CR0_HIDDEN) == 0) {
-        axvm_x86_fp_load(vcpu);
-        return AXVM_TRAP_RESUME;
-    }
-    return axvm_x86_exit_ud(vcpu);
-}
-
-/* The exit is for CR0: 0x0f 0x01 /4 is SMSW, /6 LMSW. With a memory operand they are not known here. */
+/* The exit is for CR0: 0x0f 0x01 /4 is SMSW, /6 LMSW. With a memory operand they are emulated. */
 static enum axvm_trap_kind msw(struct axvm_vcpu *vcpu, const struct cr_insn *insn)
 {
     uint8_t modrm = insn->buf[insn->len];
@@ -61,7 +51,7 @@ static enum axvm_trap_kind msw(struct axvm_vcpu *vcpu, const struct cr_insn *ins
     if (modrm >> 6 == 3 && (modrm >> 3 & 7) == 6)
         return axvm_x86_exit_lmsw(vcpu, (uint16_t)*gpr, insn->len + 1);
     if (modrm >> 6 != 3 || (modrm >> 3 & 7) != 4)
-        return exit_msw_memory(vcpu);
+        return axvm_x86_exit_msw(vcpu);
     if (insn->buf[0] == 0x66)
         *gpr = (*gpr & ~(uint64_t)0xffff) | (axvm_x86_get_cr0(vcpu) & 0xffff);
     else

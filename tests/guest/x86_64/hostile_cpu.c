@@ -250,9 +250,34 @@ static void xsetbv(void)
     WRITE_REG("cr4", READ_REG("cr4") & ~(1ul << 18));
 }
 
+/* With caches off CR0 is not what it is in hardware: all accesses are ours. Of the status word's bits LMSW sets TS here. */
+static void status_word(void)
+{
+    static uint16_t word;
+    uint64_t cr0 = READ_REG("cr0"), in_register;
+
+    for (unsigned int off = 0; off < 2; off++) {
+        WRITE_REG("cr0", cr0 | (uint64_t)off << 30);
+        word = 0;
+        __asm__ volatile("smsw %0" : "=m"(word));
+        result("79 SMSW to memory", word == (uint16_t)cr0, word);
+        __asm__ volatile("smsw %0" : "=r"(in_register));
+        result("79 SMSW to a register", (uint32_t)in_register == (uint32_t)READ_REG("cr0"), in_register);
+        word = (uint16_t)(cr0 & ~1ul) | 8;
+        __asm__ volatile("lmsw %0" : : "m"(word) : "memory");
+        result("79 LMSW from memory", READ_REG("cr0") == (cr0 | 8 | (uint64_t)off << 30), READ_REG("cr0"));
+        word = (uint16_t)cr0;
+        __asm__ volatile("lmsw %0" : : "r"(word) : "memory");
+        result("79 LMSW from a register", READ_REG("cr0") == (cr0 | (uint64_t)off << 30), READ_REG("cr0"));
+    }
+    refused("79 LMSW from nowhere", TRY_INSN("movabs $0x800000000000, %%rax\n\tlmsw (%%rax)"), GP);
+    WRITE_REG("cr0", cr0);
+}
+
 void hostile_registers(void)
 {
     control_registers();
+    status_word();
     debug_registers();
     breakpoints();
     single_step();

@@ -57,10 +57,10 @@ static void pit_garbage(void)
     result("1 any bytes to the PIT", true, 0);
 }
 
-/* Channel 2 counts as fast as it should, by the other clock there is. */
-static void pit_against_pm_timer(void)
+/* What the PM timer counts while channel 2 counts 10 ms, and nobody else has the CPU at its end. */
+static uint32_t ticks_of_10_ms(void)
 {
-    uint32_t start, ticks;
+    uint32_t start;
 
     outb(0x61, 0);
     outb(0x43, 0xb0);
@@ -70,7 +70,16 @@ static void pit_against_pm_timer(void)
     outb(0x61, 1);
     while ((inb(0x61) & 0x20) == 0)
         ;
-    ticks = inl(PM_TIMER) - start;
+    return (inl(PM_TIMER) - start) & 0xffffff;
+}
+
+/* Channel 2 counts as fast as it should, by the other clock there is. On a busy machine it is seen too late now and then. */
+static void pit_against_pm_timer(void)
+{
+    uint32_t ticks = ticks_of_10_ms();
+
+    for (unsigned int n = 0; n < 100 && ticks >= 60000; n++)
+        ticks = ticks_of_10_ms();
     result("1 the PIT's 10 ms are as long as the PM timer's", ticks > 35700 && ticks < 60000, ticks);
 }
 

@@ -127,6 +127,11 @@ void axvm_emul_set_xmm(struct axvm_vcpu *vcpu, unsigned int n, const uint64_t va
     memcpy(world_of_vcpu(vcpu)->xmm[n], val, 16);
 }
 
+void axvm_emul_load_msw(struct axvm_vcpu *vcpu, uint16_t msw)
+{
+    world_of_vcpu(vcpu)->msw = msw;
+}
+
 /* ---- the bus ---- */
 
 static void answer(struct world *w, struct axvm_mmio *mmio)
@@ -186,4 +191,12 @@ enum axvm_emul_result world_io(struct world *w, const struct axvm_emul_io *io)
 
     memset(&mmio, 0xee, sizeof(mmio));
     return world_finish(w, axvm_emul_io(&w->vcpu, io, &mmio), &mmio);
+}
+
+enum axvm_emul_result world_msw(struct world *w)
+{
+    struct axvm_mmio mmio;
+
+    memset(&mmio, 0xee, sizeof(mmio));
+    return world_finish(w, axvm_emul_msw(&w->vcpu, &mmio), &mmio);
 }

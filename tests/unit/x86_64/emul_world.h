@@ -48,6 +48,7 @@ struct world {
     uint8_t kind[WORLD_PAGES]; /* enum world_kind */
     uint64_t xmm[16][2];
     bool no_xmm;
+    uint16_t msw;     /* what LMSW has loaded */
     uint64_t port_in; /* counts up with each input */
     /* what axvm_emul_env() and _segs() say */
     struct axvm_emul_env env;
@@ -75,5 +76,6 @@ enum axvm_emul_result world_finish(struct world *w, enum axvm_emul_result rc, st
 /* axvm_emul_mmio() and so on. */
 enum axvm_emul_result world_mmio(struct world *w, uint64_t gpa, bool write);
 enum axvm_emul_result world_io(struct world *w, const struct axvm_emul_io *io);
+enum axvm_emul_result world_msw(struct world *w);
 
 #endif

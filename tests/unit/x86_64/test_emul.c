@@ -922,6 +922,77 @@ static void alignment_is_checked_when_the_guest_wants_it(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* ---- SMSW, LMSW ---- */
+
+static void smsw_stores_two_bytes_of_cr0_wherever_its_operand_is(void **state)
+{
+    struct world *w = *state;
+
+    page(w);
+    w->env.paging.cr0 |= CR0_CD | CR0_TS;
+    CODE_IS(w, 0x0f, 0x01, 0x27, 0x48, 0x0f, 0x01, 0x26); /* smsw (%rdi); rex.w smsw (%rsi) */
+    w->vcpu.arch.gpr[RDI] = RAM + 1;
+    w->vcpu.arch.gpr[RSI] = DEV + 8;
+    poke(w, RAM, UINT64_MAX, 8);
+    assert_int_equal(world_msw(w), AXVM_EMUL_DONE);
+    assert_int_equal(peek(w, RAM, 8), UINT64_C(0xffffffffff0000ff) | (w->env.paging.cr0 & 0xffff) << 8);
+    assert_int_equal(w->vcpu.arch.rip, CODE + 3);
+    assert_int_equal(w->count, 0);
+    assert_int_equal(world_msw(w), AXVM_EMUL_DONE);
+    assert_int_equal(w->count, 1);
+    assert_int_equal(w->log[0].size, 2);
+    assert_int_equal(w->log[0].val, w->env.paging.cr0 & 0xffff);
+    w->vcpu.arch.rip = CODE;
+    set_page(w, RAM, RAM | 5);
+    w->count = 0;
+    assert_fault(w, world_msw(w), X86_PF, 3);
+}
+
+static void lmsw_loads_what_is_in_ram(void **state)
+{
+    struct world *w = *state;
+
+    page(w);
+    CODE_IS(w, 0x0f, 0x01, 0x37); /* lmsw (%rdi) */
+    w->vcpu.arch.gpr[RDI] = RAM + WORLD_PAGE - 1;
+    poke(w, RAM + WORLD_PAGE - 1, 0x1b, 1);
+    poke(w, RAM + WORLD_PAGE, 0x2c, 1);
+    assert_int_equal(world_msw(w), AXVM_EMUL_DONE);
+    assert_int_equal(w->msw, 0x2c1b);
+    assert_int_equal(w->vcpu.arch.rip, CODE + 3);
+    /* Not from a device: the answer may come when CR0 is out of reach. Nor by a store that has been rewritten. */
+    w->msw = 0;
+    w->vcpu.arch.rip = CODE;
+    assert_int_equal(world_mmio(w, DEV, true), AXVM_EMUL_RETRY);
+    w->vcpu.arch.gpr[RDI] = DEV;
+    assert_int_equal(world_msw(w), AXVM_EMUL_UNHANDLED);
+    assert_int_equal(world_mmio(w, DEV, false), AXVM_EMUL_UNHANDLED);
+    assert_int_equal(w->msw, 0);
+    assert_int_equal(w->count, 0);
+}
+
+static void the_machine_status_word_has_its_privileges(void **state)
+{
+    struct world *w = *state;
+
+    page(w);
+    w->env.paging.cpl = 3;
+    w->vcpu.arch.gpr[RDI] = RAM;
+    CODE_IS(w, 0x0f, 0x01, 0x37);
+    assert_fault(w, world_msw(w), X86_GP, 0);
+    CODE_IS(w, 0x0f, 0x01, 0x27);
+    assert_int_equal(world_msw(w), AXVM_EMUL_DONE);
+    w->vcpu.arch.rip = CODE;
+    w->env.paging.cr4 |= CR4_UMIP;
+    assert_fault(w, world_msw(w), X86_GP, 0);
+    w->env.paging.cpl = 0;
+    assert_int_equal(world_msw(w), AXVM_EMUL_DONE);
+    CODE_IS(w, 0x0f, 0x01, 0x17, 0x0f, 0x01, 0xe0); /* lgdt (%rdi); smsw %eax */
+    assert_int_equal(world_msw(w), AXVM_EMUL_RETRY);
+    w->vcpu.arch.rip = CODE + 3;
+    assert_int_equal(world_msw(w), AXVM_EMUL_RETRY);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -971,6 +1042,9 @@ int main(void)
         T(addresses_that_are_not_canonical_are_refused),
         T(fs_and_gs_have_bases_in_64_bit_mode),
         T(alignment_is_checked_when_the_guest_wants_it),
+        T(smsw_stores_two_bytes_of_cr0_wherever_its_operand_is),
+        T(lmsw_loads_what_is_in_ram),
+        T(the_machine_status_word_has_its_privileges),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,8 @@ extern "C" {
 #define AXVM_X86_NO_CLEAN_BITS (1u << 3)
 #define AXVM_X86_NO_VNMI (1u << 4)
 #define AXVM_X86_NO_APICV (1u << 5)
+/** Use virtual-interrupt delivery also on a CPU that is known to get it wrong, which is Bochs': for tests. */
+#define AXVM_X86_TRUST_APICV (1u << 6)
 
 /** How to use a CPU. */
 struct axvm_x86_cpu_config {

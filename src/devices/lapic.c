@@ -197,6 +197,7 @@ static void clear_vectors(struct axvm_lapic *apic)
 /* "Local APIC State After Power-Up or Reset". */
 void axvm_lapic_clear(struct axvm_lapic *apic)
 {
+    apic->changes++;
     clear_vectors(apic);
     atomic_fetch_and(&apic->lint, LINT_PIN(0) | LINT_PIN(1));
     store32(&apic->errors, 0);

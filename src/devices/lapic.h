@@ -88,6 +88,7 @@ struct axvm_lapic {
     uint8_t isr_vector[16]; /**< Which. */
     uint32_t isr_top;       /**< The highest of them; 0: none. */
     uint32_t esr;           /**< As read. */
+    uint32_t changes;       /**< Counts what may have changed registers that axvm_lapic_show() shows. */
     uint32_t icr_low, icr_high;
     uint32_t timer_initial, timer_divide;
     uint64_t tsc_deadline;     /**< 0: not armed */
@@ -204,6 +205,19 @@ uint32_t axvm_lapic_lend(struct axvm_lapic *apic, void *page);
 int axvm_lapic_lend_pending(struct axvm_lapic *apic, void *page);
 /** All of it is here again. @p pending, @p serving: are there bits in the page's IRR, ISR? False saves a search. */
 void axvm_lapic_return(struct axvm_lapic *apic, void *page, bool pending, bool serving);
+/*
+ * xAPIC mode: hardware that also lets the guest read all other registers from there, but for PPR, APR and the timer's count,
+ * and has it write the upper half of ICR there.
+ */
+/** All of them: when .changes is not what it was. */
+void axvm_lapic_show(struct axvm_lapic *apic, void *page);
+/** One, after it was written; @p reg is its offset / 16. */
+void axvm_lapic_show_one(struct axvm_lapic *apic, void *page, uint32_t reg);
+/** Those that others change: TMR, and Remote IRR of LINT0. */
+void axvm_lapic_show_pending(struct axvm_lapic *apic, void *page);
+/** ICR as the guest has written it there. */
+void axvm_lapic_take_icr(struct axvm_lapic *apic, const void *page);
+
 /** The hardware has seen the EOI of a vector that is watched. Lent or not. */
 void axvm_lapic_eoi_seen(struct axvm_lapic *apic, uint32_t vector);
 /** Does an 8259's interrupt wait for the CPU? The hardware does not deliver that one. Clears attention. */

@@ -44,6 +44,7 @@ int axvm_lapic_base_write(struct axvm_lapic *apic, uint64_t val)
         axvm_lapic_clear(apic);
     if (from != to && to == MODE_X2APIC)
         apic->icr_high = 0;
+    apic->changes++;
     atomic_store(&apic->base, val);
     attend_own(apic);
     if (from != to)

@@ -9,7 +9,15 @@
 #define PAGE_PPR 0x0a0u
 #define PAGE_ISR 0x100u
 #define PAGE_IRR 0x200u
+#define PAGE_ICR_LOW 0x300u
+#define PAGE_ICR_HIGH 0x310u
 #define PAGE_STEP 0x10u /* from one register to the next */
+
+/* By offset / 16, as everywhere. */
+#define REG_LINT0 0x35u
+#define TMR AXVM_BITS(0x1f, 0x18)
+/* ID, version; LDR, DFR, SVR; ESR; ICR, LVT, initial count; divide. EOI reads as zero. */
+#define SHOWN (AXVM_BITS(0x03, 0x02) | AXVM_BITS(0x0f, 0x0d) | TMR | AXVM_BIT(0x28) | AXVM_BITS(0x38, 0x30) | AXVM_BIT(0x3e))
 
 /* The 32-bit register @n of those at @off. */
 static inline uint32_t *word_of(void *page, uint32_t off, uint32_t n)
@@ -104,4 +112,37 @@ void axvm_lapic_return(struct axvm_lapic *apic, void *page, bool pending, bool s
     if (pending)
         return_pending(apic, page);
     axvm_lapic_set_tpr(apic, *word_of(page, PAGE_TPR, 0));
+}
+
+/* ---- all others ---- */
+
+void axvm_lapic_show_one(struct axvm_lapic *apic, void *page, uint32_t reg)
+{
+    if (reg < 64 && (SHOWN >> reg & 1) != 0)
+        *word_of(page, PAGE_STEP * reg, 0) = axvm_lapic_register(apic, reg);
+}
+
+static void show_all_of(struct axvm_lapic *apic, void *page, uint64_t regs)
+{
+    for (; regs != 0; regs &= regs - 1) {
+        uint32_t reg = axvm_ctz64(regs);
+
+        *word_of(page, PAGE_STEP * reg, 0) = axvm_lapic_register(apic, reg);
+    }
+}
+
+void axvm_lapic_show(struct axvm_lapic *apic, void *page)
+{
+    show_all_of(apic, page, SHOWN);
+}
+
+void axvm_lapic_show_pending(struct axvm_lapic *apic, void *page)
+{
+    show_all_of(apic, page, TMR | AXVM_BIT(REG_LINT0));
+}
+
+void axvm_lapic_take_icr(struct axvm_lapic *apic, const void *page)
+{
+    apic->icr_low = *(const uint32_t *)((const uint8_t *)page + PAGE_ICR_LOW) & ICR_BITS;
+    apic->icr_high = *(const uint32_t *)((const uint8_t *)page + PAGE_ICR_HIGH) & 0xff000000;
 }

@@ -38,6 +38,8 @@ enum { TIMER_ONE_SHOT = 0u << 17, TIMER_PERIODIC = 1u << 17, TIMER_TSC_DEADLINE 
 #define ESR_RECEIVE_ILLEGAL (1u << 6)
 #define ESR_ILLEGAL_REGISTER (1u << 7)
 
+#define ICR_BITS 0xccfffu /* without Delivery Status, which is always idle */
+
 /* axvm_lapic.lint */
 #define LINT_PIN(n) (1u << (n))
 #define LINT_EXTERNAL (1u << 2) /* an ExtINT message has come */
@@ -138,6 +140,8 @@ static inline int irr_top(const struct axvm_lapic *apic)
 
 /* Own CPU: the EOI of a watched vector has been seen. */
 void axvm_lapic_tell_eoi(struct axvm_lapic *apic, uint32_t vector);
+/* Own CPU: what the guest reads of one; its offset / 16. */
+uint32_t axvm_lapic_register(struct axvm_lapic *apic, uint32_t reg);
 /* Bits of ESR; the error interrupt when one is new. */
 void axvm_lapic_error(struct axvm_lapic *apic, uint32_t bit, const struct axvm_lapic *self);
 /* All registers but IA32_APIC_BASE as after power-on. Own CPU. */

@@ -47,7 +47,6 @@ enum reg {
 /* Version 0x14: an integrated one. Bits [23:16]: how many entries the LVT has, less one. */
 #define VERSION (0x14u | (AXVM_LAPIC_LVTS - 1u) << 16)
 
-#define ICR_BITS 0xccfffu /* without Delivery Status, which is always idle */
 #define ICR_X2APIC_BITS (AXVM_BITS(63, 32) | ICR_BITS | 0x1000u)
 
 /* ---- reading ---- */
@@ -142,6 +141,11 @@ static uint32_t read_reg(struct axvm_lapic *apic, uint32_t reg)
     }
 }
 
+uint32_t axvm_lapic_register(struct axvm_lapic *apic, uint32_t reg)
+{
+    return read_reg(apic, reg);
+}
+
 /* ---- writing ---- */
 
 /* Enabled again, it takes what it has refused. */
@@ -216,6 +220,7 @@ static void write_reg(struct axvm_lapic *apic, uint32_t reg, uint32_t val)
 
 static void write_xapic(struct axvm_lapic *apic, uint32_t reg, uint32_t val)
 {
+    apic->changes++;
     switch ((enum reg)reg) {
     case REG_LDR:
         write_destination(apic, &apic->ldr, val & 0xff000000);
@@ -298,6 +303,7 @@ static int write_x2apic(struct axvm_lapic *apic, uint32_t reg, uint64_t val)
 {
     if (reg >= REGS || !(X2APIC_WRITABLE >> reg & 1) || (val & ~x2apic_allowed(reg)) != 0)
         return AXVM_ERR_GUEST;
+    apic->changes++;
     write_reg(apic, reg, (uint32_t)val);
     return AXVM_OK;
 }

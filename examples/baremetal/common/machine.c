@@ -146,6 +146,8 @@ static void option(const char *word)
         options.no_sstc = true;
     else if (str_equal(word, "no-apicv"))
         options.no_apicv = true;
+    else if (str_equal(word, "trust-apicv"))
+        options.trust_apicv = true;
     else if (str_equal(word, "hypercalls"))
         options.hypercalls = true;
     else if (str_equal(word, "hal-check"))

@@ -35,6 +35,7 @@ struct host_options {
     bool guest_regs;   /* guest-regs: as a host that uses the guests' registers itself (AXVM_CPU_HOST_USES_GUEST_REGS) */
     bool no_sstc;      /* no-sstc: RISC-V guests' timers are emulated, though the CPU has Sstc */
     bool no_apicv;     /* no-apicv: local APICs of x86-64 guests are emulated, whatever of them the CPU could serve */
+    bool trust_apicv;  /* trust-apicv: the CPU serves them, though Bochs has it wrong */
     bool hypercalls;   /* hypercalls: answer vendor hypercalls with their number plus one */
     bool hal_check;    /* hal-check: run axvm_hal_check() first */
     bool verbose;      /* verbose: log also what is only informative */

@@ -144,6 +144,8 @@ void axvm_arch_vm_reset(struct axvm *vm)
 {
     vm->arch.tsc_offset = 0;
     vm->arch.paused_at = 0;
+    if (vm->arch.vendor == AXVM_X86_VMX)
+        axvm_vmx_vm_reset(vm);
     if (vm->arch.vintc)
         axvm_vintc_reset(vm);
 }

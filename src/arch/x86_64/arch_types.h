@@ -33,6 +33,7 @@
 
 struct axvm_cpu;
 struct axvm_exit;
+struct axvm_free_page;
 struct axvm_vmcb;
 
 enum axvm_x86_gpr {
@@ -203,7 +204,11 @@ struct axvm_arch_vm {
     /* SVM: permission maps; all ones but for what is passed through. VMX: its bitmaps. */
     uint8_t *iopm, *msrpm;
     uint64_t iopm_pa, msrpm_pa;
-    void *vmx;
+    /* VMX: a page that stands for the registers of local APICs in xAPIC mode, while it is mapped: vmx_apic_page.c */
+    void *apic_page;
+    uint64_t apic_page_pa;
+    _Atomic uint32_t apic_page_mapped;
+    struct axvm_free_page *apic_page_tables; /* that mapped it: to be freed */
 };
 
 struct axvm_arch_cpu {

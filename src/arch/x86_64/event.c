@@ -277,10 +277,6 @@ void axvm_x86_want_lapic_back(struct axvm_vcpu *vcpu)
 void axvm_x86_cr8_changed(struct axvm_vcpu *vcpu, uint8_t cr8)
 {
     vcpu->arch.cr8 = cr8;
-    if (vcpu->arch.lapic_lent) {
-        axvm_lapic_show_tpr(&vcpu->arch.lapic, (uint32_t)cr8 << 4);
-        return;
-    }
     axvm_vlapic_set_cr8(vcpu, cr8);
     vcpu->arch.work |= AXVM_WORK_IRQ;
 }

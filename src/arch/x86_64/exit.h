@@ -117,12 +117,8 @@ bool axvm_x86_answer_lapic(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio);
 /* As axvm_arch_mmio_finish(), _refuse(). Any tier. */
 bool axvm_x86_finish(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio);
 bool axvm_x86_refuse(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio);
-/* Registers 8..27h of the local APIC, and what decides who serves them, are about to be accessed: they have to be here. */
+/* Registers of the local APIC that may be lent, or what decides who serves them, are about to be accessed. */
 void axvm_x86_want_lapic_back(struct axvm_vcpu *vcpu);
-static inline bool axvm_x86_is_lent_register(const struct axvm_vcpu *vcpu, uint32_t reg)
-{
-    return vcpu->arch.lapic_lent && reg - 8 < 0x20;
-}
 /* The local APIC's registers were accessed: look at it before the next entry. */
 void axvm_x86_lapic_touched(struct axvm_vcpu *vcpu);
 /* The four PDPTEs that PAE paging would load with @cr3; false: they are not valid, #GP. Loaded. */

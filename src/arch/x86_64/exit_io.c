@@ -16,7 +16,7 @@ static inline void answer_lapic(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
 {
     uint32_t off = (uint32_t)mmio->addr & (AXVM_LAPIC_SIZE - 1);
 
-    if (axvm_x86_is_lent_register(vcpu, off >> 4))
+    if (vcpu->arch.lapic_lent)
         axvm_x86_want_lapic_back(vcpu);
     if (mmio->write)
         axvm_vlapic_mmio_write(vcpu, off, mmio->size, mmio->val[0]);

@@ -115,9 +115,10 @@ void axvm_x86_lapic_touched(struct axvm_vcpu *vcpu)
         v->work |= AXVM_WORK_TIMER;
 }
 
+/* From TPR to IRR, SVR among them, they may be lent; in x2APIC mode no others. */
 static void before_apic(struct axvm_vcpu *vcpu, uint32_t msr, bool write)
 {
-    if (axvm_x86_is_lent_register(vcpu, msr - MSR_X2APIC) || (vcpu->arch.lapic_lent && write && msr == MSR_IA32_APIC_BASE))
+    if (vcpu->arch.lapic_lent && (msr - MSR_X2APIC_TPR < 0x20 || (write && msr == MSR_IA32_APIC_BASE)))
         axvm_x86_want_lapic_back(vcpu);
 }
 

@@ -72,6 +72,8 @@ bool axvm_vmx_lend_lapic(struct axvm_vcpu *vcpu);
 void axvm_vmx_return_lapic(struct axvm_vcpu *vcpu);
 /* Lent: what has been posted goes on to the CPU. As axvm_vlapic_pending(); but only an ExtINT has to be injected. */
 int axvm_vmx_refresh_lapic(struct axvm_vcpu *vcpu);
+/* No vCPU runs. */
+void axvm_vmx_vm_reset(struct axvm *vm);
 
 static inline bool axvm_x86_is_svm(const struct axvm_vcpu *vcpu)
 {

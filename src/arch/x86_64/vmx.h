@@ -34,6 +34,13 @@ struct axvm_vmx_host {
  */
 enum axvm_vmx_msr { VMX_STAR, VMX_LSTAR, VMX_CSTAR, VMX_SFMASK, VMX_SYSCALL_MSRS, VMX_KERNEL_GS = VMX_SYSCALL_MSRS, VMX_MSRS };
 
+/* What the way a local APIC is served was chosen for: it stays as long as these. */
+struct axvm_vmx_choice {
+    const struct axvm_vmx_caps *caps;
+    uint32_t changes; /* of the local APIC */
+    bool page;        /* APIC-access page */
+};
+
 /* Of a vCPU; vcpu->arch.vmx, with the page after it for the virtual APIC. The VMCS is active only while the vCPU is loaded. */
 struct axvm_vmx {
     void *vmcs;
@@ -44,6 +51,9 @@ struct axvm_vmx {
     uint32_t cpu2, apicv;            /* secondary ones: those that stay, and those of vmx_apicv.c */
     uint16_t virtual_irqs;           /* as it was when the local APIC was returned last */
     uint64_t eoi_exits[AXVM_LAPIC_WORDS];
+    struct axvm_vmx_choice chosen_for;
+    uint32_t shown; /* .changes of the local APIC, as its registers on the virtual-APIC page are */
+    uint8_t tpr;    /* there, as we know it */
     uint16_t vpid;
     uint8_t tpr_threshold;
     bool made;           /* the VMCS has been filled in */
@@ -75,6 +85,8 @@ static inline struct axvm_vmx *axvm_vmx_of(const struct axvm_vcpu *vcpu)
 /* The virtual-APIC page: "Virtual APIC State". Offsets on it. */
 #define VMX_VAPIC_TPR 0x80u
 #define VMX_VAPIC_PPR 0xa0u
+#define VMX_VAPIC_IRR_END 0x280u /* up to here: what is lent, and SVR */
+#define VMX_VAPIC_ICR_LOW 0x300u
 #define VMX_VAPIC_SELF_IPI 0x3f0u
 static inline void *axvm_vmx_vapic(struct axvm_vmx *vmx)
 {
@@ -87,10 +99,9 @@ static inline uint32_t axvm_vmx_vapic_read(struct axvm_vmx *vmx, uint32_t off)
     return *(const volatile uint32_t *)((const uint8_t *)axvm_vmx_vapic(vmx) + off);
 }
 
-/* As CR8. */
 static inline uint8_t axvm_vmx_tpr(struct axvm_vmx *vmx)
 {
-    return (uint8_t)axvm_vmx_vapic_read(vmx, VMX_VAPIC_TPR) >> 4;
+    return (uint8_t)axvm_vmx_vapic_read(vmx, VMX_VAPIC_TPR);
 }
 
 /* ---- the current VMCS. Fields exist, so these do not fail ---- */
@@ -159,6 +170,20 @@ static inline void axvm_vmx_mode_in(struct axvm_vcpu *vcpu)
 void axvm_vmx_apicv_init(struct axvm_vcpu *vcpu);
 enum axvm_trap_kind axvm_vmx_exit_eoi(struct axvm_vcpu *vcpu);
 enum axvm_trap_kind axvm_vmx_exit_apic_write(struct axvm_vcpu *vcpu);
+enum axvm_trap_kind axvm_vmx_exit_apic_access(struct axvm_vcpu *vcpu);
+void axvm_vmx_tpr_changed(struct axvm_vcpu *vcpu, uint8_t tpr);
+
+/* vmx_apic_page.c */
+int axvm_vmx_apic_page_init(struct axvm *vm);
+void axvm_vmx_apic_page_fini(struct axvm *vm);
+/* No vCPU runs. It may fail: they do without. */
+void axvm_vmx_apic_page_map(struct axvm *vm);
+/* For good: a vCPU is about to run that could access it as memory. Interrupts are off, no lock is held; not in a guest. */
+void axvm_vmx_apic_page_unmap(struct axvm *vm);
+static inline bool axvm_vmx_apic_page_is_mapped(struct axvm *vm)
+{
+    return atomic_load_explicit(&vm->arch.apic_page_mapped, memory_order_relaxed) != 0;
+}
 
 /* vmx_fail.c */
 int axvm_vmx_exit_failed(struct axvm_vcpu *vcpu, uint32_t reason);

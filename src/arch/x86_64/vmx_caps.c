@@ -62,14 +62,18 @@ static bool ept_usable(uint64_t cap)
 
 uint32_t axvm_vmx_apicv_choose(uint32_t apicv, uint64_t base, bool software_enabled, bool page)
 {
-    const uint32_t x2apic = (uint32_t)(CPU2_X2APIC | CPU2_APIC_REGISTERS | CPU2_VIRTUAL_IRQS);
+    uint32_t serve = (uint32_t)(CPU2_APIC_REGISTERS | CPU2_VIRTUAL_IRQS), find;
 
-    (void)page;
-    if (!software_enabled || (base & AXVM_LAPIC_BASE_ENABLE) == 0)
+    if ((base & AXVM_LAPIC_BASE_ENABLE) == 0)
         return 0;
-    if (base & AXVM_LAPIC_BASE_X2APIC)
-        return (apicv & x2apic) == x2apic ? x2apic : 0;
-    return 0;
+    find = (uint32_t)(base & AXVM_LAPIC_BASE_X2APIC ? CPU2_X2APIC : CPU2_APIC_ACCESSES);
+    if (find == CPU2_APIC_ACCESSES && (!page || (base & ~AXVM_BITS(11, 0)) != AXVM_LAPIC_BASE))
+        return 0;
+    if ((apicv & (find | serve)) != (find | serve))
+        return 0;
+    if (software_enabled)
+        return find | serve;
+    return find & (uint32_t)CPU2_APIC_ACCESSES;
 }
 
 bool axvm_vmx_caps_init(struct axvm_vmx_caps *caps, const struct axvm_vmx_raw *raw)

@@ -48,8 +48,9 @@ struct axvm_vmx_caps {
 #define VMX_BASIC_TRUE AXVM_BIT(55)
 
 /*
- * Which of .apicv to use for a local APIC with IA32_APIC_BASE @base. @page: in xAPIC mode the page of its registers is one that
- * the CPU knows. What is not software enabled drops interrupts, also those that it sends itself; no hardware looks after that.
+ * Which of .apicv to use for a local APIC with IA32_APIC_BASE @base. @page: where registers are in xAPIC mode after a reset the
+ * CPU finds its APIC-access page, which must not be there without "virtualize APIC accesses". What is not software enabled drops
+ * interrupts, also those that it sends itself; no hardware looks after that.
  */
 uint32_t axvm_vmx_apicv_choose(uint32_t apicv, uint64_t base, bool software_enabled, bool page);
 

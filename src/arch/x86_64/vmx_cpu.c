@@ -155,6 +155,18 @@ static int host_fits(void)
     return read_tr() != 0 ? AXVM_OK : AXVM_ERR_NOSUP;
 }
 
+/*
+ * Bochs 2.7 delivers a virtual interrupt that waits for RFLAGS.IF as soon as an interrupt of the host comes, and tells
+ * exits in the middle of that of another event. Linux hangs of it sooner or later. No real CPU has its revision.
+ */
+#define BOCHS_REVISION 0x2bu
+
+static void choose_apicv(struct axvm_vmx_caps *caps, uint32_t flags)
+{
+    if ((flags & AXVM_X86_NO_APICV) || (caps->revision == BOCHS_REVISION && !(flags & AXVM_X86_TRUST_APICV)))
+        caps->apicv = 0;
+}
+
 int axvm_vmx_cpu_enable(struct axvm_cpu *cpu, const struct axvm_x86_cpu_config *cfg)
 {
     struct axvm_vmx_caps caps;
@@ -172,8 +184,7 @@ int axvm_vmx_cpu_enable(struct axvm_cpu *cpu, const struct axvm_x86_cpu_config *
     x = alloc(cpu);
     if (!x)
         return AXVM_ERR_NOMEM;
-    if (cfg->flags & AXVM_X86_NO_APICV)
-        caps.apicv = 0;
+    choose_apicv(&caps, cfg->flags);
     x->caps = caps;
     memcpy(x->region, &caps.revision, sizeof(caps.revision));
     cpu->arch.vmx = x;

@@ -194,13 +194,13 @@ static inline enum axvm_trap_kind finish(struct axvm_vcpu *vcpu, enum axvm_trap_
 int axvm_vmx_exit(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
-    uint8_t cr8 = axvm_vmx_tpr(axvm_vmx_of(vcpu));
+    uint8_t tpr = axvm_vmx_tpr(axvm_vmx_of(vcpu));
     enum axvm_trap_kind kind;
     uint64_t q;
 
     axvm_x86_mode_out(vcpu);
-    if (__builtin_expect(cr8 != v->cr8, 0))
-        axvm_x86_cr8_changed(vcpu, cr8);
+    if (__builtin_expect(tpr != axvm_vmx_of(vcpu)->tpr, 0))
+        axvm_vmx_tpr_changed(vcpu, tpr);
     switch ((uint32_t)axvm_vmread(VMCS_EXIT_REASON)) {
     case VMX_WRMSR:
         kind = axvm_x86_exit_wrmsr(vcpu, insn_len());
@@ -253,6 +253,8 @@ int axvm_vmx_exit_all(struct axvm_vcpu *vcpu)
 
     if (reason == VMX_EPT_VIOLATION)
         return (int)finish(vcpu, exit_ept(vcpu));
+    if (reason == VMX_APIC_ACCESS)
+        return (int)finish(vcpu, axvm_vmx_exit_apic_access(vcpu));
     if (__builtin_expect((reason & EXIT_REASON_FAILED) != 0, 0))
         return axvm_vmx_exit_failed(vcpu, reason);
     return (int)finish(vcpu, exit_rare(vcpu, reason));

@@ -59,11 +59,12 @@ int axvm_vmx_vm_init(struct axvm *vm)
     open_guest_msrs(vm->arch.msrpm);
     open_guest_msrs(vm->arch.msrpm + AXVM_PAGE_SIZE);
     open_x2apic(vm->arch.msrpm + AXVM_PAGE_SIZE);
-    return AXVM_OK;
+    return axvm_vmx_apic_page_init(vm);
 }
 
 void axvm_vmx_vm_fini(struct axvm *vm)
 {
+    axvm_vmx_apic_page_fini(vm);
     axvm_x86_maps_fini(vm, MSRPM_ORDER, IOPM_ORDER);
 }
 

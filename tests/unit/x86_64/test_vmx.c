@@ -82,6 +82,13 @@ static void the_cpu_serves_a_local_apic_only_in_the_modes_that_it_knows(void **u
     assert_int_equal(axvm_vmx_apicv_choose(all, base, true, false), 0);
     assert_int_equal(axvm_vmx_apicv_choose(all, base | 0x400, true, false), 0);
     assert_int_equal(axvm_vmx_apicv_choose(all, xapic, true, false), 0);
+    assert_int_equal(axvm_vmx_apicv_choose(all, xapic, true, true), ACCESSES | REGISTERS | DELIVERY);
+    assert_int_equal(axvm_vmx_apicv_choose(all, xapic | 0x100, true, true), ACCESSES | REGISTERS | DELIVERY);
+    /* The page is there and must not be RAM; but nothing is delivered that was sent to oneself. */
+    assert_int_equal(axvm_vmx_apicv_choose(all, xapic, false, true), ACCESSES);
+    assert_int_equal(axvm_vmx_apicv_choose(all, xapic + 0x1000, true, true), 0);
+    assert_int_equal(axvm_vmx_apicv_choose(all, base, true, true), 0);
+    assert_int_equal(axvm_vmx_apicv_choose(all & ~ACCESSES, xapic, true, true), 0);
     assert_int_equal(axvm_vmx_apicv_choose(all & ~X2APIC, x2apic, true, false), 0);
     assert_int_equal(axvm_vmx_apicv_choose(all & ~REGISTERS, x2apic, true, false), 0);
     assert_int_equal(axvm_vmx_apicv_choose(0, x2apic, true, true), 0);

@@ -103,16 +103,16 @@ static NOINLINE uint64_t sbi_ipi(struct axvm_vcpu *vcpu, uint64_t fid)
 
 enum { SRST_SHUTDOWN = 0, SRST_COLD_REBOOT = 1, SRST_WARM_REBOOT = 2 };
 enum { SRST_REASON_NONE = 0, SRST_REASON_FAILURE = 1 };
-/* Types and reasons from here on are the platform's and the vendor's: we have none. */
-#define SRST_VENDOR 0xe0000000u
+/* Reasons from here on are the implementation's and the platform's: the host may know them. */
+#define SRST_REASON_OTHERS 0xe0000000u
 
 static uint64_t sbi_srst(struct axvm_vcpu *vcpu, uint64_t fid, struct axvm_exit *exit)
 {
     uint32_t type = (uint32_t)vcpu->arch.gpr[10], reason = (uint32_t)vcpu->arch.gpr[11];
 
-    if (fid != 0 || type >= SRST_VENDOR + 0x10000000u)
+    if (fid != 0)
         return axvm_sbi_reply(vcpu, SBI_ERR_NOT_SUPPORTED, 0);
-    if (type > SRST_WARM_REBOOT || (reason > SRST_REASON_FAILURE && reason < SRST_VENDOR))
+    if (type > SRST_WARM_REBOOT || (reason > SRST_REASON_FAILURE && reason < SRST_REASON_OTHERS))
         return axvm_sbi_reply(vcpu, SBI_ERR_INVALID_PARAM, 0);
     exit->reason = type == SRST_SHUTDOWN ? AXVM_EXIT_SYSTEM_OFF : AXVM_EXIT_SYSTEM_RESET;
     exit->u.system.type = type;

@@ -246,7 +246,7 @@ static void sbi_harts(void)
     expect("65 SUSP, reserved type", sbi(SBI_SUSP, 0, 1, RAM, 0, 0, 0), INVALID_PARAM);
     expect("R2 SRST, reserved type", sbi(SBI_SRST, 0, 3, 0, 0, 0, 0), INVALID_PARAM);
     expect("R2 SRST, reserved reason", sbi(SBI_SRST, 0, 0, 2, 0, 0, 0), INVALID_PARAM);
-    expect("R2 SRST, vendor's type", sbi(SBI_SRST, 0, 0xf0000000, 0, 0, 0, 0), NOT_SUPPORTED);
+    expect("R2 SRST, vendor's type", sbi(SBI_SRST, 0, 0xf0000000, 0, 0, 0, 0), INVALID_PARAM);
 }
 
 /* ---- row 71: every CSR ---- */

@@ -410,6 +410,40 @@ static void delivery(uint64_t event)
     result("an unused event is not pending", event, status(event) == 8, status(event));
 }
 
+/* What the handler writes is what comes back: "If the supervisor software wishes to resume from a different location". */
+static void changing_handler(struct sse_context *c)
+{
+    static const uint64_t state[4] = { 0x33334, 3, 0x1111, 0x2222 };
+
+    expect("change", c->event, sse(WRITE, c->event, SEPC, 4, (uint64_t)state, 0), SUCCESS);
+    write_csr(sepc, read_csr(sepc) + 4);
+}
+
+static void changes(uint64_t event)
+{
+    register uint64_t a0 __asm__("a0"), a1 __asm__("a1"), a6 __asm__("a6"), a7 __asm__("a7");
+    uint64_t skipped = 0, got6, got7;
+
+    enable_for(event, changing_handler);
+    clear_csr(sstatus, SSTATUS_SPP | SSTATUS_SPIE);
+    a0 = event;
+    a1 = hart();
+    a6 = INJECT;
+    a7 = SBI_SSE;
+    __asm__ volatile(".option push\n\t.option norvc\n\tecall\n\taddi %4, %4, 1\n\t.option pop"
+                     : "+r"(a0), "+r"(a1), "+r"(a6), "+r"(a7), "+r"(skipped)
+                     :
+                     : "memory");
+    got6 = a6;
+    got7 = a7;
+    result("it goes on elsewhere", event, skipped == 0, skipped);
+    result("a6 and a7 are the handler's", event, got6 == 0x1111 && got7 == 0x2222, got6);
+    result("sepc is the handler's", event, read_csr(sepc) == 0x33334, read_csr(sepc));
+    result("SPP and SPIE are the handler's", event,
+           (read_csr(sstatus) & (SSTATUS_SPP | SSTATUS_SPIE)) == (SSTATUS_SPP | SSTATUS_SPIE), read_csr(sstatus));
+    disable(event);
+}
+
 /* An event that signals itself: once more after the handler, not in it. */
 static void again_handler(struct sse_context *c)
 {
@@ -476,6 +510,17 @@ static void order(uint64_t first, uint64_t first_priority, uint64_t second, uint
     disable(second);
     write_attr(first, PRIORITY, 0);
     write_attr(second, PRIORITY, 0);
+}
+
+/* Sv39, everything where it is: handlers are entered at a virtual address, memory is named by its physical one. */
+static void translate(bool on)
+{
+    static uint64_t root[512] __attribute__((aligned(4096)));
+
+    for (uint64_t i = 0; i < 4; i++)
+        root[i] = i << 28 | 0xcf; /* 1 GiB, of supervisor mode */
+    write_csr(satp, on ? 8ul << 60 | (uint64_t)root >> 12 : 0);
+    __asm__ volatile("sfence.vma" : : : "memory");
 }
 
 static void orders(void)
@@ -781,8 +826,16 @@ void guest_main(uint64_t fdt)
         states(events[i]);
         delivery(events[i]);
         again(events[i]);
+        changes(events[i]);
     }
     orders();
+    translate(true);
+    for (unsigned int i = 0; i < 2; i++) {
+        delivery(events[i]);
+        changes(events[i]);
+    }
+    orders();
+    translate(false);
     start_harts();
     local_events_of_others();
     global_event_of_others();

@@ -39,6 +39,12 @@ arch_determinism() {
     ARCH_DETERMINISM=(-machine dtb-randomness=off)
 }
 
+# The machine that a guest finds, without a hypervisor. In ARCH_BARE; in ARCH_BARE_WITHOUT which nodes of its tree guests have not.
+arch_bare() {
+    ARCH_BARE=(-M virt,gic-version=3,dtb-randomness=off -cpu "$1")
+    ARCH_BARE_WITHOUT='^(pcie|virtio_mmio|fw-cfg|flash|platform-bus|gpio-keys|pl061|pl031|pmu|its)(@|$)'
+}
+
 # Has this CPU the Virtualization Host Extensions (Armv8.1)?
 arch_has_vhe() {
     case ${1%%,*} in

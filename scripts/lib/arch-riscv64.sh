@@ -40,6 +40,12 @@ arch_determinism() {
     ARCH_DETERMINISM=()
 }
 
+# The machine that a guest finds, without a hypervisor. In ARCH_BARE; in ARCH_BARE_WITHOUT which nodes of its tree guests have not.
+arch_bare() {
+    ARCH_BARE=(-M virt -cpu "$1,h=false")
+    ARCH_BARE_WITHOUT='^(pci|virtio_mmio|fw-cfg|flash|platform-bus|rtc)@'
+}
+
 # arch_host_arguments CPU VHE: what the example host has to be told.
 arch_host_arguments() {
     [[ ! $2 ]] || die "--vhe is for aarch64 only"

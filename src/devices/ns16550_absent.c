@@ -3,9 +3,10 @@
 #include <axvm/err.h>
 #include <axvm/ns16550.h>
 
-int axvm_ns16550_create(struct axvm *vm, uint64_t base, uint32_t irq, const struct axvm_chardev *out, struct axvm_device **dev)
+int axvm_ns16550_create(struct axvm *vm, enum axvm_bus_space space, uint64_t base, uint32_t irq, const struct axvm_chardev *out,
+                        struct axvm_device **dev)
 {
-    (void)vm, (void)base, (void)irq, (void)out, (void)dev;
+    (void)vm, (void)space, (void)base, (void)irq, (void)out, (void)dev;
     return AXVM_ERR_NOSUP;
 }
 

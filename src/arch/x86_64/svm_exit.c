@@ -65,6 +65,18 @@ static enum axvm_trap_kind exit_cr(struct axvm_vcpu *vcpu, uint64_t code)
     return axvm_x86_exit_cr_decode(vcpu);
 }
 
+/* As the CPU does when it delivers one; EVENTINJ leaves DR7 alone. "Debug Exception (#DB)", general detect. */
+static void raise_debug(struct axvm_vcpu *vcpu)
+{
+    struct axvm_vmcb *b = vcpu->arch.vmcb;
+
+    if (b->dr7 & DR7_GD) {
+        b->dr7 &= ~DR7_GD;
+        b->clean &= ~CLEAN_DR;
+    }
+    axvm_x86_raise(vcpu, X86_DB);
+}
+
 static enum axvm_trap_kind exit_exception(struct axvm_vcpu *vcpu, uint64_t code)
 {
     struct axvm_vmcb *b = vcpu->arch.vmcb;
@@ -72,7 +84,7 @@ static enum axvm_trap_kind exit_exception(struct axvm_vcpu *vcpu, uint64_t code)
     switch (code - SVM_EXCEPTION) {
     case X86_DB:
         if (!axvm_svm_stepped(vcpu))
-            axvm_x86_raise(vcpu, X86_DB);
+            raise_debug(vcpu);
         return AXVM_TRAP_RESUME;
     case X86_NM:
         return axvm_x86_exit_nm(vcpu);

@@ -4,6 +4,12 @@
 #include "s2_hw.h"
 #include "svm.h"
 
+/* VMRUN loads it; but Bochs' leaves the guest what is in it. */
+static void load_cr2(const struct axvm_vmcb *b)
+{
+    axvm_write_cr2(b->cr2);
+}
+
 static void init_vmcb(struct axvm_vcpu *vcpu)
 {
     struct axvm_vmcb *b = vcpu->arch.vmcb;
@@ -45,8 +51,7 @@ void axvm_svm_load_on(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu, uint64_t vmi
     v->nrips = axvm_svm_has(vcpu, SVM_FEATURE_NRIPS);
     v->host_pa = cpu->arch.host_vmcb_pa;
     axvm_vmsave(v->host_pa);
-    /* VMRUN loads it; but Bochs' leaves the guest what somebody else had in it. */
-    axvm_write_cr2(b->cr2);
+    load_cr2(b);
 }
 
 /* All but what VMSAVE took is in memory already. */
@@ -133,6 +138,8 @@ void axvm_svm_inject(struct axvm_vcpu *vcpu, uint64_t event)
 {
     vcpu->arch.vmcb->eventinj = event;
     vcpu->arch.vmcb->int_state = 0;
+    if (axvm_field(event, EVENT_TYPE) == EVENT_EXCEPTION && axvm_field(event, EVENT_VECTOR) == X86_PF)
+        load_cr2(vcpu->arch.vmcb);
     if (axvm_field(event, EVENT_TYPE) == EVENT_NMI)
         axvm_svm_nmi_injected(vcpu);
 }

@@ -152,6 +152,7 @@ struct axvm_arch_vcpu {
     bool fp_loaded, dr_loaded;
     bool lapic_lent;     /* VMX: TPR, PPR, ISR and IRR of .lapic are in the CPU's hands: vmx_apicv.c */
     bool halted;         /* HLT: until an interrupt comes */
+    bool nmi_held;       /* .nmi waits for the IRET of another: it wakes nobody */
     uint64_t shadow_rip; /* where the host's interrupt was taken in the shadow of STI last: event.c */
     bool osxsave;        /* CR4.OSXSAVE: XCR0 is exchanged with the host's */
 

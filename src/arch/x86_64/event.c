@@ -125,7 +125,8 @@ void axvm_x86_look_around(struct axvm_vcpu *vcpu)
         v->work |= AXVM_WORK_IRQ;
     if (v->halted || atomic_load_explicit(&v->nmi, memory_order_relaxed))
         v->work |= AXVM_WORK_NMI;
-    if (deadline(vcpu) != h->timer_ns || axvm_rdtsc() >= h->timer_tsc)
+    /* One that was woken by a timer goes by the same clock: the TSC may be behind it. */
+    if (v->halted || deadline(vcpu) != h->timer_ns || axvm_rdtsc() >= h->timer_tsc)
         v->work |= AXVM_WORK_TIMER;
 }
 
@@ -151,7 +152,8 @@ bool axvm_arch_vcpu_wakes(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
-    if (!v->halted || atomic_load(&v->nmi) || (atomic_load(&v->startup) & AXVM_STARTUP_INIT) || platform_due(vcpu))
+    if (!v->halted || (atomic_load(&v->nmi) && !v->nmi_held) || (atomic_load(&v->startup) & AXVM_STARTUP_INIT) ||
+        platform_due(vcpu))
         return true;
     return (v->rflags & RFLAGS_IF) != 0 && vcpu->vm->arch.vintc && axvm_vlapic_wakes(vcpu);
 }
@@ -174,6 +176,7 @@ static void look_at_nmi(struct axvm_vcpu *vcpu, bool *busy)
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
     v->work &= ~AXVM_WORK_NMI;
+    v->nmi_held = false;
     if (atomic_load_explicit(&v->nmi, memory_order_relaxed) == 0)
         return;
     if (!*busy && axvm_x86_hw0(vcpu, nmi_allowed)) {
@@ -185,6 +188,7 @@ static void look_at_nmi(struct axvm_vcpu *vcpu, bool *busy)
     }
     axvm_x86_hw(vcpu, nmi_window, true);
     v->work |= AXVM_WORK_NMI;
+    v->nmi_held = true;
 }
 
 /* Nothing to deliver: the only thing that may be in the way is TPR. */

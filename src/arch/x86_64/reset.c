@@ -104,6 +104,7 @@ static void forget(struct axvm_arch_vcpu *v)
     v->event = 0;
     v->pv = (struct axvm_pv){ .version = v->pv.version };
     v->halted = false;
+    v->nmi_held = false;
     v->osxsave = false;
     v->fp_loaded = false;
     v->dr_loaded = false;

@@ -18,6 +18,11 @@
 #define RST_OFF 1u /* 0xcf9, from 0xcf8 */
 #define RST_CPU 0x04u
 #define RST_KNOWN 0x0eu
+/* Bochs and older QEMU: who writes this word here, letter by letter, turns the machine off. Kernels made for them do. */
+#define OFF_PORT 0x8900u
+static const char off_word[] = "Shutdown";
+
+enum { WIN_PM, WIN_RESET, WIN_OFF };
 
 struct acpi_pm {
     struct axvm_device dev;
@@ -26,6 +31,7 @@ struct acpi_pm {
     uint64_t halves; /* of the timer's range that had passed at the last look: bit 31 has changed so often */
     uint16_t status, enable, control;
     uint8_t slp_typ_s5, reset;
+    uint8_t off_letters; /* of the word so far */
 };
 
 static uint64_t to_ticks(uint64_t ns)
@@ -118,6 +124,25 @@ static int write_reset(struct acpi_pm *pm, struct axvm_access *acc)
     return AXVM_OK;
 }
 
+static int write_off(struct acpi_pm *pm, struct axvm_access *acc)
+{
+    uint8_t letters = (uint8_t)(pm->off_letters + 1);
+
+    if ((char)acc->val != off_word[pm->off_letters]) {
+        pm->off_letters = (char)acc->val == off_word[0];
+        return AXVM_OK;
+    }
+    if (off_word[letters] == 0) {
+        int rc = axvm_device_end_vm(acc, AXVM_EXIT_SYSTEM_OFF);
+
+        if (rc != AXVM_OK)
+            return rc;
+        letters = 0;
+    }
+    pm->off_letters = letters;
+    return AXVM_OK;
+}
+
 /* PCI's ports: nobody is there. */
 static uint64_t read_reset(const struct acpi_pm *pm, const struct axvm_access *acc)
 {
@@ -138,8 +163,10 @@ static int pm_read(struct axvm_device *dev, struct axvm_access *acc)
     unsigned long flags = axvm_device_lock(dev);
 
     look_at_timer(pm, axvm_device_time_ns(dev));
-    if (acc->window == 1)
+    if (acc->window == WIN_RESET)
         acc->val = read_reset(pm, acc);
+    else if (acc->window == WIN_OFF)
+        acc->val = UINT8_MAX;
     else if (crosses(acc))
         acc->val = UINT64_MAX >> (64 - 8 * acc->size);
     else
@@ -155,8 +182,10 @@ static int pm_write(struct axvm_device *dev, struct axvm_access *acc)
     int rc = AXVM_OK;
 
     look_at_timer(pm, axvm_device_time_ns(dev));
-    if (acc->window == 1)
+    if (acc->window == WIN_RESET)
         rc = write_reset(pm, acc);
+    else if (acc->window == WIN_OFF)
+        rc = write_off(pm, acc);
     else if (acc->off < 8 && !crosses(acc))
         rc = write_block(pm, acc);
     if (rc == AXVM_OK)
@@ -182,6 +211,7 @@ static void pm_reset(struct axvm_device *dev)
     look_at_timer(pm, axvm_device_time_ns(dev));
     pm->status = pm->enable = pm->control = 0;
     pm->reset = 0;
+    pm->off_letters = 0;
     update(pm);
 }
 
@@ -201,9 +231,10 @@ int axvm_acpi_pm_create(struct axvm *vm, const struct axvm_acpi_pm_config *cfg)
     if (!pm)
         return AXVM_ERR_NOMEM;
     pm->dev.ops = &pm_ops;
-    pm->dev.windows[0] = (struct axvm_window){ AXVM_BUS_PORT, cfg->base, AXVM_ACPI_PM_SIZE };
-    pm->dev.windows[1] = (struct axvm_window){ AXVM_BUS_PORT, 0xcf8, 8 };
-    pm->dev.window_count = 2;
+    pm->dev.windows[WIN_PM] = (struct axvm_window){ AXVM_BUS_PORT, cfg->base, AXVM_ACPI_PM_SIZE };
+    pm->dev.windows[WIN_RESET] = (struct axvm_window){ AXVM_BUS_PORT, 0xcf8, 8 };
+    pm->dev.windows[WIN_OFF] = (struct axvm_window){ AXVM_BUS_PORT, OFF_PORT, 1 };
+    pm->dev.window_count = 3;
     pm->dev.flags = AXVM_DEVICE_FAST | AXVM_DEVICE_SELF_LOCKED;
     pm->slp_typ_s5 = cfg->slp_typ_s5;
     rc = cfg->has_sci ? axvm_irq_line_init(&pm->sci, vm, cfg->sci, false) : AXVM_OK;

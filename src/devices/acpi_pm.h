@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ACPI fixed hardware: ACPI Specification 6.5, "ACPI Hardware Specification"; the timer has 32 bits. And the reset control
- * register of PIIX and ICH chips, port 0xcf9. */
+ * register of PIIX and ICH chips, port 0xcf9; and Bochs' port for turning off, 0x8900. */
 #ifndef AXVM_DEVICES_ACPI_PM_H
 #define AXVM_DEVICES_ACPI_PM_H
 
@@ -21,7 +21,8 @@ struct axvm_acpi_pm_config {
     uint8_t slp_typ_s5; /* SLP_TYPx of soft off, the only sleep there is */
 };
 
-/* Make one: [base, base + 16) and 0xcf8..0xcff, where PCI's configuration ports would be. Errors as axvm_device_attach(). */
+/* Make one: [base, base + 16), 0x8900, and 0xcf8..0xcff, where PCI's configuration ports would be. Errors as
+ * axvm_device_attach(). */
 int axvm_acpi_pm_create(struct axvm *vm, const struct axvm_acpi_pm_config *cfg);
 
 #endif

@@ -4,6 +4,7 @@
 #include <axvm/err.h>
 
 #include "../../devices/acpi_pm.h"
+#include "../../devices/fw_cfg.h"
 #include "../../devices/i8042.h"
 #include "../../devices/i8254.h"
 #include "../../devices/mc146818.h"
@@ -45,24 +46,33 @@ static uint64_t ram_end(const struct axvm_region *ram, uint32_t count, uint64_t 
     return from;
 }
 
-static void describe_memory(const struct axvm *vm, uint8_t *nvram)
+struct ram_size {
+    uint64_t low; /* up to 4 GiB */
+    uint64_t high;
+};
+
+static struct ram_size ram_size(const struct axvm *vm)
 {
     struct axvm_region fallback[AXVM_DEFAULT_RAM_PIECES];
     const struct axvm_region *ram = vm->cfg.regions;
     uint32_t count = vm->cfg.region_count;
-    uint64_t low, high;
 
     if (count == 0) {
         ram = fallback;
         count = axvm_config_default_ram(&vm->cfg, fallback);
     }
-    low = axvm_min(ram_end(ram, count, MIB), GIB4);
-    high = ram_end(ram, count, GIB4) - GIB4;
+    return (struct ram_size){ .low = axvm_min(ram_end(ram, count, MIB), GIB4), .high = ram_end(ram, count, GIB4) - GIB4 };
+}
+
+static void describe_memory(const struct axvm *vm, uint8_t *nvram)
+{
+    struct ram_size ram = ram_size(vm);
+
     put(nvram, CMOS_BASE_KIB, 640, 2);
-    put(nvram, CMOS_EXTENDED_KIB, axvm_min((low - MIB) >> KIB_SHIFT, 0xffff), 2);
-    put(nvram, CMOS_EXTENDED_KIB_POST, axvm_min((low - MIB) >> KIB_SHIFT, 0xffff), 2);
-    put(nvram, CMOS_ABOVE_16M_CHUNKS, low > 16 * MIB ? axvm_min((low - 16 * MIB) >> CHUNK_SHIFT, 0xffff) : 0, 2);
-    put(nvram, CMOS_ABOVE_4G_CHUNKS, axvm_min(high >> CHUNK_SHIFT, 0xffffff), 3);
+    put(nvram, CMOS_EXTENDED_KIB, axvm_min((ram.low - MIB) >> KIB_SHIFT, 0xffff), 2);
+    put(nvram, CMOS_EXTENDED_KIB_POST, axvm_min((ram.low - MIB) >> KIB_SHIFT, 0xffff), 2);
+    put(nvram, CMOS_ABOVE_16M_CHUNKS, ram.low > 16 * MIB ? axvm_min((ram.low - 16 * MIB) >> CHUNK_SHIFT, 0xffff) : 0, 2);
+    put(nvram, CMOS_ABOVE_4G_CHUNKS, axvm_min(ram.high >> CHUNK_SHIFT, 0xffffff), 3);
 }
 
 static int create_rtc(struct axvm *vm, bool has_irq)
@@ -73,6 +83,14 @@ static int create_rtc(struct axvm *vm, bool has_irq)
     cfg.nvram[CMOS_EQUIPMENT] = EQUIPMENT_FPU;
     cfg.nvram[CMOS_OTHER_CPUS] = (uint8_t)(vm->cfg.vcpu_count - 1);
     return axvm_mc146818_create(vm, &cfg);
+}
+
+static int create_fw_cfg(struct axvm *vm)
+{
+    struct ram_size ram = ram_size(vm);
+    struct axvm_fw_cfg_config cfg = { .ram_size = ram.low + ram.high, .cpus = (uint16_t)vm->cfg.vcpu_count };
+
+    return axvm_fw_cfg_create(vm, &cfg);
 }
 
 int axvm_x86_platform_create(struct axvm *vm)
@@ -92,5 +110,7 @@ int axvm_x86_platform_create(struct axvm *vm)
         rc = axvm_i8254_create(vm, AXVM_X86_PIT_IRQ, has_irq);
     if (rc == AXVM_OK && axvm_x86_platform_has_clocks(vm))
         rc = create_rtc(vm, has_irq);
+    if (rc == AXVM_OK && axvm_x86_platform_has_clocks(vm))
+        rc = create_fw_cfg(vm);
     return rc;
 }

@@ -19,7 +19,7 @@
 /* Make the default machine's devices; from axvm_arch_vm_init(), after the interrupt controllers. */
 int axvm_x86_platform_create(struct axvm *vm);
 
-/* Are there PIT and RTC? Not if the config wants only what it lists. */
+/* Are there PIT, RTC and fw_cfg? Not if the config wants only what it lists. */
 static inline bool axvm_x86_platform_has_clocks(const struct axvm *vm)
 {
     return !(vm->flags & AXVM_VM_NO_DEFAULT_DEVICES);

@@ -254,6 +254,41 @@ static void anything_written_anywhere_is_survived(void **state)
     }
 }
 
+static void say(struct pc *b, const char *word, size_t letters)
+{
+    for (size_t i = 0; i < letters; i++)
+        pc_out(b, 0x8900, 1, (uint8_t)word[i]);
+}
+
+static void bochs_word_for_turning_off_turns_it_off(void **state)
+{
+    struct pc *b = *state;
+
+    say(b, "SShutdow", 8);
+    pc_assert_ends(b, 0x8900, 1, 'n', AXVM_EXIT_SYSTEM_OFF);
+    assert_int_equal(pc_in(b, 0x8900, 1), 0xff);
+    say(b, "Shutdow", 7); /* and again */
+    pc_assert_ends(b, 0x8900, 1, 'n', AXVM_EXIT_SYSTEM_OFF);
+}
+
+/* Row 1: whatever a sweep of all ports writes there. */
+static void other_words_do_not_turn_it_off(void **state)
+{
+    struct pc *b = *state;
+    struct axvm_device *dev = axvm_device_next(b->vm, NULL);
+
+    while (strcmp(dev->ops->name, "acpi-pm") != 0)
+        dev = axvm_device_next(b->vm, dev);
+    say(b, "shutdown", 8);
+    say(b, "Shutdowm", 8);
+    say(b, "n", 1);
+    say(b, "Shutdow", 7);
+    dev->ops->reset(dev);
+    say(b, "n", 1);
+    for (unsigned int i = 0; i < 256; i++)
+        pc_out(b, 0x8900, 1, i);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, pc_teardown)
@@ -272,6 +307,8 @@ int main(void)
         TEST(port_80_takes_what_is_written),
         TEST(the_vcpu_that_turns_the_machine_off_comes_back_with_that),
         TEST(a_guest_that_resets_can_be_booted_again),
+        TEST(bochs_word_for_turning_off_turns_it_off),
+        TEST(other_words_do_not_turn_it_off),
         TEST(anything_written_anywhere_is_survived),
     };
 

@@ -79,7 +79,7 @@ uintptr_t board_context_new(void *stack_top);
 
 /* Zero memory that is a multiple of 4 KiB. */
 void board_zero_pages(void *va, size_t len);
-/* From the CPU's random number generator; false when it has none. */
+/* From the CPU's random number generator, or the firmware; false when there is none. */
 bool board_entropy(void *buf, size_t len);
 /* For axvm_cpu_enable(). */
 const struct axvm_cpu_config *board_cpu_config(bool host_uses_guest_regs);

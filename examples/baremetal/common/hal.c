@@ -195,7 +195,7 @@ static void hal_log(void *ctx, enum axvm_log_level level, const char *msg)
         host_log("axvm: %s: %s", names[level], msg);
 }
 
-/* False where the CPU has no random number generator: the library then does without, rather than with something guessable. */
+/* False where the machine has no source of randomness: the library then does without, rather than with something guessable. */
 static bool hal_entropy(void *ctx, void *buf, size_t len)
 {
     (void)ctx;

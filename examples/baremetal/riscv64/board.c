@@ -306,13 +306,6 @@ void board_zero_pages(void *va, size_t len)
     }
 }
 
-bool board_entropy(void *buf, size_t len)
-{
-    (void)buf;
-    (void)len;
-    return false;
-}
-
 /* One for each CPU, as each has its own number. */
 const struct axvm_cpu_config *board_cpu_config(bool host_uses_guest_regs)
 {

@@ -9,6 +9,7 @@ target_sources(axvm-host PRIVATE
   riscv64/canary_vector.c
   riscv64/irqchip.c
   riscv64/plic.c
+  riscv64/seed.c
   riscv64/start.S
   riscv64/trap.c
   riscv64/uart.c

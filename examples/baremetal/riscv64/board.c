@@ -141,23 +141,17 @@ void secondary_main(struct cpu *cpu)
 
 /* ---- firmware ---- */
 
-/* Asleep: where instructions are counted instead of time, one that spins keeps the emulated machine's other CPUs from running.
- */
-static void wait_until_online(struct cpu *cpu)
+/* Asleep, as one that spins keeps the emulated machine's other CPUs from running. Interrupts are off. */
+static void pause_briefly(void)
 {
-    unsigned long irqs = irq_save();
-
-    while (!atomic_load(&cpu->online)) {
-        board_timer_set(board_time_ns() + 100000);
-        __asm__ volatile("wfi" : : : "memory");
-    }
+    board_timer_set(board_time_ns() + 100000);
+    __asm__ volatile("wfi" : : : "memory");
     board_timer_set(TIME_NEVER);
-    irq_restore(irqs);
 }
 
 /*
  * Harts that the firmware is still bringing up itself are not stopped yet, which is an error for it. How long that takes is up to
- * an emulator's threads on a busy machine: more than a second has been seen.
+ * an emulator's threads on a busy machine: more than a second has been seen, and once, when we asked without a pause, a minute.
  */
 static bool start_hart(uint64_t hwid, void *stack_top)
 {
@@ -166,19 +160,23 @@ static bool start_hart(uint64_t hwid, void *stack_top)
     while (sbi(SBI_HSM, 0, hwid, (uint64_t)secondary_start, (uint64_t)stack_top) != 0) {
         if (board_time_ns() >= until)
             return false;
-        cpu_relax();
+        pause_briefly();
     }
     return true;
 }
 
 bool board_cpu_start(uint64_t hwid, struct cpu *cpu, void *stack_top)
 {
+    unsigned long irqs = irq_save();
+    bool started;
+
     *(struct cpu **)((char *)stack_top - 16) = cpu;
     __asm__ volatile("fence rw, rw" : : : "memory");
-    if (!start_hart(hwid, stack_top))
-        return false;
-    wait_until_online(cpu);
-    return true;
+    started = start_hart(hwid, stack_top);
+    while (started && !atomic_load(&cpu->online))
+        pause_briefly();
+    irq_restore(irqs);
+    return started;
 }
 
 void board_power_off(void)

@@ -165,7 +165,7 @@ static void fill_site(struct axvm_vcpu *vcpu, struct axvm_emul *e, struct axvm_e
 
 /* ---- all of it ---- */
 
-__attribute__((noinline)) static enum axvm_emul_result fetch_anew(struct axvm_vcpu *vcpu, struct axvm_emul *e)
+__attribute__((cold, noinline)) static enum axvm_emul_result fetch_anew(struct axvm_vcpu *vcpu, struct axvm_emul *e)
 {
     enum axvm_x86_decoded decoded = AXVM_X86_DEC_MORE;
     enum axvm_emul_result rc;

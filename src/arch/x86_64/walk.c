@@ -357,7 +357,7 @@ static void remember(struct walk *w, uint64_t gpa)
     m->depth = w->depth;
 }
 
-__attribute__((noinline)) static enum axvm_x86_walk_result walk_long_way(struct axvm *vm, struct axvm_x86_walk_cache *cache,
+__attribute__((cold, noinline)) static enum axvm_x86_walk_result walk_long_way(struct axvm *vm, struct axvm_x86_walk_cache *cache,
                                                                          const struct axvm_x86_paging *p, uint64_t linear,
                                                                          unsigned int access, uint64_t *gpa, uint32_t *error)
 {

@@ -37,8 +37,13 @@ struct axvm_cpuid_regs axvm_test_cpu_cpuid(uint32_t leaf, uint32_t subleaf)
 {
     struct axvm_cpuid_regs r = { 0 };
 
-    (void)subleaf;
     switch (leaf) {
+    case 0:
+        r.eax = 0xd;
+        break;
+    case 0xd:
+        r.eax = subleaf == 1 ? 1u << 3 : 0; /* XSAVES */
+        break;
     case 0x80000000:
         r.eax = 0x8000001f;
         break;
@@ -68,6 +73,8 @@ uint64_t axvm_test_cpu_rdmsr(uint32_t msr)
         return x86.cpu[i].hsave;
     case MSR_TSC_AUX:
         return x86.cpu[i].tsc_aux;
+    case MSR_IA32_XSS:
+        return x86.cpu[i].xss;
     }
     return 0;
 }
@@ -82,6 +89,8 @@ void axvm_test_cpu_wrmsr(uint32_t msr, uint64_t val)
         x86.cpu[i].hsave = val;
     if (msr == MSR_TSC_AUX)
         x86.cpu[i].tsc_aux = val;
+    if (msr == MSR_IA32_XSS)
+        x86.cpu[i].xss = val;
 }
 
 uint64_t axvm_test_cpu_rdtsc(void)
@@ -130,6 +139,7 @@ static void vmrun(struct axvm_vcpu *vcpu)
     b->rflags = v->rflags;
     b->rax = v->gpr[AXVM_RAX];
     b->exitintinfo = 0;
+    x86.cpu[fake_hal_cpu()].injected = b->eventinj;
     b->eventinj = 0;
     x86.entries++;
     x86.guest(vcpu, x86.guest_arg);

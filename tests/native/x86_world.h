@@ -21,7 +21,8 @@ struct x86_world {
     x86_guest guest;
     void *guest_arg;
     struct {
-        uint64_t reg[16], efer, hsave, tsc_aux;
+        uint64_t reg[16], efer, hsave, tsc_aux, xss;
+        uint64_t injected; /* with the last VMRUN */
     } cpu[X86_CPUS];
     _Atomic uint64_t tsc;
     _Atomic uint64_t entries;

@@ -232,6 +232,7 @@ struct axvm_arch_cpu {
     uint64_t hsave_pa, host_vmcb_pa;
     uint64_t old_hsave;
     bool old_svme;
+    uint64_t host_xss; /* IA32_XSS, as it was when the CPU was enabled */
     uint32_t svm_features; /* CPUID 0x8000000a EDX */
     /* VMX */
     void *vmx;

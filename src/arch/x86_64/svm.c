@@ -68,6 +68,17 @@ static uint32_t usable_features(const struct axvm_x86_cpu_config *cfg)
     return f;
 }
 
+/* A guest that may use XSAVE may use XSAVES and XRSTORS, whatever it has been told: there is no intercept. So it must not find
+ * the host's supervisor components in IA32_XSS: CET's, for example, are registers. */
+#define LEAF_XSAVE 0xdu
+#define HAS_XSAVES AXVM_BIT(3)
+static uint64_t host_xss(void)
+{
+    bool has = axvm_cpuid(0, 0).eax >= LEAF_XSAVE && (axvm_cpuid(LEAF_XSAVE, 1).eax & HAS_XSAVES) != 0;
+
+    return has ? axvm_rdmsr(MSR_IA32_XSS) : 0;
+}
+
 int axvm_svm_cpu_enable(struct axvm_cpu *cpu, const struct axvm_x86_cpu_config *cfg)
 {
     struct axvm_arch_cpu *h = &cpu->arch;
@@ -82,6 +93,7 @@ int axvm_svm_cpu_enable(struct axvm_cpu *cpu, const struct axvm_x86_cpu_config *
         return AXVM_ERR_NOMEM;
     }
     h->svm_features = usable_features(cfg);
+    h->host_xss = host_xss();
     irqs = axvm_irq_save();
     efer = axvm_rdmsr(MSR_EFER);
     h->old_svme = (efer & EFER_SVME) != 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A vCPU's VMCB comes to a CPU and goes; interception of what is exchanged lazily; events. */
 #include "cpu.h"
+#include "msr.h"
 #include "s2_hw.h"
 #include "svm.h"
 
@@ -51,14 +52,17 @@ void axvm_svm_load_on(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu, uint64_t vmi
     v->nrips = axvm_svm_has(vcpu, SVM_FEATURE_NRIPS);
     v->host_pa = cpu->arch.host_vmcb_pa;
     axvm_vmsave(v->host_pa);
+    if (cpu->arch.host_xss != 0)
+        axvm_wrmsr(MSR_IA32_XSS, 0);
     load_cr2(b);
 }
 
 /* All but what VMSAVE took is in memory already. */
 void axvm_svm_put_from(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu)
 {
-    (void)cpu;
     (void)vcpu;
+    if (cpu->arch.host_xss != 0)
+        axvm_wrmsr(MSR_IA32_XSS, cpu->arch.host_xss);
 }
 
 /* Between "in guest" and out of it: see s2_hw.c. */

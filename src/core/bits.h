@@ -16,6 +16,9 @@
 
 #ifndef __ASSEMBLER__
 
+/* A function that is called rarely: out of the way of its callers, which then need no frame for it. */
+#define AXVM_COLD __attribute__((cold, noinline))
+
 #define AXVM_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define AXVM_CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
@@ -71,7 +74,8 @@ static inline uint64_t axvm_extend(uint64_t v, unsigned int size, bool sign)
     return sign ? (uint64_t)((int64_t)(v << shift) >> shift) : v << shift >> shift;
 }
 
-/* Number of the lowest set bit; v is not 0. AXVM_NO_BIT_BUILTINS: here the compiler's own would be calls of libgcc (AxvmFlags.cmake). */
+/* Number of the lowest set bit; v is not 0. AXVM_NO_BIT_BUILTINS: here the compiler's own would be calls of libgcc
+ * (AxvmFlags.cmake). */
 #ifdef AXVM_NO_BIT_BUILTINS
 /* By a de Bruijn sequence: the upper 6 bits of its product with 2^n are different for each n. */
 static inline unsigned int axvm_ctz64(uint64_t v)

@@ -155,10 +155,16 @@ static void set_to(_Atomic uint64_t *word, uint64_t bit, bool value)
         atomic_fetch_and(word, ~bit);
 }
 
-void axvm_lapic_mark(struct axvm_lapic *apic, unsigned int w, uint64_t bit, bool level, bool watch)
+/* "Acceptance of Interrupts": it is triggered as the newest one was. TMR is within watch. */
+void axvm_lapic_post(struct axvm_lapic *apic, uint32_t vector, bool level, bool watch, const struct axvm_lapic *self)
 {
+    unsigned int w = vector_word(vector);
+    uint64_t bit = vector_bit(vector);
+
     set_to(&apic->tmr[w], bit, level);
     set_to(&apic->watch[w], bit, level || watch);
+    if ((atomic_fetch_or(&apic->irr[w], bit) & bit) == 0)
+        attend(apic, self);
 }
 
 /* ---- errors ---- */

@@ -35,7 +35,12 @@
 #define AXVM_MSR_APIC_BASE 0x1bu
 #define AXVM_MSR_TSC_DEADLINE 0x6e0u
 #define AXVM_MSR_X2APIC 0x800u
+#define AXVM_MSR_X2APIC_EOI 0x80bu
+#define AXVM_MSR_X2APIC_ICR 0x830u
+#define AXVM_MSR_X2APIC_SELF_IPI 0x83fu
 #define AXVM_MSR_X2APIC_END 0x900u
+/** Bits that may be set in x2APIC's ICR: not bits [31:20], [17:16] and [13]. */
+#define AXVM_LAPIC_ICR_BITS UINT64_C(0xffffffff000cdfff)
 
 /** Delivery modes, as everywhere in APICs. */
 enum axvm_lapic_delivery {
@@ -257,8 +262,11 @@ void axvm_lapic_mmio_write(struct axvm_lapic *apic, uint32_t off, unsigned int s
 int axvm_lapic_msr_read(struct axvm_lapic *apic, uint32_t msr, uint64_t *val);
 int axvm_lapic_msr_write(struct axvm_lapic *apic, uint32_t msr, uint64_t val);
 
-/** EOI. */
+/** What writing the registers EOI and, of x2APIC mode, ICR and SELF IPI does. They are none that would be refused: @p val is
+ * within AXVM_LAPIC_ICR_BITS, @p vector below 256. */
 void axvm_lapic_eoi(struct axvm_lapic *apic);
+void axvm_lapic_write_icr(struct axvm_lapic *apic, uint64_t val);
+void axvm_lapic_self_ipi(struct axvm_lapic *apic, uint32_t vector);
 
 /* ---- the timer ---- */
 

@@ -13,7 +13,7 @@ static bool receive_fixed(struct axvm_lapic *apic, const struct axvm_lapic_msg *
         axvm_lapic_error(apic, ESR_RECEIVE_ILLEGAL, self);
         return false;
     }
-    post(apic, msg->vector, msg->level, msg->watch, self);
+    axvm_lapic_post(apic, msg->vector, msg->level, msg->watch, self);
     return true;
 }
 

@@ -22,7 +22,7 @@ static void fire_fixed(struct axvm_lapic *apic, uint32_t vector, bool level, con
     if (vector < FIRST_VECTOR)
         axvm_lapic_error(apic, ESR_RECEIVE_ILLEGAL, self);
     else
-        post(apic, vector, level, false, self);
+        axvm_lapic_post(apic, vector, level, false, self);
 }
 
 void axvm_lapic_local(struct axvm_lapic *apic, enum axvm_lapic_lvt which, const struct axvm_lapic *self)

@@ -104,29 +104,25 @@ static inline void attend(struct axvm_lapic *apic, const struct axvm_lapic *self
 
 /* ---- IRR ---- */
 
-/* How @vector, bit @bit of word @w, is triggered: "Acceptance of Interrupts": as the newest one was. TMR is within watch. */
-void axvm_lapic_mark(struct axvm_lapic *apic, unsigned int w, uint64_t bit, bool level, bool watch);
+/* A legal vector is accepted. TMR, and what is watched, follow it. */
+void axvm_lapic_post(struct axvm_lapic *apic, uint32_t vector, bool level, bool watch, const struct axvm_lapic *self);
 
-/* A legal vector is accepted. */
-static inline void post(struct axvm_lapic *apic, uint32_t vector, bool level, bool watch, const struct axvm_lapic *self)
+/* The same, of an edge that nobody watches. */
+static inline void post_edge(struct axvm_lapic *apic, uint32_t vector, const struct axvm_lapic *self)
 {
     unsigned int w = vector_word(vector);
     uint64_t bit = vector_bit(vector);
 
-    if (__builtin_expect(level || watch || (load64(&apic->watch[w]) & bit) != 0, 0))
-        axvm_lapic_mark(apic, w, bit, level, watch);
-    if ((atomic_fetch_or(&apic->irr[w], bit) & bit) == 0)
+    if (__builtin_expect((load64(&apic->watch[w]) & bit) != 0, 0))
+        axvm_lapic_post(apic, vector, false, false, self);
+    else if ((atomic_fetch_or(&apic->irr[w], bit) & bit) == 0)
         attend(apic, self);
-}
-
-static inline void post_edge(struct axvm_lapic *apic, uint32_t vector, const struct axvm_lapic *self)
-{
-    post(apic, vector, false, false, self);
 }
 
 /* The highest vector in IRR; AXVM_LAPIC_NONE. */
 static inline int irr_top(const struct axvm_lapic *apic)
 {
+#pragma GCC unroll 4
     for (int w = AXVM_LAPIC_WORDS - 1; w >= 0; w--) {
         uint64_t bits = load64(&apic->irr[w]);
 
@@ -152,7 +148,6 @@ bool axvm_lapic_receive(struct axvm_lapic *apic, const struct axvm_lapic_msg *ms
 void axvm_lapic_send_others(struct axvm_lapic *apic, const struct axvm_lapic_msg *msg);
 /* Own CPU: ICR was written, low half. @dest is wide: axvm_lapic_dest8(). */
 void axvm_lapic_send(struct axvm_lapic *apic, uint32_t low, uint32_t dest);
-void axvm_lapic_self_ipi(struct axvm_lapic *apic, uint32_t vector);
 /* Own CPU: EOI of @vector; was it LINT0's, level-triggered? */
 void axvm_lapic_lint_eoi(struct axvm_lapic *apic, uint32_t vector);
 uint32_t axvm_lapic_lvt_read(const struct axvm_lapic *apic, enum axvm_lapic_lvt which);

@@ -47,7 +47,7 @@ enum reg {
 /* Version 0x14: an integrated one. Bits [23:16]: how many entries the LVT has, less one. */
 #define VERSION (0x14u | (AXVM_LAPIC_LVTS - 1u) << 16)
 
-#define ICR_X2APIC_BITS (AXVM_BITS(63, 32) | ICR_BITS | 0x1000u)
+_Static_assert(AXVM_LAPIC_ICR_BITS == (AXVM_BITS(63, 32) | ICR_BITS | 0x1000u), "Delivery Status is read-only, not reserved");
 
 /* ---- reading ---- */
 
@@ -308,13 +308,10 @@ static int write_x2apic(struct axvm_lapic *apic, uint32_t reg, uint64_t val)
     return AXVM_OK;
 }
 
-static inline int write_x2apic_icr(struct axvm_lapic *apic, uint64_t val)
+void axvm_lapic_write_icr(struct axvm_lapic *apic, uint64_t val)
 {
-    if ((val & ~ICR_X2APIC_BITS) != 0)
-        return AXVM_ERR_GUEST;
     apic->icr_high = (uint32_t)(val >> 32);
     write_icr(apic, (uint32_t)val, apic->icr_high);
-    return AXVM_OK;
 }
 
 static int read_x2apic(struct axvm_lapic *apic, uint32_t reg, uint64_t *val)
@@ -350,22 +347,19 @@ static int write_other_msr(struct axvm_lapic *apic, uint32_t msr, uint64_t val)
     return AXVM_OK;
 }
 
-/* Those that are written most are met first. */
 int axvm_lapic_msr_write(struct axvm_lapic *apic, uint32_t msr, uint64_t val)
 {
-    uint32_t reg = msr - AXVM_MSR_X2APIC;
-
-    if (reg >= AXVM_MSR_X2APIC_END - AXVM_MSR_X2APIC)
+    if (msr - AXVM_MSR_X2APIC >= AXVM_MSR_X2APIC_END - AXVM_MSR_X2APIC)
         return write_other_msr(apic, msr, val);
     if (!axvm_lapic_is_x2apic(apic))
         return AXVM_ERR_GUEST;
-    if (reg == REG_EOI && val == 0) {
+    if (msr == AXVM_MSR_X2APIC_EOI && val == 0)
         axvm_lapic_eoi(apic);
-        return AXVM_OK;
-    }
-    if (reg == REG_SELF_IPI && val <= 0xff) {
+    else if (msr == AXVM_MSR_X2APIC_SELF_IPI && val <= 0xff)
         axvm_lapic_self_ipi(apic, (uint32_t)val);
-        return AXVM_OK;
-    }
-    return reg == REG_ICR_LOW ? write_x2apic_icr(apic, val) : write_x2apic(apic, reg, val);
+    else if (msr == AXVM_MSR_X2APIC_ICR && (val & ~AXVM_LAPIC_ICR_BITS) == 0)
+        axvm_lapic_write_icr(apic, val);
+    else
+        return write_x2apic(apic, msr - AXVM_MSR_X2APIC, val);
+    return AXVM_OK;
 }

@@ -118,12 +118,11 @@ enum axvm_nmi_state {
     AXVM_NMI_AT_IRET, /* about to execute that IRET */
 };
 
-/* Lengths of instructions that exit, where the CPU does not tell them: insn_len.c. */
-#define AXVM_INSN_SITES 16u
-struct axvm_insn_site {
-    uint64_t key, cr3;
-    uint32_t len;
-    uint32_t reserved[3];
+/* Instructions that exit and those after them, where the CPU does not tell how long they are: insn_len.c. By columns, as an
+ * index into one is scaled by the CPU. */
+#define AXVM_INSN_SITES 64u
+struct axvm_insn_sites {
+    uint64_t key[AXVM_INSN_SITES], cr3[AXVM_INSN_SITES], next[AXVM_INSN_SITES];
 };
 
 /* I/O APIC, PIC and the lines into them: vlapic.h. */
@@ -138,8 +137,7 @@ struct axvm_arch_vcpu {
     uint64_t host_pa; /* of the page that VMSAVE put this CPU's registers in */
     uint64_t host_sp;
 
-    uint32_t work;     /* AXVM_WORK_* */
-    uint32_t insn_len; /* of the instruction that exited, as far as known */
+    uint32_t work; /* AXVM_WORK_* */
     uint64_t event;
     struct axvm_cpu *cpu;   /* where it is loaded, NULL: nowhere */
     struct axvm_exit *exit; /* of the run that is going on */
@@ -147,7 +145,7 @@ struct axvm_arch_vcpu {
     _Atomic uint64_t mode;
     uint64_t tlb_seen; /* vm->arch.tlb_gen that its CPU has been flushed for */
     uint8_t vendor;    /* enum axvm_x86_vendor */
-    uint8_t cr8;       /* what the hardware was given */
+    uint8_t cr8;       /* what the hardware was given; AXVM_CR8_UNKNOWN */
     bool nrips;        /* SVM: the CPU says where the next instruction is */
     bool fp_loaded, dr_loaded;
     bool lapic_lent;     /* VMX: TPR, PPR, ISR and IRR of .lapic are in the CPU's hands: vmx_apicv.c */
@@ -158,8 +156,8 @@ struct axvm_arch_vcpu {
 
     struct axvm_x86_sys sys;
     bool sys_dirty;
-    bool stepped;      /* the exit that is being handled ended a step of ours */
-    uint8_t nmi_state; /* enum axvm_nmi_state */
+    bool stepped;       /* the exit that is being handled ended a step of ours */
+    uint8_t nmi_state;  /* enum axvm_nmi_state */
     uint16_t port_hole; /* ports that no device has: those around the one that was found so last */
     uint32_t port_hole_len;
     uint64_t nmi_iret_rip;
@@ -173,7 +171,7 @@ struct axvm_arch_vcpu {
     struct axvm_x86_fpu fpu;
     struct axvm_msrs msrs;
     struct axvm_pv pv;
-    struct axvm_insn_site sites[AXVM_INSN_SITES];
+    struct axvm_insn_sites sites;
 
     struct axvm_cpu *last_cpu; /* where its translations may be cached, and under which VMID */
     uint64_t last_vmid;
@@ -189,6 +187,7 @@ struct axvm_arch_vcpu {
 #define AXVM_STARTUP_ON 0x400u   /* it does not wait for a SIPI */
 #define AXVM_STARTUP_INIT 0x200u /* an INIT has come, which its thread is to take */
 #define AXVM_STARTUP_SIPI 0x100u /* and a SIPI after that, with the vector in [7:0] */
+#define AXVM_CR8_UNKNOWN 0xffu
 /* The argument of axvm_arch_vcpu_reset() that means: entered by a SIPI. Otherwise it is the image's: boot.c. */
 #define AXVM_X86_START_SIPI UINT64_MAX
 
@@ -223,7 +222,7 @@ struct axvm_arch_cpu {
     uint32_t fpu_size;
     struct axvm_x86_fpu host_fpu;
     uint64_t timer_tsc; /* that in TSC; UINT64_MAX: none */
-    uint64_t timer_ns; /* what hal->timer_set() was last called with here; 0: unknown */
+    uint64_t timer_ns;  /* what hal->timer_set() was last called with here; 0: unknown */
     bool (*take_kick)(void *ctx);
     uint64_t host_tsc_aux, host_dr6, host_dr7;
 
@@ -241,8 +240,8 @@ struct axvm_arch_cpu {
 /* How the answer to an access gets into the guest. */
 enum axvm_x86_mmio_kind { AXVM_X86_MMIO_PORT, AXVM_X86_MMIO_EMUL, AXVM_X86_MMIO_MSR };
 struct axvm_arch_mmio {
-    uint8_t kind;     /* enum axvm_x86_mmio_kind */
-    uint8_t insn_len; /* PORT, MSR */
+    uint8_t kind;  /* enum axvm_x86_mmio_kind */
+    uint64_t next; /* PORT, MSR: RIP after the instruction */
 };
 
 #define VCPU_AT(member, offset) _Static_assert(offsetof(struct axvm_arch_vcpu, member) == (offset), "entry code: " #member)

@@ -192,7 +192,7 @@ static void look_at_nmi(struct axvm_vcpu *vcpu, bool *busy)
 }
 
 /* Nothing to deliver: the only thing that may be in the way is TPR. */
-static void watch_cr8(struct axvm_vcpu *vcpu, uint8_t cr8)
+static AXVM_COLD void watch_cr8(struct axvm_vcpu *vcpu, uint8_t cr8)
 {
     int highest = cr8 != 0 ? axvm_vlapic_highest(vcpu) : AXVM_VLAPIC_NONE;
 
@@ -213,26 +213,28 @@ static void be_woken(struct axvm_vcpu *vcpu)
         v->rip++;
 }
 
-static bool takes_irq(struct axvm_vcpu *vcpu, bool busy)
+static inline bool takes_irq(struct axvm_vcpu *vcpu, bool busy)
 {
     return !busy && (vcpu->arch.rflags & RFLAGS_IF) != 0 && !axvm_x86_hw0(vcpu, int_shadow);
 }
 
-static void take_irq(struct axvm_vcpu *vcpu, int what)
+static inline void take_irq(struct axvm_vcpu *vcpu, int what)
 {
     be_woken(vcpu);
     axvm_x86_hw(vcpu, inject, EVENT_VALID | axvm_vlapic_accept(vcpu, what));
     vcpu->arch.halted = false;
 }
 
-static void want_window(struct axvm_vcpu *vcpu, bool on)
+static AXVM_COLD void switch_window(struct axvm_vcpu *vcpu)
 {
-    struct axvm_arch_vcpu *v = &vcpu->arch;
+    vcpu->arch.work ^= AXVM_WORK_WINDOW;
+    axvm_x86_hw(vcpu, irq_window, (vcpu->arch.work & AXVM_WORK_WINDOW) != 0);
+}
 
-    if (on == ((v->work & AXVM_WORK_WINDOW) != 0))
-        return;
-    v->work ^= AXVM_WORK_WINDOW;
-    axvm_x86_hw(vcpu, irq_window, on);
+static inline void want_window(struct axvm_vcpu *vcpu, bool on)
+{
+    if (on != ((vcpu->arch.work & AXVM_WORK_WINDOW) != 0))
+        switch_window(vcpu);
 }
 
 /* The CPU delivers vectors as it enters; it does not wait for them. */
@@ -249,11 +251,14 @@ static void look_at_lent(struct axvm_vcpu *vcpu, bool busy)
     want_window(vcpu, what == AXVM_VLAPIC_EXTINT);
 }
 
-static void look_at_own(struct axvm_vcpu *vcpu, bool busy)
+static inline __attribute__((always_inline)) void look_at_own(struct axvm_vcpu *vcpu, bool busy)
 {
     int what = axvm_vlapic_pending(vcpu);
+    uint8_t cr8 = (uint8_t)axvm_vlapic_get_cr8(vcpu);
 
-    watch_cr8(vcpu, (uint8_t)axvm_vlapic_get_cr8(vcpu));
+    /* With 0 in both, SVM has nothing to watch, and watches nothing. */
+    if (!axvm_x86_is_svm(vcpu) || (cr8 | vcpu->arch.cr8) != 0)
+        watch_cr8(vcpu, cr8);
     if (what != AXVM_VLAPIC_NONE && takes_irq(vcpu, busy)) {
         take_irq(vcpu, what);
         /* Another one may follow: the 8259 has no priority among the local APIC's. */
@@ -283,9 +288,11 @@ void axvm_x86_cr8_changed(struct axvm_vcpu *vcpu, uint8_t cr8)
     vcpu->arch.cr8 = cr8;
     axvm_vlapic_set_cr8(vcpu, cr8);
     vcpu->arch.work |= AXVM_WORK_IRQ;
+    if (cr8 == 0 && axvm_x86_is_svm(vcpu))
+        axvm_svm_set_cr8(vcpu, 0, 0);
 }
 
-enum axvm_trap_kind axvm_x86_prepare_work(struct axvm_vcpu *vcpu)
+static __attribute__((noinline)) enum axvm_trap_kind prepare_all(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
     uint32_t requests;
@@ -325,6 +332,21 @@ enum axvm_trap_kind axvm_x86_prepare_work(struct axvm_vcpu *vcpu)
     /* Timers and lines that this very look has moved are among what attention tells. */
     if (((v->work & (AXVM_WORK_IRQ | AXVM_WORK_WINDOW)) || atomic_load(&v->lapic.attention)) && vcpu->vm->arch.vintc)
         look_at_lapic(vcpu, busy);
+    return v->halted ? AXVM_TRAP_IDLE : AXVM_TRAP_RESUME;
+}
+
+enum axvm_trap_kind axvm_x86_prepare_work(struct axvm_vcpu *vcpu)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+
+    /* Most often it is the local APIC alone that has something new: the guest has written to it. */
+    if ((v->work | atomic_load_explicit(&vcpu->requests, memory_order_relaxed) | axvm_wake_trap(vcpu->vm)) != 0 ||
+        !vcpu->vm->arch.vintc)
+        return prepare_all(vcpu);
+    if (axvm_x86_is_svm(vcpu))
+        look_at_own(vcpu, false);
+    else
+        look_at_lapic(vcpu, false);
     return v->halted ? AXVM_TRAP_IDLE : AXVM_TRAP_RESUME;
 }
 

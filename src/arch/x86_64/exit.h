@@ -23,45 +23,55 @@ uint64_t axvm_x86_merge_events(uint64_t first, uint64_t second);
 
 /* ---- the instruction that exited; loaded ---- */
 /*
- * The length of the instruction at RIP, which has exited with @code (below 0x8000; different instructions have different ones),
- * where the CPU does not tell. 0: it cannot be known now (an exception is raised, or another vCPU has changed the code):
- * nothing of the instruction may have an effect, the guest is entered again.
+ * Where the instruction after the one at RIP is, which has exited with @code (below 0x8000; different instructions have
+ * different ones), where the CPU does not tell. AXVM_X86_NOWHERE: it cannot be known now (an exception is raised, or another
+ * vCPU has changed the code): nothing of the instruction may have an effect, the guest is entered again.
  */
-unsigned int axvm_x86_find_len(struct axvm_vcpu *vcpu, uint64_t code);
+AXVM_COLD uint64_t axvm_x86_find_next(struct axvm_vcpu *vcpu, uint64_t code);
+#define AXVM_X86_NOWHERE AXVM_BIT(63) /* not canonical */
 static inline uint64_t axvm_x86_site_key(uint64_t rip, uint64_t code)
 {
     return rip ^ code << 48;
 }
-static inline unsigned int axvm_x86_known_len(struct axvm_vcpu *vcpu, uint64_t cr3, uint64_t code)
+/* The same, found out already? */
+static inline bool axvm_x86_known_next(const struct axvm_vcpu *vcpu, uint64_t cr3, uint64_t code, uint64_t *next)
 {
-    const struct axvm_arch_vcpu *v = &vcpu->arch;
-    const struct axvm_insn_site *site = &v->sites[v->rip % AXVM_INSN_SITES];
+    const struct axvm_insn_sites *s = &vcpu->arch.sites;
+    uint64_t rip = vcpu->arch.rip;
+    unsigned int i = rip % AXVM_INSN_SITES;
 
-    if (__builtin_expect(site->key == axvm_x86_site_key(v->rip, code) && site->cr3 == cr3, 1))
-        return site->len;
-    return axvm_x86_find_len(vcpu, code);
+    *next = s->next[i];
+    return s->key[i] == axvm_x86_site_key(rip, code) && s->cr3[i] == cr3;
 }
-/* It is done, and RIP beyond it: no more shadow of STI or MOV SS; a trap if the guest single-steps. */
-void axvm_x86_single_step(struct axvm_vcpu *vcpu);
+/* RIP after an instruction of @len bytes. Beyond 4 GiB only 64-bit code goes on; other code wraps. */
+uint64_t axvm_x86_wrap_rip(struct axvm_vcpu *vcpu, uint64_t rip);
+static inline uint64_t axvm_x86_next_rip(struct axvm_vcpu *vcpu, unsigned int len)
+{
+    uint64_t next = vcpu->arch.rip + len;
+
+    return __builtin_expect((uint32_t)next < len, 0) ? axvm_x86_wrap_rip(vcpu, next) : next;
+}
+/* An instruction is done: a trap if the guest single-steps. */
+AXVM_COLD enum axvm_trap_kind axvm_x86_single_step(struct axvm_vcpu *vcpu);
+static inline bool axvm_x86_is_stepping(const struct axvm_vcpu *vcpu)
+{
+    return __builtin_expect((vcpu->arch.rflags & (RFLAGS_TF | RFLAGS_RF)) != 0, 0);
+}
+/* It is done, and RIP beyond it: no more shadow of STI or MOV SS. */
 static inline void axvm_x86_instruction_done(struct axvm_vcpu *vcpu)
 {
     if (axvm_x86_is_svm(vcpu))
         vcpu->arch.vmcb->int_state = 0;
     else
         axvm_vmx_clear_int_shadow(vcpu);
-    if (__builtin_expect((vcpu->arch.rflags & (RFLAGS_TF | RFLAGS_RF)) != 0, 0))
+    if (axvm_x86_is_stepping(vcpu))
         axvm_x86_single_step(vcpu);
 }
-/* Beyond 4 GiB only 64-bit code goes on; other code wraps. */
-uint64_t axvm_x86_wrap_rip(struct axvm_vcpu *vcpu, uint64_t rip);
-static inline void axvm_x86_step_over(struct axvm_vcpu *vcpu, unsigned int len)
+/* How a handler that was given @next ends; who gave it has ended the shadow. */
+static inline enum axvm_trap_kind axvm_x86_step_to(struct axvm_vcpu *vcpu, uint64_t next)
 {
-    uint64_t next = vcpu->arch.rip + len;
-
-    if (__builtin_expect((uint32_t)next < len, 0))
-        next = axvm_x86_wrap_rip(vcpu, next);
     vcpu->arch.rip = next;
-    axvm_x86_instruction_done(vcpu);
+    return axvm_x86_is_stepping(vcpu) ? axvm_x86_single_step(vcpu) : AXVM_TRAP_RESUME;
 }
 /* Bytes of code at RIP, @max of them or up to a page that cannot be read; 0: not even one, and an exception is raised or the
  * guest has to try again; .trap set for AXVM_TRAP_FAULT. */
@@ -69,33 +79,37 @@ unsigned int axvm_x86_fetch(struct axvm_vcpu *vcpu, uint8_t *buf, unsigned int m
 /* Is there @opcode at RIP, as far as can be told without consequences? */
 bool axvm_x86_is_opcode(struct axvm_vcpu *vcpu, uint8_t opcode);
 
-/* ---- handlers ---- */
-enum axvm_trap_kind axvm_x86_exit_cpuid(struct axvm_vcpu *vcpu, unsigned int len);
-enum axvm_trap_kind axvm_x86_exit_rdmsr(struct axvm_vcpu *vcpu, unsigned int len);
-enum axvm_trap_kind axvm_x86_exit_wrmsr(struct axvm_vcpu *vcpu, unsigned int len);
-/* MOV to or from CR @n with general register @reg, @len bytes long. */
-enum axvm_trap_kind axvm_x86_exit_cr(struct axvm_vcpu *vcpu, unsigned int n, bool write, unsigned int reg, unsigned int len);
+/*
+ * ---- handlers ----
+ * Of an instruction: @next is RIP after it. It has an effect, or faults; if it was in the shadow of STI or MOV SS that is over,
+ * for the vendor who calls.
+ */
+enum axvm_trap_kind axvm_x86_exit_cpuid(struct axvm_vcpu *vcpu, uint64_t next);
+enum axvm_trap_kind axvm_x86_exit_rdmsr(struct axvm_vcpu *vcpu, uint64_t next);
+enum axvm_trap_kind axvm_x86_exit_wrmsr(struct axvm_vcpu *vcpu, uint64_t next);
+/* MOV to or from CR @n with general register @reg. */
+enum axvm_trap_kind axvm_x86_exit_cr(struct axvm_vcpu *vcpu, unsigned int n, bool write, unsigned int reg, uint64_t next);
 /* The same, CLTS, LMSW or SMSW, where the CPU does not say which: found by decoding it. */
 enum axvm_trap_kind axvm_x86_exit_cr_decode(struct axvm_vcpu *vcpu);
-enum axvm_trap_kind axvm_x86_exit_clts(struct axvm_vcpu *vcpu, unsigned int len);
-enum axvm_trap_kind axvm_x86_exit_lmsw(struct axvm_vcpu *vcpu, uint16_t msw, unsigned int len);
+enum axvm_trap_kind axvm_x86_exit_clts(struct axvm_vcpu *vcpu, uint64_t next);
+enum axvm_trap_kind axvm_x86_exit_lmsw(struct axvm_vcpu *vcpu, uint16_t msw, uint64_t next);
 /* SMSW or LMSW with an operand in memory. */
 enum axvm_trap_kind axvm_x86_exit_msw(struct axvm_vcpu *vcpu);
 /* What LMSW does to CR0. False: it would be #GP. */
 bool axvm_x86_load_msw(struct axvm_vcpu *vcpu, uint16_t msw);
 /* MOV to or from a debug register: they are the guest's from now on; it tries again. */
 enum axvm_trap_kind axvm_x86_exit_dr(struct axvm_vcpu *vcpu);
-/* IN and OUT without a string, @len bytes long. */
-enum axvm_trap_kind axvm_x86_exit_io(struct axvm_vcpu *vcpu, uint16_t port, unsigned int size, bool in, unsigned int len);
+/* IN and OUT without a string. */
+enum axvm_trap_kind axvm_x86_exit_io(struct axvm_vcpu *vcpu, uint16_t port, unsigned int size, bool in, uint64_t next);
 /* INS, OUTS */
 enum axvm_trap_kind axvm_x86_exit_io_string(struct axvm_vcpu *vcpu, uint16_t port, unsigned int size, bool in, bool rep);
 /* Second-level fault at @gpa: @prot is what was tried; @walk: by a walk of the guest's own page tables. */
 enum axvm_trap_kind axvm_x86_exit_fault(struct axvm_vcpu *vcpu, uint64_t gpa, uint32_t prot, bool walk);
-enum axvm_trap_kind axvm_x86_exit_hlt(struct axvm_vcpu *vcpu, unsigned int len);
-enum axvm_trap_kind axvm_x86_exit_pause(struct axvm_vcpu *vcpu, unsigned int len);
-enum axvm_trap_kind axvm_x86_exit_xsetbv(struct axvm_vcpu *vcpu, unsigned int len);
-enum axvm_trap_kind axvm_x86_exit_hypercall(struct axvm_vcpu *vcpu, unsigned int len);
-enum axvm_trap_kind axvm_x86_exit_wbinvd(struct axvm_vcpu *vcpu, unsigned int len);
+enum axvm_trap_kind axvm_x86_exit_hlt(struct axvm_vcpu *vcpu, uint64_t next);
+enum axvm_trap_kind axvm_x86_exit_pause(struct axvm_vcpu *vcpu, uint64_t next);
+enum axvm_trap_kind axvm_x86_exit_xsetbv(struct axvm_vcpu *vcpu, uint64_t next);
+enum axvm_trap_kind axvm_x86_exit_hypercall(struct axvm_vcpu *vcpu, uint64_t next);
+enum axvm_trap_kind axvm_x86_exit_wbinvd(struct axvm_vcpu *vcpu, uint64_t next);
 enum axvm_trap_kind
 axvm_x86_exit_ud(struct axvm_vcpu *vcpu); /* an instruction that this CPU has not, as far as the guest can tell */
 enum axvm_trap_kind axvm_x86_exit_nm(struct axvm_vcpu *vcpu);
@@ -131,16 +145,17 @@ unsigned int axvm_x86_exiting_len(const uint8_t *buf, unsigned int have, bool co
 enum axvm_trap_kind axvm_x86_exit_host_irq(struct axvm_vcpu *vcpu);
 
 /* ---- before each entry: event.c ---- */
-/* Deliver what waits for the guest, or say why it cannot be entered now. A handler that has called devices ends with
- * axvm_wake_trap() instead of AXVM_TRAP_RESUME. */
+/* Deliver what waits for the guest, or say why it cannot be entered now: also that a handler has called devices, and somebody
+ * is to be woken for them. */
 enum axvm_trap_kind axvm_x86_prepare_work(struct axvm_vcpu *vcpu);
 static inline enum axvm_trap_kind axvm_x86_prepare(struct axvm_vcpu *vcpu)
 {
     /* What the vCPU itself did to its local APIC, by whatever way, is told by nothing else. */
     uint32_t attention = atomic_load_explicit(&vcpu->arch.lapic.attention, memory_order_relaxed);
+    uint32_t requests = atomic_load_explicit(&vcpu->requests, memory_order_relaxed);
 
-    if (__builtin_expect((vcpu->arch.work | attention | atomic_load_explicit(&vcpu->requests, memory_order_relaxed)) == 0, 1))
-        return (enum axvm_trap_kind)axvm_wake_trap(vcpu->vm);
+    if (__builtin_expect((vcpu->arch.work | attention | requests | axvm_wake_trap(vcpu->vm)) == 0, 1))
+        return AXVM_TRAP_RESUME;
     return axvm_x86_prepare_work(vcpu);
 }
 /* An exit interrupted the delivery of @info (EXITINTINFO, IDT-vectoring information in that format). */

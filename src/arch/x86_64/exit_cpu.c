@@ -37,25 +37,34 @@ static void patch(struct axvm_vcpu *vcpu, const struct axvm_cpuid_entry *e, uint
     axvm_cpuid_patch(vcpu->vm->arch.cpuid, e, (uint32_t)vcpu->arch.gpr[AXVM_RCX], &state, r);
 }
 
-enum axvm_trap_kind axvm_x86_exit_cpuid(struct axvm_vcpu *vcpu, unsigned int len)
+static inline enum axvm_trap_kind answer(struct axvm_vcpu *vcpu, const uint32_t r[4], uint64_t next)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
-    const struct axvm_cpuid_entry *e =
-        axvm_cpuid_find(vcpu->vm->arch.cpuid, (uint32_t)v->gpr[AXVM_RAX], (uint32_t)v->gpr[AXVM_RCX]);
-    const uint32_t *r = e->r;
-    uint32_t own[4];
 
-    axvm_stat_inc(vcpu, AXVM_STAT_SYSREG);
-    if (e->dynamic != AXVM_CPUID_STATIC) {
-        patch(vcpu, e, own);
-        r = own;
-    }
     v->gpr[AXVM_RAX] = r[AXVM_EAX];
     v->gpr[AXVM_RBX] = r[AXVM_EBX];
     v->gpr[AXVM_RCX] = r[AXVM_ECX];
     v->gpr[AXVM_RDX] = r[AXVM_EDX];
-    axvm_x86_step_over(vcpu, len);
-    return AXVM_TRAP_RESUME;
+    return axvm_x86_step_to(vcpu, next);
+}
+
+static __attribute__((noinline)) enum axvm_trap_kind answer_patched(struct axvm_vcpu *vcpu, const struct axvm_cpuid_entry *e,
+                                                                    uint64_t next)
+{
+    uint32_t r[4];
+
+    patch(vcpu, e, r);
+    return answer(vcpu, r, next);
+}
+
+enum axvm_trap_kind axvm_x86_exit_cpuid(struct axvm_vcpu *vcpu, uint64_t next)
+{
+    const uint64_t *gpr = vcpu->arch.gpr;
+    const struct axvm_cpuid_entry *e;
+
+    axvm_stat_inc(vcpu, AXVM_STAT_SYSREG);
+    e = axvm_cpuid_find(vcpu->vm->arch.cpuid, (uint32_t)gpr[AXVM_RAX], (uint32_t)gpr[AXVM_RCX]);
+    return e->dynamic == AXVM_CPUID_STATIC ? answer(vcpu, e->r, next) : answer_patched(vcpu, e, next);
 }
 
 /* ---- control registers ---- */
@@ -167,7 +176,7 @@ static uint64_t read_cr(struct axvm_vcpu *vcpu, unsigned int n)
     }
 }
 
-enum axvm_trap_kind axvm_x86_exit_cr(struct axvm_vcpu *vcpu, unsigned int n, bool write, unsigned int reg, unsigned int len)
+enum axvm_trap_kind axvm_x86_exit_cr(struct axvm_vcpu *vcpu, unsigned int n, bool write, unsigned int reg, uint64_t next)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
     bool wide = axvm_x86_is_64bit(vcpu);
@@ -179,16 +188,14 @@ enum axvm_trap_kind axvm_x86_exit_cr(struct axvm_vcpu *vcpu, unsigned int n, boo
     } else if (write_cr(vcpu, n, wide ? v->gpr[reg] : (uint32_t)v->gpr[reg]) != AXVM_OK) {
         return general_protection(vcpu);
     }
-    axvm_x86_step_over(vcpu, len);
-    return AXVM_TRAP_RESUME;
+    return axvm_x86_step_to(vcpu, next);
 }
 
-enum axvm_trap_kind axvm_x86_exit_clts(struct axvm_vcpu *vcpu, unsigned int len)
+enum axvm_trap_kind axvm_x86_exit_clts(struct axvm_vcpu *vcpu, uint64_t next)
 {
     axvm_stat_inc(vcpu, AXVM_STAT_SYSREG);
     axvm_x86_set_cr0(vcpu, axvm_x86_get_cr0(vcpu) & ~CR0_TS);
-    axvm_x86_step_over(vcpu, len);
-    return AXVM_TRAP_RESUME;
+    return axvm_x86_step_to(vcpu, next);
 }
 
 bool axvm_x86_load_msw(struct axvm_vcpu *vcpu, uint16_t msw)
@@ -196,16 +203,15 @@ bool axvm_x86_load_msw(struct axvm_vcpu *vcpu, uint16_t msw)
     return write_cr(vcpu, 0, axvm_lmsw_operand(axvm_x86_get_cr0(vcpu), msw)) == AXVM_OK;
 }
 
-enum axvm_trap_kind axvm_x86_exit_lmsw(struct axvm_vcpu *vcpu, uint16_t msw, unsigned int len)
+enum axvm_trap_kind axvm_x86_exit_lmsw(struct axvm_vcpu *vcpu, uint16_t msw, uint64_t next)
 {
     axvm_stat_inc(vcpu, AXVM_STAT_SYSREG);
     if (!axvm_x86_load_msw(vcpu, msw))
         return general_protection(vcpu);
-    axvm_x86_step_over(vcpu, len);
-    return AXVM_TRAP_RESUME;
+    return axvm_x86_step_to(vcpu, next);
 }
 
-enum axvm_trap_kind axvm_x86_exit_xsetbv(struct axvm_vcpu *vcpu, unsigned int len)
+enum axvm_trap_kind axvm_x86_exit_xsetbv(struct axvm_vcpu *vcpu, uint64_t next)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
     uint64_t val = v->gpr[AXVM_RDX] << 32 | (uint32_t)v->gpr[AXVM_RAX];
@@ -219,8 +225,7 @@ enum axvm_trap_kind axvm_x86_exit_xsetbv(struct axvm_vcpu *vcpu, unsigned int le
         return general_protection(vcpu);
     v->xcr0 = val;
     axvm_x86_xcr0_changed(vcpu);
-    axvm_x86_step_over(vcpu, len);
-    return AXVM_TRAP_RESUME;
+    return axvm_x86_step_to(vcpu, next);
 }
 
 /* ---- lazily exchanged ---- */

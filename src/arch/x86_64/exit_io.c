@@ -62,7 +62,7 @@ bool axvm_x86_finish(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
     default:
         return axvm_emul_continue(vcpu, mmio) == AXVM_EMUL_ACCESS;
     }
-    v->rip += mmio->arch.insn_len;
+    v->rip = mmio->arch.next;
     v->work |= AXVM_WORK_DONE;
     return false;
 }
@@ -134,7 +134,7 @@ enum axvm_trap_kind axvm_x86_answer(struct axvm_vcpu *vcpu, struct axvm_mmio *mm
             break;
     }
     finish_here(vcpu);
-    return (enum axvm_trap_kind)axvm_wake_trap(vcpu->vm);
+    return AXVM_TRAP_RESUME;
 }
 
 /* ---- ports ---- */
@@ -158,7 +158,7 @@ static void find_hole(struct axvm_vcpu *vcpu, uint16_t port)
     vcpu->arch.port_hole_len = hi - lo;
 }
 
-static void make_port(struct axvm_vcpu *vcpu, uint16_t port, unsigned int size, bool in, unsigned int len)
+static void make_port(struct axvm_vcpu *vcpu, uint16_t port, unsigned int size, bool in, uint64_t next)
 {
     struct axvm_mmio *mmio = &vcpu->trap.mmio;
 
@@ -169,7 +169,7 @@ static void make_port(struct axvm_vcpu *vcpu, uint16_t port, unsigned int size, 
     mmio->count = 1;
     mmio->write = !in;
     mmio->arch.kind = AXVM_X86_MMIO_PORT;
-    mmio->arch.insn_len = (uint8_t)len;
+    mmio->arch.next = next;
 }
 
 static __attribute__((noinline)) enum axvm_trap_kind io_not_done(struct axvm_vcpu *vcpu, int rc)
@@ -181,10 +181,10 @@ static __attribute__((noinline)) enum axvm_trap_kind io_not_done(struct axvm_vcp
     if (rc == AXVM_ERR_AGAIN)
         return AXVM_TRAP_MMIO;
     axvm_x86_refuse(vcpu, &vcpu->trap.mmio);
-    return (enum axvm_trap_kind)axvm_wake_trap(vcpu->vm);
+    return AXVM_TRAP_RESUME;
 }
 
-enum axvm_trap_kind axvm_x86_exit_io(struct axvm_vcpu *vcpu, uint16_t port, unsigned int size, bool in, unsigned int len)
+enum axvm_trap_kind axvm_x86_exit_io(struct axvm_vcpu *vcpu, uint16_t port, unsigned int size, bool in, uint64_t next)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
     const struct axvm_bus_slot *slot = vcpu->hit[AXVM_BUS_PORT];
@@ -193,7 +193,7 @@ enum axvm_trap_kind axvm_x86_exit_io(struct axvm_vcpu *vcpu, uint16_t port, unsi
 
     axvm_stat_inc(vcpu, AXVM_STAT_IO);
     if ((uint16_t)(port - v->port_hole) + size <= v->port_hole_len) {
-        make_port(vcpu, port, size, in, len);
+        make_port(vcpu, port, size, in, next);
         return leave_for_host(vcpu);
     }
     acc.off = port - slot->base;
@@ -209,13 +209,12 @@ enum axvm_trap_kind axvm_x86_exit_io(struct axvm_vcpu *vcpu, uint16_t port, unsi
         rc = axvm_bus_access(&vcpu->vm->bus[AXVM_BUS_PORT], &vcpu->hit[AXVM_BUS_PORT], &acc, !in);
     }
     if (rc != AXVM_OK) {
-        make_port(vcpu, port, size, in, len);
+        make_port(vcpu, port, size, in, next);
         return io_not_done(vcpu, rc);
     }
     if (in)
         merge_rax(vcpu, acc.val, size);
-    axvm_x86_step_over(vcpu, len);
-    return (enum axvm_trap_kind)axvm_wake_trap(vcpu->vm);
+    return axvm_x86_step_to(vcpu, next);
 }
 
 /* ---- emulated instructions ---- */

@@ -4,17 +4,14 @@
 
 /* ---- hypercalls ---- */
 
-/* VMMCALL, VMCALL. Without AXVM_VM_HYPERCALLS, and for what is not the guest's kernel: -1. */
-enum axvm_trap_kind axvm_x86_exit_hypercall(struct axvm_vcpu *vcpu, unsigned int len)
+static __attribute__((noinline)) enum axvm_trap_kind leave_for_host(struct axvm_vcpu *vcpu, uint64_t next)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
     struct axvm_exit *exit = v->exit;
 
-    axvm_stat_inc(vcpu, AXVM_STAT_HYPERCALL);
-    axvm_x86_step_over(vcpu, len);
-    if ((vcpu->vm->flags & AXVM_VM_HYPERCALLS) == 0 || axvm_x86_get_cpl(vcpu) != 0) {
+    if (axvm_x86_get_cpl(vcpu) != 0) {
         v->gpr[AXVM_RAX] = UINT64_MAX;
-        return AXVM_TRAP_RESUME;
+        return axvm_x86_step_to(vcpu, next);
     }
     exit->reason = AXVM_EXIT_HYPERCALL;
     exit->u.hypercall.nr = v->gpr[AXVM_RAX];
@@ -25,27 +22,38 @@ enum axvm_trap_kind axvm_x86_exit_hypercall(struct axvm_vcpu *vcpu, unsigned int
     exit->u.hypercall.args[4] = v->gpr[AXVM_RDI];
     exit->u.hypercall.args[5] = v->gpr[AXVM_R8];
     vcpu->pending = AXVM_PENDING_HYPERCALL;
+    axvm_x86_step_to(vcpu, next);
     return AXVM_TRAP_EXIT;
+}
+
+/* VMMCALL, VMCALL. Without AXVM_VM_HYPERCALLS, and for what is not the guest's kernel: -1. */
+enum axvm_trap_kind axvm_x86_exit_hypercall(struct axvm_vcpu *vcpu, uint64_t next)
+{
+    axvm_stat_inc(vcpu, AXVM_STAT_HYPERCALL);
+    if (vcpu->vm->flags & AXVM_VM_HYPERCALLS)
+        return leave_for_host(vcpu, next);
+    vcpu->arch.gpr[AXVM_RAX] = UINT64_MAX;
+    return axvm_x86_step_to(vcpu, next);
 }
 
 /* ---- waiting ---- */
 
 /* With nothing to wake it axvm_x86_prepare_work() says AXVM_TRAP_IDLE. */
-enum axvm_trap_kind axvm_x86_exit_hlt(struct axvm_vcpu *vcpu, unsigned int len)
+enum axvm_trap_kind axvm_x86_exit_hlt(struct axvm_vcpu *vcpu, uint64_t next)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
     axvm_stat_inc(vcpu, AXVM_STAT_WAIT);
-    axvm_x86_step_over(vcpu, len);
+    axvm_x86_step_to(vcpu, next);
     v->halted = (v->work & AXVM_WORK_EVENT) == 0; /* a single-step trap does not let it sleep */
     v->work |= AXVM_WORK_IRQ | AXVM_WORK_NMI;
     return AXVM_TRAP_RESUME;
 }
 
-enum axvm_trap_kind axvm_x86_exit_pause(struct axvm_vcpu *vcpu, unsigned int len)
+enum axvm_trap_kind axvm_x86_exit_pause(struct axvm_vcpu *vcpu, uint64_t next)
 {
     axvm_stat_inc(vcpu, AXVM_STAT_WAIT);
-    axvm_x86_step_over(vcpu, len);
+    axvm_x86_step_to(vcpu, next);
     if ((vcpu->vm->flags & AXVM_VM_YIELD_ON_SPIN) == 0)
         return AXVM_TRAP_RESUME;
     vcpu->arch.exit->reason = AXVM_EXIT_YIELD;
@@ -53,11 +61,10 @@ enum axvm_trap_kind axvm_x86_exit_pause(struct axvm_vcpu *vcpu, unsigned int len
 }
 
 /* Caches are coherent, and the guest has no devices that look past them but those of the host. */
-enum axvm_trap_kind axvm_x86_exit_wbinvd(struct axvm_vcpu *vcpu, unsigned int len)
+enum axvm_trap_kind axvm_x86_exit_wbinvd(struct axvm_vcpu *vcpu, uint64_t next)
 {
     axvm_stat_inc(vcpu, AXVM_STAT_OTHER);
-    axvm_x86_step_over(vcpu, len);
-    return AXVM_TRAP_RESUME;
+    return axvm_x86_step_to(vcpu, next);
 }
 
 enum axvm_trap_kind axvm_x86_exit_ud(struct axvm_vcpu *vcpu)

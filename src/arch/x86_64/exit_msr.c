@@ -77,7 +77,7 @@ static int write_hw(struct axvm_vcpu *vcpu, uint32_t msr, uint64_t val)
 
 /* ---- nobody's here: a device of the bus, the host, or none ---- */
 
-static enum axvm_trap_kind exit_unknown_msr(struct axvm_vcpu *vcpu, uint32_t msr, bool write, uint64_t val, unsigned int len)
+static enum axvm_trap_kind exit_unknown_msr(struct axvm_vcpu *vcpu, uint32_t msr, bool write, uint64_t val, uint64_t next)
 {
     struct axvm_mmio *mmio = &vcpu->trap.mmio;
 
@@ -88,15 +88,15 @@ static enum axvm_trap_kind exit_unknown_msr(struct axvm_vcpu *vcpu, uint32_t msr
         .size = 8,
         .count = 1,
         .write = write,
-        .arch = { .kind = AXVM_X86_MMIO_MSR, .insn_len = (uint8_t)len },
+        .arch = { .kind = AXVM_X86_MMIO_MSR, .next = next },
     };
     return axvm_x86_answer(vcpu, mmio);
 }
 
-static enum axvm_trap_kind done(struct axvm_vcpu *vcpu, int rc, unsigned int len)
+static enum axvm_trap_kind done(struct axvm_vcpu *vcpu, int rc, uint64_t next)
 {
     if (rc == AXVM_OK)
-        axvm_x86_step_over(vcpu, len);
+        axvm_x86_step_to(vcpu, next);
     else
         axvm_x86_raise_error(vcpu, X86_GP, 0);
     return AXVM_TRAP_RESUME;
@@ -140,21 +140,50 @@ static int write_apic(struct axvm_vcpu *vcpu, uint32_t msr, uint64_t val)
     return rc;
 }
 
-static bool is_x2apic(uint32_t msr)
+static AXVM_COLD enum axvm_trap_kind write_any_x2apic(struct axvm_vcpu *vcpu, uint32_t msr, uint64_t val, uint64_t next)
 {
-    return (msr & ~0xffu) == MSR_X2APIC;
+    return done(vcpu, write_apic(vcpu, msr, val), next);
+}
+
+/* EOI and IPIs come most. With these values they cannot be refused; and neither TPR nor the timer changes. */
+static inline enum axvm_trap_kind write_x2apic(struct axvm_vcpu *vcpu, uint32_t msr, uint64_t val, uint64_t next)
+{
+    struct axvm_lapic *apic = &vcpu->arch.lapic;
+
+    if (!axvm_lapic_is_x2apic(apic) || vcpu->arch.lapic_lent || axvm_x86_is_stepping(vcpu))
+        return write_any_x2apic(vcpu, msr, val, next);
+    if (msr == AXVM_MSR_X2APIC_EOI && val == 0) {
+        vcpu->arch.rip = next;
+        axvm_lapic_eoi(apic);
+    } else if (msr == AXVM_MSR_X2APIC_ICR && (val & ~AXVM_LAPIC_ICR_BITS) == 0) {
+        vcpu->arch.rip = next;
+        axvm_lapic_write_icr(apic, val);
+    } else if (msr == AXVM_MSR_X2APIC_SELF_IPI && val <= 0xff) {
+        vcpu->arch.rip = next;
+        axvm_lapic_self_ipi(apic, (uint32_t)val);
+    } else {
+        return write_any_x2apic(vcpu, msr, val, next);
+    }
+    return AXVM_TRAP_RESUME;
 }
 
 /* ---- */
 
-enum axvm_trap_kind axvm_x86_exit_rdmsr(struct axvm_vcpu *vcpu, unsigned int len)
+static inline enum axvm_trap_kind finish_read(struct axvm_vcpu *vcpu, uint64_t val, uint64_t next)
+{
+    set_result(vcpu, val);
+    return axvm_x86_step_to(vcpu, next);
+}
+
+/* What it is, msr.c does not know. */
+static __attribute__((noinline)) enum axvm_trap_kind read_elsewhere(struct axvm_vcpu *vcpu, enum axvm_msr_result where,
+                                                                    uint64_t next)
 {
     uint32_t msr = (uint32_t)vcpu->arch.gpr[AXVM_RCX];
+    int rc = AXVM_ERR_GUEST;
     uint64_t val = 0;
-    int rc = AXVM_OK;
 
-    axvm_stat_inc(vcpu, AXVM_STAT_SYSREG);
-    switch (is_x2apic(msr) ? AXVM_MSR_APIC : axvm_msr_read(&vcpu->arch.msrs, limits(vcpu), msr, &val)) {
+    switch (where) {
     case AXVM_MSR_APIC:
         rc = read_apic(vcpu, msr, &val);
         break;
@@ -162,31 +191,37 @@ enum axvm_trap_kind axvm_x86_exit_rdmsr(struct axvm_vcpu *vcpu, unsigned int len
         rc = read_hw(vcpu, msr, &val);
         break;
     case AXVM_MSR_TSC:
-        val = axvm_x86_guest_tsc(vcpu);
-        break;
+        return finish_read(vcpu, axvm_x86_guest_tsc(vcpu), next);
     case AXVM_MSR_UNKNOWN:
-        return exit_unknown_msr(vcpu, msr, false, 0, len);
-    case AXVM_MSR_GP:
-        rc = AXVM_ERR_GUEST;
-        break;
+        return exit_unknown_msr(vcpu, msr, false, 0, next);
     default:
         break;
     }
-    if (rc == AXVM_OK)
-        set_result(vcpu, val);
-    return done(vcpu, rc, len);
+    return rc == AXVM_OK ? finish_read(vcpu, val, next) : done(vcpu, rc, next);
 }
 
-enum axvm_trap_kind axvm_x86_exit_wrmsr(struct axvm_vcpu *vcpu, unsigned int len)
+enum axvm_trap_kind axvm_x86_exit_rdmsr(struct axvm_vcpu *vcpu, uint64_t next)
+{
+    enum axvm_msr_result where;
+    uint64_t val;
+
+    axvm_stat_inc(vcpu, AXVM_STAT_SYSREG);
+    if (((uint32_t)vcpu->arch.gpr[AXVM_RCX] & ~0xffu) == MSR_X2APIC)
+        return read_elsewhere(vcpu, AXVM_MSR_APIC, next);
+    where = axvm_msr_read(&vcpu->arch.msrs, limits(vcpu), (uint32_t)vcpu->arch.gpr[AXVM_RCX], &val);
+    return where == AXVM_MSR_DONE ? finish_read(vcpu, val, next) : read_elsewhere(vcpu, where, next);
+}
+
+/* It takes more than to keep the value, which msr.c has done or refused. */
+static __attribute__((noinline)) enum axvm_trap_kind write_elsewhere(struct axvm_vcpu *vcpu, enum axvm_msr_result where,
+                                                                     uint64_t val, uint64_t next)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
     uint32_t msr = (uint32_t)v->gpr[AXVM_RCX];
-    uint64_t val = v->gpr[AXVM_RDX] << 32 | (uint32_t)v->gpr[AXVM_RAX];
     uint64_t delta;
     int rc = AXVM_OK;
 
-    axvm_stat_inc(vcpu, AXVM_STAT_SYSREG);
-    switch (is_x2apic(msr) ? AXVM_MSR_APIC : axvm_msr_write(&v->msrs, limits(vcpu), msr, &val)) {
+    switch (where) {
     case AXVM_MSR_APIC:
         rc = write_apic(vcpu, msr, val);
         break;
@@ -205,12 +240,28 @@ enum axvm_trap_kind axvm_x86_exit_wrmsr(struct axvm_vcpu *vcpu, unsigned int len
         axvm_x86_pv_written(vcpu, msr);
         break;
     case AXVM_MSR_UNKNOWN:
-        return exit_unknown_msr(vcpu, msr, true, val, len);
-    case AXVM_MSR_GP:
+        return exit_unknown_msr(vcpu, msr, true, val, next);
+    default:
         rc = AXVM_ERR_GUEST;
         break;
-    default:
-        break;
     }
-    return done(vcpu, rc, len);
+    return done(vcpu, rc, next);
+}
+
+static __attribute__((noinline)) enum axvm_trap_kind write_other(struct axvm_vcpu *vcpu, uint32_t msr, uint64_t val,
+                                                                 uint64_t next)
+{
+    enum axvm_msr_result where = axvm_msr_write(&vcpu->arch.msrs, limits(vcpu), msr, &val);
+
+    return where == AXVM_MSR_DONE ? axvm_x86_step_to(vcpu, next) : write_elsewhere(vcpu, where, val, next);
+}
+
+enum axvm_trap_kind axvm_x86_exit_wrmsr(struct axvm_vcpu *vcpu, uint64_t next)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+    uint32_t msr = (uint32_t)v->gpr[AXVM_RCX];
+    uint64_t val = v->gpr[AXVM_RDX] << 32 | (uint32_t)v->gpr[AXVM_RAX];
+
+    axvm_stat_inc(vcpu, AXVM_STAT_SYSREG);
+    return (msr & ~0xffu) == MSR_X2APIC ? write_x2apic(vcpu, msr, val, next) : write_other(vcpu, msr, val, next);
 }

@@ -34,11 +34,7 @@ struct axvm_x86_cpu_config;
     /* The registers of a vCPU that is not loaded, into .sys: for dumps. Host context; for VMX as of when it came out with     \
      * AXVM_TRAP_EXIT. */                                                                                                      \
     void axvm_##v##_fetch_sys(struct axvm_vcpu *vcpu);                                                                         \
-    /* ---- events; loaded ---- */                                                                                             \
-    /* Deliver @event with the next entry. RIP is where the guest shall continue, or the faulting instruction. */              \
-    void axvm_##v##_inject(struct axvm_vcpu *vcpu, uint64_t event);                                                            \
-    /* Is there a shadow of STI or MOV SS in which no interrupt is taken? */                                                   \
-    bool axvm_##v##_int_shadow(struct axvm_vcpu *vcpu);                                                                        \
+    /* ---- events; loaded. And those in regs.h ---- */                                                                        \
     /* Exit as soon as the guest could take a maskable interrupt: RFLAGS.IF and no shadow. */                                  \
     void axvm_##v##_irq_window(struct axvm_vcpu *vcpu, bool on);                                                               \
     /* NMIs: may one be injected now? If not, exit as soon as it may. */                                                       \

@@ -2,8 +2,8 @@
 /*
  * The length of an instruction that exited, where the CPU does not tell it (SVM without NRIPS): its prefixes are counted. That
  * takes a walk through the guest's page tables, so each vCPU keeps what it has found, by the address of the instruction, the
- * address space and the kind of exit. What a guest rewrites with other prefixes in the same place is therefore taken for what
- * it was; it harms that guest alone.
+ * address space and the kind of exit. What a guest rewrites with other prefixes in the same place, or runs once as 64-bit code
+ * and once as other, is therefore taken for what it was; it harms that guest alone.
  */
 #include <axvm/err.h>
 
@@ -90,18 +90,17 @@ static unsigned int look(struct axvm_vcpu *vcpu)
     return len;
 }
 
-unsigned int axvm_x86_find_len(struct axvm_vcpu *vcpu, uint64_t code)
+uint64_t axvm_x86_find_next(struct axvm_vcpu *vcpu, uint64_t code)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
-    struct axvm_insn_site *site = &v->sites[v->rip % AXVM_INSN_SITES];
-    unsigned int len = look(vcpu);
+    unsigned int i = v->rip % AXVM_INSN_SITES, len = look(vcpu);
 
-    if (len != 0) {
-        site->key = axvm_x86_site_key(v->rip, code);
-        site->cr3 = axvm_x86_get_cr3(vcpu);
-        site->len = len;
-    }
-    return len;
+    if (len == 0)
+        return AXVM_X86_NOWHERE;
+    v->sites.key[i] = axvm_x86_site_key(v->rip, code);
+    v->sites.cr3[i] = axvm_x86_get_cr3(vcpu);
+    v->sites.next[i] = axvm_x86_next_rip(vcpu, len);
+    return v->sites.next[i];
 }
 
 /* ---- after an instruction ---- */
@@ -111,13 +110,14 @@ uint64_t axvm_x86_wrap_rip(struct axvm_vcpu *vcpu, uint64_t rip)
     return axvm_x86_is_64bit(vcpu) ? rip : (uint32_t)rip;
 }
 
-void axvm_x86_single_step(struct axvm_vcpu *vcpu)
+enum axvm_trap_kind axvm_x86_single_step(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
     v->rflags &= ~RFLAGS_RF;
     if ((v->rflags & RFLAGS_TF) == 0 || (v->work & AXVM_WORK_STEP) != 0)
-        return;
+        return AXVM_TRAP_RESUME;
     axvm_x86_set_dr6(vcpu, axvm_x86_get_dr6(vcpu) | AXVM_BIT(14)); /* BS */
     axvm_x86_raise(vcpu, X86_DB);
+    return AXVM_TRAP_RESUME;
 }

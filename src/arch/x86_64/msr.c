@@ -206,7 +206,7 @@ static inline const struct row *lookup(const struct axvm_x86_limits *lim, uint32
     else if (msr - HIGH_BASE < HIGH_END - HIGH_BASE)
         i = high_index[axvm_nospec(msr - HIGH_BASE, HIGH_END - HIGH_BASE)];
     else
-        i = other_index(msr);
+        i = msr - MSR_X2APIC < 0x100 ? ROW_APIC_BASE : other_index(msr); /* the APIC's all of them */
     if (i == ROW_NONE || (table[i].vendor != ANY && (table[i].vendor == AMD) != lim->amd))
         return NULL;
     return &table[i];
@@ -314,11 +314,8 @@ static enum axvm_msr_result read_row(const struct axvm_msrs *m, const struct axv
 
 enum axvm_msr_result axvm_msr_read(const struct axvm_msrs *m, const struct axvm_x86_limits *lim, uint32_t msr, uint64_t *val)
 {
-    const struct row *r;
+    const struct row *r = lookup(lim, msr);
 
-    if (msr - MSR_X2APIC < 0x100)
-        return AXVM_MSR_APIC;
-    r = lookup(lim, msr);
     return r ? read_row(m, lim, r, val) : AXVM_MSR_UNKNOWN;
 }
 
@@ -399,11 +396,8 @@ static enum axvm_msr_result write_row(struct axvm_msrs *m, const struct axvm_x86
 
 enum axvm_msr_result axvm_msr_write(struct axvm_msrs *m, const struct axvm_x86_limits *lim, uint32_t msr, uint64_t *val)
 {
-    const struct row *r;
+    const struct row *r = lookup(lim, msr);
 
-    if (msr - MSR_X2APIC < 0x100)
-        return AXVM_MSR_APIC;
-    r = lookup(lim, msr);
     return r ? write_row(m, lim, r, val) : AXVM_MSR_UNKNOWN;
 }
 

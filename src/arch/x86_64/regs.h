@@ -25,7 +25,7 @@ enum axvm_vmx_reg {
 uint64_t axvm_vmx_get_reg(struct axvm_vcpu *vcpu, enum axvm_vmx_reg reg);
 void axvm_vmx_set_reg(struct axvm_vcpu *vcpu, enum axvm_vmx_reg reg, uint64_t val);
 void axvm_vmx_clear_int_shadow(struct axvm_vcpu *vcpu); /* an instruction was stepped over */
-void axvm_vmx_set_cr0(struct axvm_vcpu *vcpu); /* .cr0 has changed */
+void axvm_vmx_set_cr0(struct axvm_vcpu *vcpu);          /* .cr0 has changed */
 /* SVM's: .cr0 has changed */
 void axvm_svm_set_cr0(struct axvm_vcpu *vcpu);
 struct axvm_x86_seg axvm_vmx_get_seg(struct axvm_vcpu *vcpu, enum axvm_x86_segreg reg);
@@ -146,6 +146,26 @@ static inline void axvm_x86_set_cr2(struct axvm_vcpu *vcpu, uint64_t val)
     }
     vcpu->arch.vmcb->cr2 = val;
     vcpu->arch.vmcb->clean &= ~CLEAN_CR2;
+}
+
+/* ---- events: of the vendors' functions those that come most, and are a few stores into a VMCB ---- */
+
+/* Is there a shadow of STI or MOV SS in which no interrupt is taken? */
+bool axvm_vmx_int_shadow(struct axvm_vcpu *vcpu);
+static inline bool axvm_svm_int_shadow(struct axvm_vcpu *vcpu)
+{
+    return (vcpu->arch.vmcb->int_state & VMCB_INT_SHADOW) != 0;
+}
+
+/* Deliver @event with the next entry. RIP is where the guest shall continue, or the faulting instruction. */
+void axvm_vmx_inject(struct axvm_vcpu *vcpu, uint64_t event);
+void axvm_svm_injected(struct axvm_vcpu *vcpu, uint64_t event);
+static inline void axvm_svm_inject(struct axvm_vcpu *vcpu, uint64_t event)
+{
+    vcpu->arch.vmcb->eventinj = event;
+    vcpu->arch.vmcb->int_state = 0;
+    if (axvm_field(event, EVENT_TYPE) != EVENT_INTR)
+        axvm_svm_injected(vcpu, event);
 }
 
 /* In 64-bit mode? CS.L means it only with EFER.LMA. */

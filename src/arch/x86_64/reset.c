@@ -96,7 +96,7 @@ static void forget(struct axvm_arch_vcpu *v)
 {
     memset(v->gpr, 0, sizeof(v->gpr));
     memset(v->dr, 0, sizeof(v->dr));
-    memset(v->sites, 0, sizeof(v->sites));
+    memset(&v->sites, 0, sizeof(v->sites));
     v->gpr[AXVM_RDX] = 0x600; /* family, model, stepping: nobody looks */
     v->rflags = RFLAGS_FIXED1;
     v->cr2 = 0;
@@ -111,7 +111,7 @@ static void forget(struct axvm_arch_vcpu *v)
     v->xcr0 = XCR0_X87;
     v->tsc_aux = 0;
     v->tsc_moved = 0;
-    v->cr8 = 0;
+    v->cr8 = AXVM_CR8_UNKNOWN;
     v->nmi_state = AXVM_NMI_OPEN;
     v->last_cpu = NULL;
     v->sys_dirty = true;

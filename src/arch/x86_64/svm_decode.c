@@ -30,6 +30,13 @@ static bool parse(struct cr_insn *insn, bool code64, bool *lock)
     return true;
 }
 
+/* It is an instruction of @len bytes that will be done, or fault: RIP after it. */
+static uint64_t known(struct axvm_vcpu *vcpu, unsigned int len)
+{
+    vcpu->arch.vmcb->int_state = 0;
+    return axvm_x86_next_rip(vcpu, len);
+}
+
 static enum axvm_trap_kind mov(struct axvm_vcpu *vcpu, const struct cr_insn *insn, bool write, bool lock)
 {
     uint8_t modrm = insn->buf[insn->len];
@@ -37,7 +44,7 @@ static enum axvm_trap_kind mov(struct axvm_vcpu *vcpu, const struct cr_insn *ins
 
     if (lock && n == 0)
         n = 8;
-    return axvm_x86_exit_cr(vcpu, n, write, reg, insn->len + 1);
+    return axvm_x86_exit_cr(vcpu, n, write, reg, known(vcpu, insn->len + 1));
 }
 
 /* The exit is for CR0: 0x0f 0x01 /4 is SMSW, /6 LMSW. With a memory operand they are emulated. */
@@ -49,15 +56,14 @@ static enum axvm_trap_kind msw(struct axvm_vcpu *vcpu, const struct cr_insn *ins
     uint64_t *gpr = &vcpu->arch.gpr[reg];
 
     if (modrm >> 6 == 3 && (modrm >> 3 & 7) == 6)
-        return axvm_x86_exit_lmsw(vcpu, (uint16_t)*gpr, insn->len + 1);
+        return axvm_x86_exit_lmsw(vcpu, (uint16_t)*gpr, known(vcpu, insn->len + 1));
     if (modrm >> 6 != 3 || (modrm >> 3 & 7) != 4)
         return axvm_x86_exit_msw(vcpu);
     if (insn->buf[0] == 0x66)
         *gpr = (*gpr & ~(uint64_t)0xffff) | (axvm_x86_get_cr0(vcpu) & 0xffff);
     else
         *gpr = wide ? axvm_x86_get_cr0(vcpu) : (uint32_t)axvm_x86_get_cr0(vcpu);
-    axvm_x86_step_over(vcpu, insn->len + 1);
-    return AXVM_TRAP_RESUME;
+    return axvm_x86_step_to(vcpu, known(vcpu, insn->len + 1));
 }
 
 enum axvm_trap_kind axvm_x86_exit_cr_decode(struct axvm_vcpu *vcpu)
@@ -73,7 +79,7 @@ enum axvm_trap_kind axvm_x86_exit_cr_decode(struct axvm_vcpu *vcpu)
         return AXVM_TRAP_RESUME; /* another vCPU has changed the code */
     switch (buf[insn.len - 1]) {
     case 0x06:
-        return axvm_x86_exit_clts(vcpu, insn.len);
+        return axvm_x86_exit_clts(vcpu, known(vcpu, insn.len));
     case 0x20:
     case 0x22:
         return insn.have > insn.len ? mov(vcpu, &insn, buf[insn.len - 1] == 0x22, lock) : AXVM_TRAP_RESUME;

@@ -3,25 +3,30 @@
 #include "s2_hw.h"
 #include "svm.h"
 
-/* The length of the instruction that exited, or 0: see axvm_x86_find_len(). */
-static inline unsigned int length(struct axvm_vcpu *vcpu, uint64_t code)
+/* Where the guest goes on after the instruction that exited, if that is known. */
+static inline bool next_rip(struct axvm_vcpu *vcpu, uint64_t code, uint64_t *next)
 {
     const struct axvm_vmcb *b = vcpu->arch.vmcb;
 
-    if (vcpu->arch.nrips)
-        return (unsigned int)(b->nrip - b->rip);
-    return axvm_x86_known_len(vcpu, b->cr3, code);
+    *next = b->nrip;
+    return vcpu->arch.nrips || __builtin_expect(axvm_x86_known_next(vcpu, b->cr3, code, next), 1);
 }
 
-typedef enum axvm_trap_kind handler_fn(struct axvm_vcpu *vcpu, unsigned int len);
+typedef enum axvm_trap_kind handler_fn(struct axvm_vcpu *vcpu, uint64_t next);
 
-/* Call @handler, if the length can be had. */
-static inline __attribute__((always_inline)) enum axvm_trap_kind with_len(struct axvm_vcpu *vcpu, uint64_t code,
-                                                                          handler_fn *handler)
+/* Call @handler, if that can be had. */
+static inline __attribute__((always_inline)) enum axvm_trap_kind with_next(struct axvm_vcpu *vcpu, uint64_t code,
+                                                                           handler_fn *handler)
 {
-    unsigned int len = length(vcpu, code);
+    uint64_t next;
 
-    return __builtin_expect(len != 0, 1) ? handler(vcpu, len) : AXVM_TRAP_RESUME;
+    if (!next_rip(vcpu, code, &next)) {
+        next = axvm_x86_find_next(vcpu, code);
+        if (next == AXVM_X86_NOWHERE)
+            return AXVM_TRAP_RESUME;
+    }
+    vcpu->arch.vmcb->int_state = 0;
+    return handler(vcpu, next);
 }
 
 static enum axvm_trap_kind exit_npf(struct axvm_vcpu *vcpu)
@@ -36,13 +41,15 @@ static enum axvm_trap_kind exit_npf(struct axvm_vcpu *vcpu)
     return axvm_x86_exit_fault(vcpu, vcpu->arch.vmcb->exitinfo2, prot, walk);
 }
 
-static inline enum axvm_trap_kind exit_ioio(struct axvm_vcpu *vcpu, const struct axvm_vmcb *b)
+static inline enum axvm_trap_kind exit_ioio(struct axvm_vcpu *vcpu)
 {
+    struct axvm_vmcb *b = vcpu->arch.vmcb;
     uint64_t info = b->exitinfo1;
     uint16_t port = (uint16_t)axvm_field(info, IOIO_PORT);
     unsigned int size = (unsigned int)axvm_field(info, IOIO_SIZE);
 
-    return axvm_x86_exit_io(vcpu, port, size, (info & IOIO_IN) != 0, (unsigned int)(b->exitinfo2 - b->rip));
+    b->int_state = 0;
+    return axvm_x86_exit_io(vcpu, port, size, (info & IOIO_IN) != 0, b->exitinfo2);
 }
 
 /* ---- control registers ---- */
@@ -53,16 +60,14 @@ static inline enum axvm_trap_kind exit_ioio(struct axvm_vcpu *vcpu, const struct
 
 static enum axvm_trap_kind exit_cr(struct axvm_vcpu *vcpu, uint64_t code)
 {
-    const struct axvm_vmcb *b = vcpu->arch.vmcb;
+    struct axvm_vmcb *b = vcpu->arch.vmcb;
     uint64_t info = b->exitinfo1;
-    unsigned int n = code & 15;
+    unsigned int n = code == SVM_CR0_SEL_WRITE ? 0 : code & 15;
 
-    if (code == SVM_CR0_SEL_WRITE)
-        n = 0;
-    if (axvm_svm_has(vcpu, SVM_FEATURE_DECODE_ASSISTS) && axvm_svm_has(vcpu, SVM_FEATURE_NRIPS) && (info & CR_ASSIST_VALID))
-        return axvm_x86_exit_cr(vcpu, n, code >= SVM_CR_WRITE, (unsigned int)axvm_field(info, CR_ASSIST_GPR),
-                                (unsigned int)(b->nrip - b->rip));
-    return axvm_x86_exit_cr_decode(vcpu);
+    if (!axvm_svm_has(vcpu, SVM_FEATURE_DECODE_ASSISTS) || !axvm_svm_has(vcpu, SVM_FEATURE_NRIPS) || !(info & CR_ASSIST_VALID))
+        return axvm_x86_exit_cr_decode(vcpu);
+    b->int_state = 0;
+    return axvm_x86_exit_cr(vcpu, n, code >= SVM_CR_WRITE, (unsigned int)axvm_field(info, CR_ASSIST_GPR), b->nrip);
 }
 
 /* As the CPU does when it delivers one; EVENTINJ leaves DR7 alone. "Debug Exception (#DB)", general detect. */
@@ -145,13 +150,13 @@ static enum axvm_trap_kind exit_rare(struct axvm_vcpu *vcpu, uint64_t code)
         axvm_x86_raise_error(vcpu, X86_GP, 0);
         return AXVM_TRAP_RESUME;
     case SVM_INVD: /* what it would lose is not the guest's to lose */
-        return with_len(vcpu, code, axvm_x86_exit_wbinvd);
+        return with_next(vcpu, code, axvm_x86_exit_wbinvd);
     case SVM_WBINVD:
-        return with_len(vcpu, code, axvm_x86_exit_wbinvd);
+        return with_next(vcpu, code, axvm_x86_exit_wbinvd);
     case SVM_PAUSE:
-        return with_len(vcpu, code, axvm_x86_exit_pause);
+        return with_next(vcpu, code, axvm_x86_exit_pause);
     case SVM_XSETBV:
-        return with_len(vcpu, code, axvm_x86_exit_xsetbv);
+        return with_next(vcpu, code, axvm_x86_exit_xsetbv);
     case SVM_SHUTDOWN:
         return axvm_x86_exit_shutdown(vcpu);
     case SVM_VMRUN:
@@ -200,10 +205,60 @@ static void redeliver(struct axvm_vcpu *vcpu)
         axvm_x86_redeliver(vcpu, event);
 }
 
-static inline enum axvm_trap_kind finish(struct axvm_vcpu *vcpu, enum axvm_trap_kind kind)
+static inline bool is_unusual(const struct axvm_arch_vcpu *v, const struct axvm_vmcb *b)
+{
+    return (b->exitintinfo & EVENT_VALID) != 0 || (uint8_t)b->int_ctl != v->cr8 ||
+           (v->work & (AXVM_WORK_STEP | AXVM_WORK_FLUSHED)) != 0;
+}
+
+/* Besides the reason for the exit there is something to be seen to. */
+static AXVM_COLD void see_to_unusual(struct axvm_vcpu *vcpu)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+    const struct axvm_vmcb *b = v->vmcb;
+
+    if (b->exitintinfo & EVENT_VALID)
+        redeliver(vcpu);
+    if ((uint8_t)b->int_ctl != v->cr8)
+        axvm_x86_cr8_changed(vcpu, (uint8_t)(b->int_ctl & 15));
+    if (v->work & (AXVM_WORK_STEP | AXVM_WORK_FLUSHED))
+        tidy(vcpu);
+}
+
+/* The exits that come often; SVM_ALL_REGISTERS: it is another one. */
+static inline int exit_often(struct axvm_vcpu *vcpu)
+{
+    const struct axvm_vmcb *b = vcpu->arch.vmcb;
+    uint32_t code = (uint32_t)b->exitcode;
+
+    switch (code) {
+    case SVM_MSR:
+        if (b->exitinfo1 & 1)
+            return with_next(vcpu, SVM_MSR + 1, axvm_x86_exit_wrmsr);
+        return with_next(vcpu, SVM_MSR, axvm_x86_exit_rdmsr);
+    case SVM_IOIO:
+        return b->exitinfo1 & IOIO_STR ? SVM_ALL_REGISTERS : (int)exit_ioio(vcpu);
+    case SVM_VMMCALL:
+        return with_next(vcpu, code, axvm_x86_exit_hypercall);
+    case SVM_CPUID:
+        return with_next(vcpu, code, axvm_x86_exit_cpuid);
+    case SVM_HLT:
+        return with_next(vcpu, code, axvm_x86_exit_hlt);
+    case SVM_INTR:
+        if (__builtin_expect(axvm_svm_int_shadow(vcpu), 0))
+            vcpu->arch.shadow_rip = vcpu->arch.rip;
+        return axvm_x86_exit_host_irq(vcpu);
+    case SVM_VINTR: /* the window is open */
+        return AXVM_TRAP_RESUME;
+    default:
+        return SVM_ALL_REGISTERS;
+    }
+}
+
+static inline int finish(struct axvm_vcpu *vcpu, int kind)
 {
     if (kind == AXVM_TRAP_RESUME)
-        kind = axvm_x86_prepare(vcpu);
+        kind = (int)axvm_x86_prepare(vcpu);
     if (kind == AXVM_TRAP_RESUME)
         axvm_x86_mode_in(vcpu);
     return kind;
@@ -215,59 +270,18 @@ static inline enum axvm_trap_kind finish(struct axvm_vcpu *vcpu, enum axvm_trap_
  */
 int axvm_svm_exit(struct axvm_vcpu *vcpu)
 {
-    struct axvm_arch_vcpu *v = &vcpu->arch;
-    struct axvm_vmcb *b = v->vmcb;
-    uint32_t code = (uint32_t)b->exitcode;
-    enum axvm_trap_kind kind;
+    struct axvm_vmcb *b = vcpu->arch.vmcb;
 
     axvm_x86_mode_out(vcpu);
     b->clean = CLEAN_ALL;
-    if (__builtin_expect((b->exitintinfo & EVENT_VALID) != 0, 0))
-        redeliver(vcpu);
-    if (__builtin_expect((uint8_t)b->int_ctl != v->cr8, 0))
-        axvm_x86_cr8_changed(vcpu, (uint8_t)(b->int_ctl & 15));
-    if (__builtin_expect((v->work & (AXVM_WORK_STEP | AXVM_WORK_FLUSHED)) != 0, 0))
-        tidy(vcpu);
-    switch (code) {
-    case SVM_MSR:
-        if (b->exitinfo1 & 1)
-            kind = with_len(vcpu, SVM_MSR + 1, axvm_x86_exit_wrmsr);
-        else
-            kind = with_len(vcpu, SVM_MSR, axvm_x86_exit_rdmsr);
-        break;
-    case SVM_IOIO:
-        if (b->exitinfo1 & IOIO_STR)
-            return SVM_ALL_REGISTERS;
-        kind = exit_ioio(vcpu, b);
-        break;
-    case SVM_VMMCALL:
-        kind = with_len(vcpu, code, axvm_x86_exit_hypercall);
-        break;
-    case SVM_CPUID:
-        kind = with_len(vcpu, code, axvm_x86_exit_cpuid);
-        break;
-    case SVM_HLT:
-        kind = with_len(vcpu, code, axvm_x86_exit_hlt);
-        break;
-    case SVM_INTR:
-        if (__builtin_expect(axvm_svm_int_shadow(vcpu), 0))
-            vcpu->arch.shadow_rip = vcpu->arch.rip;
-        kind = axvm_x86_exit_host_irq(vcpu);
-        break;
-    case SVM_VINTR: /* the window is open */
-        kind = AXVM_TRAP_RESUME;
-        break;
-    default:
-        return SVM_ALL_REGISTERS;
-    }
-    return (int)finish(vcpu, kind);
+    if (__builtin_expect(is_unusual(&vcpu->arch, b), 0))
+        see_to_unusual(vcpu);
+    return finish(vcpu, exit_often(vcpu));
 }
 
-enum axvm_trap_kind axvm_svm_exit_all(struct axvm_vcpu *vcpu)
+int axvm_svm_exit_all(struct axvm_vcpu *vcpu)
 {
     uint64_t code = vcpu->arch.vmcb->exitcode;
 
-    if (code == SVM_NPF)
-        return finish(vcpu, exit_npf(vcpu));
-    return finish(vcpu, exit_rare(vcpu, (uint32_t)code));
+    return finish(vcpu, (int)(code == SVM_NPF ? exit_npf(vcpu) : exit_rare(vcpu, (uint32_t)code)));
 }

@@ -138,19 +138,13 @@ void axvm_svm_dr_access(struct axvm_vcpu *vcpu, bool on)
 
 /* ---- events ---- */
 
-void axvm_svm_inject(struct axvm_vcpu *vcpu, uint64_t event)
+/* What an exception or an NMI takes besides. */
+void axvm_svm_injected(struct axvm_vcpu *vcpu, uint64_t event)
 {
-    vcpu->arch.vmcb->eventinj = event;
-    vcpu->arch.vmcb->int_state = 0;
     if (axvm_field(event, EVENT_TYPE) == EVENT_EXCEPTION && axvm_field(event, EVENT_VECTOR) == X86_PF)
         load_cr2(vcpu->arch.vmcb);
     if (axvm_field(event, EVENT_TYPE) == EVENT_NMI)
         axvm_svm_nmi_injected(vcpu);
-}
-
-bool axvm_svm_int_shadow(struct axvm_vcpu *vcpu)
-{
-    return (vcpu->arch.vmcb->int_state & VMCB_INT_SHADOW) != 0;
 }
 
 /* A virtual interrupt of the highest priority: never delivered, as VINTR is intercepted, but noticed. "Virtual Interrupt

@@ -129,11 +129,11 @@ void axvm_vlapic_create(struct axvm_vcpu *vcpu)
     axvm_lapics_add(&v->lapics, &vcpu->arch.lapic);
 }
 
-uint8_t axvm_vlapic_accept(struct axvm_vcpu *vcpu, int what)
+uint8_t axvm_vlapic_accept_external(struct axvm_vcpu *vcpu)
 {
-    uint8_t vector = what == AXVM_LAPIC_EXTINT ? axvm_i8259_ack(&vintc_of(vcpu)->pic) : (uint8_t)what;
+    uint8_t vector = axvm_i8259_ack(&vintc_of(vcpu)->pic);
 
-    axvm_lapic_accept(&vcpu->arch.lapic, what);
+    axvm_lapic_accept(&vcpu->arch.lapic, AXVM_LAPIC_EXTINT);
     return vector;
 }
 

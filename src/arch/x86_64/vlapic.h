@@ -48,7 +48,14 @@ static inline int axvm_vlapic_pending(struct axvm_vcpu *vcpu)
 }
 
 /* The guest takes @what, which pending() has just said: the vector to inject. */
-uint8_t axvm_vlapic_accept(struct axvm_vcpu *vcpu, int what);
+AXVM_COLD uint8_t axvm_vlapic_accept_external(struct axvm_vcpu *vcpu);
+static inline uint8_t axvm_vlapic_accept(struct axvm_vcpu *vcpu, int what)
+{
+    if (__builtin_expect(what == AXVM_VLAPIC_EXTINT, 0))
+        return axvm_vlapic_accept_external(vcpu);
+    axvm_lapic_accept(&vcpu->arch.lapic, what);
+    return (uint8_t)what;
+}
 
 /* The highest vector that waits, also if TPR or PPR hold it back: for VMX's TPR threshold, SVM's V_INTR_PRIO; AXVM_VLAPIC_NONE.
  */

@@ -10,6 +10,13 @@ static inline unsigned int insn_len(void)
     return (unsigned int)axvm_vmread(VMCS_EXIT_INSN_LEN);
 }
 
+/* Of an instruction that will be done, or fault: RIP after it, where there is no shadow of STI or MOV SS any more. */
+static inline uint64_t next_rip(struct axvm_vcpu *vcpu)
+{
+    axvm_vmx_clear_int_shadow(vcpu);
+    return axvm_x86_next_rip(vcpu, insn_len());
+}
+
 static enum axvm_trap_kind general_protection(struct axvm_vcpu *vcpu)
 {
     axvm_x86_raise_error(vcpu, X86_GP, 0);
@@ -99,18 +106,18 @@ static enum axvm_trap_kind exit_cr(struct axvm_vcpu *vcpu)
 
     switch (axvm_field(q, QUAL_CR_TYPE)) {
     case QUAL_CR_CLTS:
-        return axvm_x86_exit_clts(vcpu, insn_len());
+        return axvm_x86_exit_clts(vcpu, next_rip(vcpu));
     case QUAL_CR_LMSW:
-        return axvm_x86_exit_lmsw(vcpu, (uint16_t)axvm_field(q, QUAL_CR_MSW), insn_len());
+        return axvm_x86_exit_lmsw(vcpu, (uint16_t)axvm_field(q, QUAL_CR_MSW), next_rip(vcpu));
     default:
-        return axvm_x86_exit_cr(vcpu, n, axvm_field(q, QUAL_CR_TYPE) == QUAL_CR_WRITE, gpr, insn_len());
+        return axvm_x86_exit_cr(vcpu, n, axvm_field(q, QUAL_CR_TYPE) == QUAL_CR_WRITE, gpr, next_rip(vcpu));
     }
 }
 
 static inline enum axvm_trap_kind exit_io(struct axvm_vcpu *vcpu, uint64_t q)
 {
     return axvm_x86_exit_io(vcpu, (uint16_t)axvm_field(q, QUAL_IO_PORT), (unsigned int)axvm_field(q, QUAL_IO_SIZE) + 1,
-                            (q & QUAL_IO_IN) != 0, insn_len());
+                            (q & QUAL_IO_IN) != 0, next_rip(vcpu));
 }
 
 static enum axvm_trap_kind exit_io_string(struct axvm_vcpu *vcpu)
@@ -156,7 +163,7 @@ static enum axvm_trap_kind exit_rare(struct axvm_vcpu *vcpu, uint32_t reason)
         return AXVM_TRAP_RESUME;
     case VMX_INVD: /* what it would lose is not the guest's to lose */
     case VMX_WBINVD:
-        return axvm_x86_exit_wbinvd(vcpu, insn_len());
+        return axvm_x86_exit_wbinvd(vcpu, next_rip(vcpu));
     case VMX_RDPMC: /* no performance counters */
         return general_protection(vcpu);
     case VMX_CR:
@@ -164,9 +171,9 @@ static enum axvm_trap_kind exit_rare(struct axvm_vcpu *vcpu, uint32_t reason)
     case VMX_DR:
         return axvm_x86_exit_dr(vcpu);
     case VMX_PAUSE:
-        return axvm_x86_exit_pause(vcpu, insn_len());
+        return axvm_x86_exit_pause(vcpu, next_rip(vcpu));
     case VMX_XSETBV:
-        return axvm_x86_exit_xsetbv(vcpu, insn_len());
+        return axvm_x86_exit_xsetbv(vcpu, next_rip(vcpu));
     case VMX_EPT_MISCONFIG: /* our own tables: a bug, or broken memory */
         return axvm_x86_exit_fail(vcpu, reason, axvm_vmread(VMCS_GPA));
     case VMX_TASK_SWITCH:
@@ -203,10 +210,10 @@ int axvm_vmx_exit(struct axvm_vcpu *vcpu)
         axvm_vmx_tpr_changed(vcpu, tpr);
     switch ((uint32_t)axvm_vmread(VMCS_EXIT_REASON)) {
     case VMX_WRMSR:
-        kind = axvm_x86_exit_wrmsr(vcpu, insn_len());
+        kind = axvm_x86_exit_wrmsr(vcpu, next_rip(vcpu));
         break;
     case VMX_RDMSR:
-        kind = axvm_x86_exit_rdmsr(vcpu, insn_len());
+        kind = axvm_x86_exit_rdmsr(vcpu, next_rip(vcpu));
         break;
     case VMX_IO:
         q = axvm_vmread(VMCS_QUALIFICATION);
@@ -215,7 +222,7 @@ int axvm_vmx_exit(struct axvm_vcpu *vcpu)
         kind = exit_io(vcpu, q);
         break;
     case VMX_VMCALL:
-        kind = axvm_x86_exit_hypercall(vcpu, insn_len());
+        kind = axvm_x86_exit_hypercall(vcpu, next_rip(vcpu));
         break;
     case VMX_EOI:
         kind = axvm_vmx_exit_eoi(vcpu);
@@ -224,10 +231,10 @@ int axvm_vmx_exit(struct axvm_vcpu *vcpu)
         kind = axvm_vmx_exit_apic_write(vcpu);
         break;
     case VMX_CPUID:
-        kind = axvm_x86_exit_cpuid(vcpu, insn_len());
+        kind = axvm_x86_exit_cpuid(vcpu, next_rip(vcpu));
         break;
     case VMX_HLT:
-        kind = axvm_x86_exit_hlt(vcpu, insn_len());
+        kind = axvm_x86_exit_hlt(vcpu, next_rip(vcpu));
         break;
     case VMX_EXTERNAL:
         kind = axvm_x86_exit_host_irq(vcpu);

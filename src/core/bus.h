@@ -14,6 +14,8 @@ struct axvm_bus_slot {
     uint64_t len;
     struct axvm_device *dev;
     uint32_t window; /* index into dev->windows */
+    /* An access that ends at or below this is good in the fast tier, without a lock of ours: len or 0, for the same reason. */
+    uint64_t quick_len;
     /* Offsets below this are good for an access of any size, in the fast tier, without a lock of ours: len - 7 if the device is
      * AXVM_DEVICE_FAST and AXVM_DEVICE_SELF_LOCKED, otherwise 0. */
     uint64_t fast_len;

@@ -98,6 +98,7 @@ static void insert(struct axvm *vm, struct axvm_device *dev)
             .len = w->len,
             .dev = dev,
             .window = i,
+            .quick_len = (dev->flags & fast) == fast ? w->len : 0,
             .fast_len = (dev->flags & fast) == fast && w->len >= 8 ? w->len - 7 : 0,
             .aligned_len = (dev->flags & fast) == fast && ((w->base | w->len) & 7) == 0 ? w->len : 0,
         };

@@ -57,16 +57,19 @@ static uint8_t in_the_way(const struct axvm_i8259_chip *c, bool master)
     return c->fully_nested && master ? isr & (uint8_t) ~(1u << CASCADE) : isr;
 }
 
-/* The input it would interrupt for; NOTHING. */
-static unsigned int request(const struct axvm_i8259_chip *c, bool master)
+static AXVM_COLD unsigned int first_wanted(const struct axvm_i8259_chip *c, uint8_t wanted, bool master)
+{
+    unsigned int place = first_place(c, wanted);
+
+    return place < first_place(c, in_the_way(c, master)) ? input_at(c, place) : NOTHING;
+}
+
+/* The input it would interrupt for; NOTHING, as in most guests, which have an I/O APIC. */
+static inline unsigned int request(const struct axvm_i8259_chip *c, bool master)
 {
     uint8_t wanted = c->irr & (uint8_t)~c->imr;
-    unsigned int place;
 
-    if (wanted == 0)
-        return NOTHING;
-    place = first_place(c, wanted);
-    return place < first_place(c, in_the_way(c, master)) ? input_at(c, place) : NOTHING;
+    return wanted != 0 ? first_wanted(c, wanted, master) : NOTHING;
 }
 
 /* ---- both; the lock is held ---- */

@@ -307,7 +307,25 @@ static bool is_stuck(const struct axvm_ns16550 *uart)
     return uart->tx_count != 0 && !uart->draining;
 }
 
+/* Does reading it change what others are, or what interrupts? */
+static bool has_effect(uint64_t reg)
+{
+    return reg == NS16550_RBR || reg == NS16550_IIR || reg == NS16550_LSR || reg == NS16550_MSR;
+}
+
 /* Wider accesses are bytes side by side. */
+static uint64_t read_registers(struct axvm_ns16550 *uart, uint64_t reg, unsigned int size)
+{
+    uint64_t val = read_register(uart, reg);
+
+    if (size == 1 && !has_effect(reg))
+        return val;
+    for (unsigned int i = 1; i < size; i++)
+        val |= (uint64_t)read_register(uart, reg + i) << 8 * i;
+    axvm_ns16550_update_irq(uart);
+    return val;
+}
+
 static int read_locked(struct axvm_device *dev, struct axvm_access *acc)
 {
     struct axvm_ns16550 *uart = (struct axvm_ns16550 *)dev;
@@ -321,10 +339,7 @@ static int read_locked(struct axvm_device *dev, struct axvm_access *acc)
         axvm_device_unlock(dev, irqs);
         return AXVM_ERR_AGAIN;
     }
-    acc->val = 0;
-    for (unsigned int i = 0; i < acc->size; i++)
-        acc->val |= (uint64_t)read_register(uart, acc->off + i) << 8 * i;
-    axvm_ns16550_update_irq(uart);
+    acc->val = read_registers(uart, acc->off, acc->size);
     axvm_device_unlock(dev, irqs);
     return AXVM_OK;
 }
@@ -345,6 +360,16 @@ int axvm_ns16550_read(struct axvm_device *dev, struct axvm_access *acc)
     return read_locked(dev, acc);
 }
 
+static void write_registers(struct axvm_ns16550 *uart, uint64_t reg, unsigned int size, uint64_t val)
+{
+    write_register(uart, reg, (uint8_t)val);
+    if (size == 1 && reg == NS16550_SCR) /* which nothing depends on */
+        return;
+    for (unsigned int i = 1; i < size; i++)
+        write_register(uart, reg + i, (uint8_t)(val >> 8 * i));
+    axvm_ns16550_update_irq(uart);
+}
+
 int axvm_ns16550_write(struct axvm_device *dev, struct axvm_access *acc)
 {
     struct axvm_ns16550 *uart = (struct axvm_ns16550 *)dev;
@@ -357,9 +382,7 @@ int axvm_ns16550_write(struct axvm_device *dev, struct axvm_access *acc)
     if (sends)
         axvm_ns16550_drain(uart);
     irqs = axvm_device_lock(dev);
-    for (unsigned int i = 0; i < acc->size; i++)
-        write_register(uart, acc->off + i, (uint8_t)(acc->val >> 8 * i));
-    axvm_ns16550_update_irq(uart);
+    write_registers(uart, acc->off, acc->size, acc->val);
     axvm_device_unlock(dev, irqs);
     if (sends)
         axvm_ns16550_drain(uart);

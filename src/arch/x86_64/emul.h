@@ -63,7 +63,7 @@ struct axvm_emul_operand {
  * bytes and the entries of the tables are in the guest's memory and compared there, as its INVLPG and its rewriting of code are
  * not seen.
  */
-#define AXVM_EMUL_SITES 8u
+#define AXVM_EMUL_SITES 16u
 struct axvm_emul_site {
     uint64_t gen; /* of the address space, plus 1; 0: nothing */
     uint64_t rip, next_rip;

@@ -113,7 +113,8 @@ static inline uint32_t who_of(const struct axvm_emul *e)
 
 static inline struct axvm_emul_site *site_of(struct axvm_vcpu *vcpu, struct axvm_emul *e)
 {
-    return &e->site[(vcpu->arch.rip ^ vcpu->arch.rip >> 3) % AXVM_EMUL_SITES];
+    /* The golden ratio: those of one driver do not meet. */
+    return &e->site[vcpu->arch.rip * UINT64_C(0x9e3779b97f4a7c15) >> 32 & (AXVM_EMUL_SITES - 1)];
 }
 
 /* Is it what RIP points at, still? as.lock is held. */

@@ -37,8 +37,8 @@ static int pic_read(struct axvm_device *dev, struct axvm_access *acc)
 {
     uint32_t port = (uint32_t)(dev->windows[acc->window].base + acc->off);
 
-    acc->val = 0;
-    for (unsigned int i = 0; i < acc->size; i++)
+    acc->val = axvm_i8259_read(pic_of(dev), port);
+    for (unsigned int i = 1; i < acc->size; i++)
         acc->val |= (uint64_t)axvm_i8259_read(pic_of(dev), port + i) << 8 * i;
     return AXVM_OK;
 }

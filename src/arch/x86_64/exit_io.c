@@ -160,8 +160,7 @@ static void find_hole(struct axvm_vcpu *vcpu, uint16_t port)
     vcpu->arch.port_hole_len = hi - lo;
 }
 
-static __attribute__((noinline)) void make_port(struct axvm_vcpu *vcpu, uint16_t port, unsigned int size, bool in,
-                                                uint64_t next)
+static inline void make_port(struct axvm_vcpu *vcpu, uint16_t port, unsigned int size, bool in, uint64_t next)
 {
     struct axvm_mmio *mmio = &vcpu->trap.mmio;
 
@@ -187,22 +186,35 @@ static AXVM_COLD enum axvm_trap_kind io_not_done(struct axvm_vcpu *vcpu, int rc)
     return AXVM_TRAP_RESUME;
 }
 
+static __attribute__((noinline)) enum axvm_trap_kind io_on_bus(struct axvm_vcpu *vcpu, uint64_t next)
+{
+    struct axvm_mmio *mmio = &vcpu->trap.mmio;
+    int rc = axvm_core_mmio(vcpu, mmio, false);
+
+    if (rc != AXVM_OK)
+        return io_not_done(vcpu, rc);
+    if (!mmio->write)
+        merge_rax(vcpu, mmio->val[0], mmio->size);
+    return axvm_x86_step_to(vcpu, next);
+}
+
+/* No device that it has found before. */
 static __attribute__((noinline)) enum axvm_trap_kind io_anywhere(struct axvm_vcpu *vcpu, uint16_t port, unsigned int size,
                                                                  bool in, uint64_t next)
 {
-    struct axvm_arch_vcpu *v = &vcpu->arch;
-    struct axvm_mmio *mmio = &vcpu->trap.mmio;
-    int rc;
+    const struct axvm_arch_vcpu *v = &vcpu->arch;
 
     make_port(vcpu, port, size, in, next);
     if ((uint16_t)(port - v->port_hole) + size <= v->port_hole_len)
         return leave_for_host(vcpu);
-    rc = axvm_core_mmio(vcpu, mmio, false);
-    if (rc != AXVM_OK)
-        return io_not_done(vcpu, rc);
-    if (in)
-        merge_rax(vcpu, mmio->val[0], size);
-    return axvm_x86_step_to(vcpu, next);
+    return io_on_bus(vcpu, next);
+}
+
+static AXVM_COLD enum axvm_trap_kind io_not_quick(struct axvm_vcpu *vcpu, uint16_t port, unsigned int size, bool in,
+                                                  uint64_t next, int rc)
+{
+    make_port(vcpu, port, size, in, next);
+    return io_not_done(vcpu, rc);
 }
 
 /* A device that needs neither the host nor a lock of ours; the same as last time. */
@@ -219,10 +231,8 @@ static inline __attribute__((always_inline)) enum axvm_trap_kind io_quick(struct
     };
     int rc = axvm_bus_call(slot, &acc, !in);
 
-    if (__builtin_expect(rc != AXVM_OK, 0)) {
-        make_port(vcpu, port, size, in, next);
-        return io_not_done(vcpu, rc);
-    }
+    if (__builtin_expect(rc != AXVM_OK, 0))
+        return io_not_quick(vcpu, port, size, in, next, rc);
     if (in)
         merge_rax(vcpu, acc.val, size);
     return axvm_x86_step_to(vcpu, next);

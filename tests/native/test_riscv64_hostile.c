@@ -624,6 +624,149 @@ static void interrupts_of_the_host_are_not_the_guests(void **state)
     native_destroy(vm);
 }
 
+/* ---- rows 8, 9, 15: what firmware and devices are asked to read and write ---- */
+
+struct call {
+    uint64_t eid, fid, a0, a1, a2;
+    int64_t error;
+    uint64_t value;
+};
+
+/* One after the other; what they return is looked at by the next. */
+struct calls {
+    const struct call *list;
+    unsigned int count, at;
+};
+
+static void make_calls(struct axvm_vcpu *vcpu, struct hs_trap *trap, void *arg)
+{
+    struct calls *c = arg;
+
+    if (c->at != 0) {
+        assert_int_equal((int64_t)vcpu->arch.gpr[10], c->list[c->at - 1].error);
+        assert_int_equal(vcpu->arch.gpr[11], c->list[c->at - 1].value);
+    }
+    if (c->at == c->count) {
+        c->at = 0;
+        leave(vcpu, trap);
+        return;
+    }
+    hs_ecall(vcpu, trap, c->list[c->at].eid, c->list[c->at].fid, c->list[c->at].a0, c->list[c->at].a1, c->list[c->at].a2);
+    vcpu->arch.gpr[13] = 1; /* PMU: the event "cycles" */
+    c->at++;
+}
+
+#define DBCN(len, addr, high, error, value)                                                                                    \
+    {                                                                                                                          \
+        SBI_EXT_DBCN, 0, len, addr, high, error, value                                                                         \
+    }
+#define STA(addr, error)                                                                                                       \
+    {                                                                                                                          \
+        SBI_EXT_STA, 0, addr, 0, 0, error, 0                                                                                   \
+    }
+#define PMU(addr, error)                                                                                                       \
+    {                                                                                                                          \
+        SBI_EXT_PMU, 7, addr, 0, 0, error, 0                                                                                   \
+    }
+
+static void firmware_reads_and_writes_ram_only(void **state)
+{
+    static const struct call calls[] = {
+        DBCN(0, HOLE, 0, 0, 0), /* row 9: nothing of anywhere */
+        DBCN(16, RAM + RAM_SIZE - 16, 0, 0, 16),
+        DBCN(17, RAM + RAM_SIZE - 16, 0, SBI_ERR_INVALID_PARAM, 0), /* from RAM into a hole */
+        DBCN(UINT64_MAX, RAM, 0, SBI_ERR_INVALID_PARAM, 0),
+        DBCN(UINT64_MAX - RAM + 2, RAM, 0, SBI_ERR_INVALID_PARAM, 0), /* row 2 */
+        DBCN(1, RAM, 1, SBI_ERR_INVALID_PARAM, 0),
+        DBCN(4, DEVICE, 0, SBI_ERR_INVALID_PARAM, 0), /* row 8 */
+        DBCN(4, AXVM_RISCV64_PLIC_BASE + 0x201004, 0, SBI_ERR_INVALID_PARAM, 0),
+        DBCN(100000, RAM, 0, 0, 256), /* row R1: a piece at a time */
+        STA(DEVICE, SBI_ERR_INVALID_ADDRESS),
+        STA(RAM + RAM_SIZE, SBI_ERR_INVALID_ADDRESS),
+        STA(UINT64_MAX - 63, SBI_ERR_INVALID_ADDRESS),
+        PMU(RAM + RAM_SIZE, SBI_ERR_INVALID_ADDRESS),
+        PMU(DEVICE & ~UINT64_C(4095), SBI_ERR_INVALID_ADDRESS),
+        PMU(RAM + 8, SBI_ERR_INVALID_PARAM),
+    };
+    struct calls c = { calls, sizeof(calls) / sizeof(calls[0]), 0 };
+    struct axvm *vm = make(*state, 1, AXVM_RISCV64_IRQCHIP_PLIC);
+
+    hs.guest = make_calls;
+    hs.guest_arg = &c;
+    assert_int_equal(axvm_boot(vm), AXVM_OK);
+    run_until_kicked(vm, 0);
+    assert_int_equal(probe.accesses, 0);
+    native_destroy(vm);
+}
+
+/* Row 15: the memory that a guest has named is taken away; what comes there later is not written to. */
+static void firmware_forgets_memory_that_the_host_takes_away(void **state)
+{
+    static const struct call calls[] = {
+        STA(RAM + MIB, 0), PMU(RAM + MIB + 4096, 0), { SBI_EXT_PMU, 2, 0, 1, 6, 0, 0 }, /* cycles, started */
+    };
+    static const struct call later[] = { { SBI_EXT_PMU, 4, 0, 1, 2, 0, 0 } }; /* stopped, with a snapshot */
+    struct calls c = { calls, 3, 0 };
+    struct fake_hal *hal = *state;
+    struct axvm *vm = make(hal, 1, AXVM_RISCV64_IRQCHIP_PLIC);
+    struct storm interrupts = { .left = 5 };
+    axvm_hpa_t pa;
+    uint64_t len;
+    uint8_t before[2 * 4096], *va;
+
+    hs.guest = make_calls;
+    hs.guest_arg = &c;
+    assert_int_equal(axvm_boot(vm), AXVM_OK);
+    run_until_kicked(vm, 0);
+    assert_int_equal(axvm_translate(vm, axvm_gpa(RAM + MIB), &pa, &len), AXVM_OK);
+    assert_int_equal(axvm_unmap(vm, axvm_gpa(RAM), RAM_SIZE), AXVM_OK);
+    /* Whoever gets the page next. */
+    hal->next_page = (pa.v - FAKE_MEM_BASE) / 4096;
+    assert_true(hal->ops.page_alloc(hal, 1, &pa));
+    va = hal->ops.phys_to_virt(hal, pa);
+    memset(va, 0x77, sizeof(before));
+    memcpy(before, va, sizeof(before));
+    hs.guest = interrupted; /* time is stolen */
+    hs.guest_arg = &interrupts;
+    run_until_kicked(vm, 0);
+    c = (struct calls){ later, 1, 0 };
+    hs.guest = make_calls;
+    hs.guest_arg = &c;
+    run_until_kicked(vm, 0);
+    assert_memory_equal(va, before, sizeof(before));
+    hal->ops.page_free(hal, pa, 1);
+    native_destroy(vm);
+}
+
+static int read_own_window, write_own_window;
+
+static void reach_for_itself(struct axvm *vm, struct axvm_access *acc)
+{
+    uint32_t word = 0;
+
+    (void)acc;
+    read_own_window = axvm_read_guest(vm, axvm_gpa(DEVICE), &word, sizeof(word));
+    write_own_window = axvm_write_guest(vm, axvm_gpa(DEVICE + 8), &word, sizeof(word));
+}
+
+/* Row 8: DMA into the device's own registers. */
+static void a_device_that_reaches_for_itself_is_refused(void **state)
+{
+    struct axvm *vm = make(*state, 1, AXVM_RISCV64_IRQCHIP_PLIC);
+    struct access_case store = { .trap = { .cause = 23, .stval = DEVICE, .gpa = DEVICE, .insn = SW }, .a1 = DEVICE };
+    struct access_run run = { .c = &store };
+
+    probe.on_write = reach_for_itself;
+    hs.guest = one_access;
+    hs.guest_arg = &run;
+    assert_int_equal(axvm_boot(vm), AXVM_OK);
+    run_until_kicked(vm, 0);
+    assert_int_equal(probe.accesses, 1);
+    assert_int_not_equal(read_own_window, AXVM_OK);
+    assert_int_not_equal(write_own_window, AXVM_OK);
+    native_destroy(vm);
+}
+
 /* ---- rows 1 to 5, 12, 61 to 71, 85, 87, 89: anything, for long ---- */
 
 #define STORM_TRAPS 300000u
@@ -828,6 +971,9 @@ int main(void)
         NATIVE_TEST(a_line_that_is_stuck_costs_the_host_nothing),
         NATIVE_TEST(a_passthrough_interrupt_that_is_not_handled_stays_with_the_host),
         NATIVE_TEST(interrupts_of_the_host_are_not_the_guests),
+        NATIVE_TEST(firmware_reads_and_writes_ram_only),
+        NATIVE_TEST(firmware_forgets_memory_that_the_host_takes_away),
+        NATIVE_TEST(a_device_that_reaches_for_itself_is_refused),
         NATIVE_TEST(nothing_that_a_guest_does_breaks_or_floods_anything),
         { "nothing_that_a_guest_does_breaks_or_floods_anything_on_a_cpu_without_extensions",
           nothing_that_a_guest_does_breaks_or_floods_anything, setup_old_cpu, native_teardown, NULL },

@@ -59,6 +59,41 @@ static void holes(void)
     result("A4 jump into a device", cause == FETCH_ACCESS, cause);
 }
 
+/* ---- row 13: page tables where there is no memory ---- */
+
+#define PTE_LEAF 0xcful /* V, R, W, X, A, D */
+#define PTE_TABLE 1ul
+#define SATP_SV39 (8ul << 60)
+#define GIB (1ul << 30)
+
+static uint64_t root[512] __attribute__((aligned(4096)));
+
+static void try_tables(const char *name, uint64_t table)
+{
+    uint64_t v, cause, at = 3 * GIB + 0x1238;
+
+    root[3] = table >> 2 | PTE_TABLE;
+    __asm__ volatile("sfence.vma" : : : "memory");
+    cause = TRY(__asm__ volatile("ld %0, (%1)" : "=r"(v) : "r"(at) : "memory"));
+    result(name, cause == LOAD_ACCESS && this_cpu()->tval == at, cause);
+    /* QEMU tells of the walk's own access, which is a load; so fetches, after which one cannot go on then, are left out. */
+    cause = TRY(__asm__ volatile("sd zero, (%0)" : : "r"(at) : "memory"));
+    result(name, (cause == STORE_ACCESS || cause == LOAD_ACCESS) && this_cpu()->tval == at, cause);
+}
+
+/* RAM and devices are where they are; the fourth GiB has tables that are no memory. */
+static void tables(void)
+{
+    root[0] = PTE_LEAF;
+    root[RAM / GIB] = RAM >> 2 | PTE_LEAF;
+    __asm__ volatile("csrw satp, %0\n\tsfence.vma" : : "r"(SATP_SV39 | (uint64_t)root >> 12) : "memory");
+    try_tables("13 tables in a device", UART);
+    try_tables("13 tables in a device that is fast", PLIC + 0x200000);
+    try_tables("13 tables in a hole", HOLE);
+    try_tables("13 tables beyond all memory", 1ul << 49);
+    __asm__ volatile("csrw satp, zero\n\tsfence.vma" : : : "memory");
+}
+
 /* ---- row 3: every form of load and store on a device; SCR, at offset 7, keeps what it is given ---- */
 
 static void forms(void)
@@ -367,8 +402,40 @@ static void uart_irq(void)
     clear_csr(sie, 1ul << 9);
 }
 
+/* ---- row 88: a line that is stuck ---- */
+
+#define IGNORED 20000u
+static volatile uint32_t ignored;
+static volatile bool ignores;
+
+/* The handler does nothing about it; so it comes again at once. */
+static void stuck_line(void)
+{
+    set_csr(sie, 1ul << 9);
+    write32(PLIC + 4 * UART_IRQ, 1);
+    write32(PLIC + 0x2080, 1u << UART_IRQ);
+    ignored = 0;
+    ignores = true;
+    irqs_on();
+    write8(UART + 1, 2); /* IER: transmitter empty */
+    while (ignored < IGNORED)
+        __asm__ volatile("wfi");
+    irqs_off();
+    ignores = false;
+    write8(UART + 1, 0);
+    write32(PLIC + 0x2080, 0);
+    /* What was pending still is, and is nobody's. */
+    write32(PLIC + 0x201004, read32(PLIC + 0x201004));
+    result("88 a line that is stuck", ignored == IGNORED, ignored);
+}
+
 void guest_irq(uint64_t cause)
 {
+    if (cause == 9 && ignores) {
+        if (++ignored == IGNORED)
+            clear_csr(sie, 1ul << 9);
+        return;
+    }
     if (cause == 1)
         clear_csr(sip, 2);
     if (cause == 5)
@@ -422,6 +489,7 @@ void guest_main(uint64_t fdt)
 {
     (void)fdt;
     holes();
+    tables();
     forms();
     fp_forms();
     vector_forms();
@@ -432,6 +500,7 @@ void guest_main(uint64_t fdt)
     sbi_console();
     sbi_harts();
     uart_irq();
+    stuck_line();
     plic();
     timers();
     all_csrs();

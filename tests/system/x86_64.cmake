@@ -26,6 +26,11 @@ axvm_x86_64_payload_test(hello.vmx hello "hello: done" --append "x2apic cpus=2" 
 axvm_x86_64_payload_test(hello.vmx.haswell hello "hello: done" --append cpus=2 --cpu bochs:corei7_haswell_4770)
 axvm_x86_64_payload_test(hello.ryzen hello "hello: done" --append "x2apic cpus=2" --cpu bochs:ryzen --host-arg canary)
 
+# As test kernels for QEMU come up, and end.
+axvm_x86_64_payload_test(kernel kernel "kernel: MiB 300, cpus 1" --vcpus 1 --mem 300M)
+axvm_x86_64_payload_test(kernel.8-vcpu kernel "vm0 powered off" --vcpus 8)
+axvm_x86_64_payload_test(kernel.vmx kernel "vm0 powered off" --cpu vmx)
+
 # Debian's kernel, with a self-check of what it sees. vCPUs, host CPUs; words for the host.
 function(axvm_x86_64_linux_test name vcpus host_cpus)
   set(words)

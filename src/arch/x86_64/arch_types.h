@@ -111,6 +111,8 @@ struct axvm_x86_fpu {
     uint8_t order;
 };
 
+#define AXVM_NMI_MAX 2u
+
 /* NMIs towards the guest, where the CPU does not keep count. */
 enum axvm_nmi_state {
     AXVM_NMI_OPEN,
@@ -176,10 +178,10 @@ struct axvm_arch_vcpu {
     struct axvm_cpu *last_cpu; /* where its translations may be cached, and under which VMID */
     uint64_t last_vmid;
 
-    _Atomic uint32_t nmi;  /* one is pending */
+    _Atomic uint32_t nmi;     /* how many are pending: up to AXVM_NMI_MAX */
     _Atomic uint32_t startup; /* AXVM_STARTUP_*; INIT and SIPIs on their way: event.c */
-    void *vmx;             /* the VMX part's own state, in pages of the HAL */
-    uint64_t timer_tsc;    /* VMX: when the preemption timer is to fire, of the host's TSC; AXVM_TIME_NEVER: not */
+    void *vmx;                /* the VMX part's own state, in pages of the HAL */
+    uint64_t timer_tsc;       /* VMX: when the preemption timer is to fire, of the host's TSC; AXVM_TIME_NEVER: not */
 
     struct axvm_lapic lapic;
     struct axvm_emul emul; /* an instruction in the middle of being emulated */

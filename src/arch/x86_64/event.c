@@ -171,24 +171,34 @@ static void put_event(struct axvm_vcpu *vcpu)
     v->event = 0;
 }
 
+/* One that is being handled holds back one more, as a CPU does; others that come are lost. */
+static void latch_one(struct axvm_arch_vcpu *v)
+{
+    uint32_t two = AXVM_NMI_MAX;
+
+    atomic_compare_exchange_strong(&v->nmi, &two, 1);
+}
+
 static void look_at_nmi(struct axvm_vcpu *vcpu, bool *busy)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
+    bool more = true;
 
     v->work &= ~AXVM_WORK_NMI;
-    v->nmi_held = false;
     if (atomic_load_explicit(&v->nmi, memory_order_relaxed) == 0)
         return;
-    if (!*busy && axvm_x86_hw0(vcpu, nmi_allowed)) {
-        atomic_store(&v->nmi, 0);
+    if (axvm_x86_hw0(vcpu, nmi_blocked)) {
+        latch_one(v);
+    } else if (!*busy && axvm_x86_hw0(vcpu, nmi_allowed)) {
+        more = atomic_fetch_sub(&v->nmi, 1) > 1;
         axvm_x86_hw(vcpu, inject, EVENT_VALID | axvm_put_field(EVENT_TYPE, EVENT_NMI) | X86_NMI);
         *busy = true;
         v->halted = false;
-        return;
     }
+    if (!more)
+        return;
     axvm_x86_hw(vcpu, nmi_window, true);
     v->work |= AXVM_WORK_NMI;
-    v->nmi_held = true;
 }
 
 /* Nothing to deliver: the only thing that may be in the way is TPR. */
@@ -364,9 +374,13 @@ static void signal_vcpu(struct axvm_vcpu *vcpu)
         axvm_vcpu_request(vcpu, AXVM_REQ_IRQ);
 }
 
+/* A CPU would have begun to handle the first when the second comes, however close they are. */
 void axvm_x86_nmi(struct axvm_vcpu *vcpu)
 {
-    atomic_store(&vcpu->arch.nmi, 1);
+    uint32_t n = atomic_load(&vcpu->arch.nmi);
+
+    while (n < AXVM_NMI_MAX && !atomic_compare_exchange_weak(&vcpu->arch.nmi, &n, n + 1))
+        ;
     signal_vcpu(vcpu);
 }
 

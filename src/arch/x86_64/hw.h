@@ -37,7 +37,8 @@ struct axvm_x86_cpu_config;
     /* ---- events; loaded. And those in regs.h ---- */                                                                        \
     /* Exit as soon as the guest could take a maskable interrupt: RFLAGS.IF and no shadow. */                                  \
     void axvm_##v##_irq_window(struct axvm_vcpu *vcpu, bool on);                                                               \
-    /* NMIs: may one be injected now? If not, exit as soon as it may. */                                                       \
+    /* NMIs: is one being handled? May one be injected now? If not, exit as soon as it may. */                                 \
+    bool axvm_##v##_nmi_blocked(struct axvm_vcpu *vcpu);                                                                       \
     bool axvm_##v##_nmi_allowed(struct axvm_vcpu *vcpu);                                                                       \
     void axvm_##v##_nmi_window(struct axvm_vcpu *vcpu, bool on);                                                               \
     /* CR8 as the guest sees it without an exit, which exits when it falls below @threshold (0: none). */                      \

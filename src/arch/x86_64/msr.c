@@ -79,7 +79,7 @@ struct row {
     X(SYSENTER_EIP, MSR_IA32_SYSENTER_EIP, HW_VA, ANY, 0, 0, 0)                                                                \
     X(MCG_CAP, MSR_IA32_MCG_CAP, CONST, ANY, 0, 0, 0)                                                                          \
     X(MCG_STATUS, MSR_IA32_MCG_STATUS, STATE, ANY, AT(mcg_status), 0, MCG_STATUS_BITS)                                         \
-    X(MISC_ENABLE, MSR_IA32_MISC_ENABLE, STATE, INTEL, AT(misc_enable), 0, MISC_ENABLE_KNOWN)                                  \
+    X(MISC_ENABLE, MSR_IA32_MISC_ENABLE, STATE, ANY, AT(misc_enable), 0, MISC_ENABLE_KNOWN) /* AMD: of emulators */            \
     X(DEBUGCTL, MSR_IA32_DEBUGCTL, CONST, ANY, 0, 0, DEBUGCTL_IGNORED)                                                         \
     X(MTRR_BASE0, MSR_IA32_MTRR_PHYSBASE0 + 0, MTRR_BASE, ANY, AT(mtrr_variable[0]), 0, 0)                                     \
     X(MTRR_MASK0, MSR_IA32_MTRR_PHYSBASE0 + 1, MTRR_MASK, ANY, AT(mtrr_variable[1]), 0, 0)                                     \

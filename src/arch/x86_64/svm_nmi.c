@@ -21,15 +21,22 @@ void axvm_svm_nmi_injected(struct axvm_vcpu *vcpu)
     intercept_iret(vcpu->arch.vmcb, true);
 }
 
-bool axvm_svm_nmi_allowed(struct axvm_vcpu *vcpu)
+bool axvm_svm_nmi_blocked(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
     if (axvm_svm_has(vcpu, SVM_FEATURE_VNMI))
-        return (v->vmcb->int_ctl & (VMCB_V_NMI | VMCB_V_NMI_MASK)) == 0 && !axvm_svm_int_shadow(vcpu);
+        return (v->vmcb->int_ctl & VMCB_V_NMI_MASK) != 0;
     if (v->nmi_state == AXVM_NMI_AT_IRET && v->rip != v->nmi_iret_rip)
         v->nmi_state = AXVM_NMI_OPEN;
-    return v->nmi_state == AXVM_NMI_OPEN && !axvm_svm_int_shadow(vcpu);
+    return v->nmi_state != AXVM_NMI_OPEN;
+}
+
+bool axvm_svm_nmi_allowed(struct axvm_vcpu *vcpu)
+{
+    if (axvm_svm_has(vcpu, SVM_FEATURE_VNMI) && (vcpu->arch.vmcb->int_ctl & VMCB_V_NMI))
+        return false;
+    return !axvm_svm_nmi_blocked(vcpu) && !axvm_svm_int_shadow(vcpu);
 }
 
 static void step(struct axvm_vcpu *vcpu)

@@ -308,6 +308,12 @@ void axvm_vmx_irq_window(struct axvm_vcpu *vcpu, bool on)
     set_cpu_control(axvm_vmx_of(vcpu), CPU_IRQ_WINDOW, on);
 }
 
+bool axvm_vmx_nmi_blocked(struct axvm_vcpu *vcpu)
+{
+    (void)vcpu;
+    return (axvm_vmread(VMCS_BLOCKING) & BLOCKING_NMI) != 0;
+}
+
 bool axvm_vmx_nmi_allowed(struct axvm_vcpu *vcpu)
 {
     (void)vcpu;

@@ -43,7 +43,7 @@ static const struct {
     { 0xfe, 0xfe, 'b', AXVM_MSR_DONE },
     { 0x174, 0x176, 'b', AXVM_MSR_HW },
     { 0x179, 0x17a, 'b', AXVM_MSR_DONE },
-    { 0x1a0, 0x1a0, 'i', AXVM_MSR_DONE },
+    { 0x1a0, 0x1a0, 'b', AXVM_MSR_DONE },
     { 0x1d9, 0x1d9, 'b', AXVM_MSR_DONE },
     { 0x200, 0x20f, 'b', AXVM_MSR_DONE },
     { 0x250, 0x250, 'b', AXVM_MSR_DONE },
@@ -274,6 +274,8 @@ static void read_only_bits_survive_any_write(void **unused)
     assert_int_equal(write_msr(&m, &intel, 0x1a0, 0x400c51889), AXVM_MSR_DONE);
     assert_int_equal(read_msr(&m, &intel, 0x1a0), 0x400c51889);
     axvm_msrs_reset(&m, &amd);
+    assert_int_equal(write_msr(&m, &amd, 0x1a0, 0x400c50809), AXVM_MSR_DONE);
+    assert_int_equal(read_msr(&m, &amd, 0x1a0), 0x400c50809);
     assert_int_equal(write_msr(&m, &amd, 0xc0010015, 0x148), AXVM_MSR_DONE);
     assert_int_equal(read_msr(&m, &amd, 0xc0010015), 0x1000148);
 }

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * NMIs, on the x86_64 backend without vNMI: how many a guest handles of those that it is sent; hostile-guest.md rows 73, 80.
+ * Intel SDM vol. 3A, "Handling Multiple NMIs": while one is handled, one more is held back.
+ */
+#include "svm.h"
+#include "x86_world.h"
+#define NATIVE_RESET() x86_world_reset()
+#define NATIVE_ENABLE_CPU(hal, pcpu) (x86.svm_features &= ~SVM_FEATURE_VNMI, x86_enable_cpu(hal, pcpu))
+#include "native_fixture.h"
+
+#include <axvm/err.h>
+
+#include "exit.h"
+
+static uint8_t kernel[16];
+
+struct nmis {
+    struct axvm *vm;
+    uint32_t handled;
+    uint32_t sent_inside; /* by the first handler */
+};
+
+static struct axvm *boot(struct fake_hal *hal, struct nmis *n)
+{
+    const struct axvm_config cfg = {
+        .vcpu_count = 1,
+        .ram_size = 16 << 20,
+        .ram_kind = AXVM_REGION_TOUCH,
+        .flags = AXVM_VM_HYPERCALLS,
+        .image = { .kernel = { kernel, sizeof(kernel) }, .kind = AXVM_IMAGE_FLAT },
+    };
+
+    n->vm = native_vm(hal, &cfg);
+    assert_int_equal(axvm_boot(n->vm), AXVM_OK);
+    return n->vm;
+}
+
+/* A handler is an IRET; the rest of the guest a call for the host. */
+static void guest(struct axvm_vcpu *vcpu, void *arg)
+{
+    struct axvm_vmcb *b = vcpu->arch.vmcb;
+    struct nmis *n = arg;
+
+    if (vcpu->arch.nmi_state == AXVM_NMI_BLOCKED) {
+        n->handled++;
+        for (; n->sent_inside != 0; n->sent_inside--)
+            axvm_x86_nmi(vcpu);
+        x86_exit(vcpu, SVM_IRET, 0, 0, 0);
+    } else if (vcpu->arch.nmi_state == AXVM_NMI_AT_IRET && b->rip == vcpu->arch.nmi_iret_rip) {
+        b->rip += 0x100;
+        b->rflags &= ~(uint64_t)RFLAGS_TF;
+        x86_exit_interrupted(vcpu);
+    } else {
+        x86_exit(vcpu, SVM_VMMCALL, 0, 0, 3);
+    }
+}
+
+static uint32_t handled(void **state, uint32_t sent, uint32_t sent_inside)
+{
+    struct nmis n = { .sent_inside = sent_inside };
+    struct axvm *vm = boot(*state, &n);
+    struct axvm_exit exit;
+
+    x86.guest = guest;
+    x86.guest_arg = &n;
+    assert_int_equal(axvm_run_vcpu(vm, 0, &exit), AXVM_OK); /* its reset is over */
+    for (uint32_t i = 0; i < sent; i++)
+        axvm_x86_nmi(vm->vcpus[0]);
+    do
+        assert_int_equal(axvm_run_vcpu(vm, 0, &exit), AXVM_OK);
+    while (exit.reason == AXVM_EXIT_KICKED);
+    assert_int_equal(exit.reason, AXVM_EXIT_HYPERCALL);
+    assert_int_equal(atomic_load(&vm->vcpus[0]->arch.nmi), 0);
+    native_destroy(vm);
+    return n.handled;
+}
+
+static void one_is_handled_once(void **state)
+{
+    assert_int_equal(handled(state, 1, 0), 1);
+}
+
+/* On a CPU the first would have been on its way already. */
+static void two_that_come_while_it_does_not_run_are_both_handled(void **state)
+{
+    assert_int_equal(handled(state, 2, 0), 2);
+}
+
+static void of_many_that_come_while_it_does_not_run_two_are_handled(void **state)
+{
+    assert_int_equal(handled(state, 1000, 0), 2);
+}
+
+static void of_many_that_come_while_one_is_handled_one_more_is(void **state)
+{
+    assert_int_equal(handled(state, 1, 1), 2);
+    assert_int_equal(handled(state, 1, 10), 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        NATIVE_TEST(one_is_handled_once),
+        NATIVE_TEST(two_that_come_while_it_does_not_run_are_both_handled),
+        NATIVE_TEST(of_many_that_come_while_it_does_not_run_two_are_handled),
+        NATIVE_TEST(of_many_that_come_while_one_is_handled_one_more_is),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

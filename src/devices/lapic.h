@@ -220,6 +220,9 @@ void axvm_lapic_show(struct axvm_lapic *apic, void *page);
 void axvm_lapic_show_one(struct axvm_lapic *apic, void *page, uint32_t reg);
 /** Those that others change: TMR, and Remote IRR of LINT0. */
 void axvm_lapic_show_pending(struct axvm_lapic *apic, void *page);
+/** While nothing is lent: ISR and IRR; and clean again, as lending wants them. */
+void axvm_lapic_show_vectors(const struct axvm_lapic *apic, void *page);
+void axvm_lapic_hide_vectors(void *page);
 /** ICR as the guest has written it there. */
 void axvm_lapic_take_icr(struct axvm_lapic *apic, const void *page);
 

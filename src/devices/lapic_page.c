@@ -8,13 +8,14 @@
 #define PAGE_TPR 0x080u
 #define PAGE_PPR 0x0a0u
 #define PAGE_ISR 0x100u
+#define PAGE_TMR 0x180u
 #define PAGE_IRR 0x200u
+#define PAGE_LINT0 0x350u
 #define PAGE_ICR_LOW 0x300u
 #define PAGE_ICR_HIGH 0x310u
 #define PAGE_STEP 0x10u /* from one register to the next */
 
 /* By offset / 16, as everywhere. */
-#define REG_LINT0 0x35u
 #define TMR AXVM_BITS(0x1f, 0x18)
 /* ID, version; LDR, DFR, SVR; ESR; ICR, LVT, initial count; divide. EOI reads as zero. */
 #define SHOWN (AXVM_BITS(0x03, 0x02) | AXVM_BITS(0x0f, 0x0d) | TMR | AXVM_BIT(0x28) | AXVM_BITS(0x38, 0x30) | AXVM_BIT(0x3e))
@@ -122,23 +123,40 @@ void axvm_lapic_show_one(struct axvm_lapic *apic, void *page, uint32_t reg)
         *word_of(page, PAGE_STEP * reg, 0) = axvm_lapic_register(apic, reg);
 }
 
-static void show_all_of(struct axvm_lapic *apic, void *page, uint64_t regs)
-{
-    for (; regs != 0; regs &= regs - 1) {
-        uint32_t reg = axvm_ctz64(regs);
-
-        *word_of(page, PAGE_STEP * reg, 0) = axvm_lapic_register(apic, reg);
-    }
-}
-
 void axvm_lapic_show(struct axvm_lapic *apic, void *page)
 {
-    show_all_of(apic, page, SHOWN);
+    for (uint64_t left = SHOWN; left != 0; left &= left - 1)
+        axvm_lapic_show_one(apic, page, axvm_ctz64(left));
+}
+
+static void put_words(void *page, uint32_t off, unsigned int w, uint64_t bits)
+{
+    *word_of(page, off, 2 * w) = (uint32_t)bits;
+    *word_of(page, off, 2 * w + 1) = (uint32_t)(bits >> 32);
 }
 
 void axvm_lapic_show_pending(struct axvm_lapic *apic, void *page)
 {
-    show_all_of(apic, page, TMR | AXVM_BIT(REG_LINT0));
+    for (unsigned int w = 0; w < AXVM_LAPIC_WORDS; w++)
+        put_words(page, PAGE_TMR, w, load64(&apic->tmr[w]));
+    *word_of(page, PAGE_LINT0, 0) = axvm_lapic_lvt_read(apic, AXVM_LAPIC_LVT_LINT0);
+}
+
+void axvm_lapic_hide_vectors(void *page)
+{
+    for (unsigned int w = 0; w < AXVM_LAPIC_WORDS; w++) {
+        put_words(page, PAGE_ISR, w, 0);
+        put_words(page, PAGE_IRR, w, 0);
+    }
+}
+
+void axvm_lapic_show_vectors(const struct axvm_lapic *apic, void *page)
+{
+    for (unsigned int w = 0; w < AXVM_LAPIC_WORDS; w++) {
+        put_words(page, PAGE_ISR, w, 0);
+        put_words(page, PAGE_IRR, w, load64(&apic->irr[w]));
+    }
+    lend_isr(apic, page);
 }
 
 void axvm_lapic_take_icr(struct axvm_lapic *apic, const void *page)

@@ -127,6 +127,11 @@ struct axvm_insn_sites {
     uint64_t key[AXVM_INSN_SITES], cr3[AXVM_INSN_SITES], next[AXVM_INSN_SITES];
 };
 
+/* VMX, of a loaded vCPU: TPR, PPR, ISR and IRR of its local APIC are in the CPU's hands. */
+#define AXVM_LAPIC_LENT 1u
+/* In xAPIC mode the guest reads and writes a page with its registers; the CPU tells us of the writes. */
+#define AXVM_LAPIC_SHOWN 2u
+
 /* I/O APIC, PIC and the lines into them: vlapic.h. */
 struct axvm_vintc;
 
@@ -150,7 +155,9 @@ struct axvm_arch_vcpu {
     uint8_t cr8;       /* what the hardware was given; AXVM_CR8_UNKNOWN */
     bool nrips;        /* SVM: the CPU says where the next instruction is */
     bool fp_loaded, dr_loaded;
-    bool lapic_lent;     /* VMX: TPR, PPR, ISR and IRR of .lapic are in the CPU's hands: vmx_apicv.c */
+    uint8_t lapic_cpu;   /* AXVM_LAPIC_*: what the CPU does for .lapic: vmx_apicv.c */
+    bool lapic_plain;    /* that is nothing, as long as .lapic.changes is the next */
+    uint32_t lapic_plain_for;
     bool halted;         /* HLT: until an interrupt comes */
     bool nmi_held;       /* .nmi waits for the IRET of another: it wakes nobody */
     uint64_t shadow_rip; /* where the host's interrupt was taken in the shadow of STI last: event.c */

@@ -248,7 +248,7 @@ static inline void want_window(struct axvm_vcpu *vcpu, bool on)
 }
 
 /* The CPU delivers vectors as it enters; it does not wait for them. */
-static void look_at_lent(struct axvm_vcpu *vcpu, bool busy)
+static __attribute__((noinline)) void look_at_lent(struct axvm_vcpu *vcpu, bool busy)
 {
     int what = axvm_vmx_refresh_lapic(vcpu);
 
@@ -275,12 +275,16 @@ static inline __attribute__((always_inline)) void look_at_own(struct axvm_vcpu *
         what = axvm_vlapic_pending(vcpu);
     }
     want_window(vcpu, what != AXVM_VLAPIC_NONE);
+    if (vcpu->arch.lapic_cpu & AXVM_LAPIC_SHOWN)
+        axvm_vmx_show_lapic(vcpu);
 }
 
 static void look_at_lapic(struct axvm_vcpu *vcpu, bool busy)
 {
+    bool lent = !axvm_x86_is_svm(vcpu) && axvm_vmx_lend_lapic(vcpu);
+
     vcpu->arch.work &= ~AXVM_WORK_IRQ;
-    if (!axvm_x86_is_svm(vcpu) && axvm_vmx_lend_lapic(vcpu))
+    if (lent)
         look_at_lent(vcpu, busy);
     else
         look_at_own(vcpu, busy);

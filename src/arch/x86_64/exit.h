@@ -131,8 +131,12 @@ bool axvm_x86_answer_lapic(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio);
 /* As axvm_arch_mmio_finish(), _refuse(). Any tier. */
 bool axvm_x86_finish(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio);
 bool axvm_x86_refuse(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio);
-/* Registers of the local APIC that may be lent, or what decides who serves them, are about to be accessed. */
+/* Registers of the local APIC that the CPU may have, or what decides whether it has, are about to be accessed. */
 void axvm_x86_want_lapic_back(struct axvm_vcpu *vcpu);
+static inline bool axvm_x86_has_lapic(const struct axvm_vcpu *vcpu)
+{
+    return vcpu->arch.lapic_cpu != 0;
+}
 /* The local APIC's registers were accessed: look at it before the next entry. */
 void axvm_x86_lapic_touched(struct axvm_vcpu *vcpu);
 /* The four PDPTEs that PAE paging would load with @cr3; false: they are not valid, #GP. Loaded. */

@@ -16,7 +16,7 @@ static inline void answer_lapic(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
 {
     uint32_t off = (uint32_t)mmio->addr & (AXVM_LAPIC_SIZE - 1);
 
-    if (vcpu->arch.lapic_lent)
+    if (axvm_x86_has_lapic(vcpu))
         axvm_x86_want_lapic_back(vcpu);
     if (mmio->write)
         axvm_vlapic_mmio_write(vcpu, off, mmio->size, mmio->val[0]);
@@ -301,24 +301,29 @@ enum axvm_trap_kind axvm_x86_exit_msw(struct axvm_vcpu *vcpu)
 
 /* ---- second-level faults ---- */
 
-static enum axvm_trap_kind exit_mmio(struct axvm_vcpu *vcpu, uint64_t gpa, bool write)
+/* An XMM register may have been an operand, and is in memory with all others then. */
+static inline enum axvm_trap_kind with_fp(struct axvm_vcpu *vcpu, enum axvm_trap_kind kind)
 {
-    struct axvm_arch_vcpu *v = &vcpu->arch;
-    enum axvm_trap_kind kind;
+    const struct axvm_arch_vcpu *v = &vcpu->arch;
 
-    axvm_stat_inc(vcpu, AXVM_STAT_MMIO);
-    v->emul.given = 0;
-    kind = act_on(vcpu, axvm_emul_mmio(vcpu, gpa, write, &vcpu->trap.mmio));
-    /* An XMM register was an operand, and is in memory with all others. */
     if (v->osxsave && !v->fp_loaded)
         axvm_x86_fp_enter(vcpu);
     return kind;
 }
 
+static enum axvm_trap_kind exit_mmio(struct axvm_vcpu *vcpu, uint64_t gpa, bool write)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+
+    axvm_stat_inc(vcpu, AXVM_STAT_MMIO);
+    v->emul.given = 0;
+    return with_fp(vcpu, act_on(vcpu, axvm_emul_mmio(vcpu, gpa, write, &vcpu->trap.mmio)));
+}
+
 static enum axvm_trap_kind exit_tables(struct axvm_vcpu *vcpu)
 {
     vcpu->arch.emul.given = 0;
-    return act_on(vcpu, axvm_emul_tables(vcpu, &vcpu->trap.mmio));
+    return with_fp(vcpu, act_on(vcpu, axvm_emul_tables(vcpu, &vcpu->trap.mmio)));
 }
 
 static bool is_device(struct axvm_vcpu *vcpu, uint64_t gpa)

@@ -118,7 +118,7 @@ void axvm_x86_lapic_touched(struct axvm_vcpu *vcpu)
 /* From TPR to IRR, SVR among them, they may be lent; in x2APIC mode no others. */
 static void before_apic(struct axvm_vcpu *vcpu, uint32_t msr, bool write)
 {
-    if (vcpu->arch.lapic_lent && (msr - MSR_X2APIC_TPR < 0x20 || (write && msr == MSR_IA32_APIC_BASE)))
+    if (axvm_x86_has_lapic(vcpu) && (msr - MSR_X2APIC_TPR < 0x20 || (write && msr == MSR_IA32_APIC_BASE)))
         axvm_x86_want_lapic_back(vcpu);
 }
 

@@ -64,11 +64,24 @@ struct axvm_x86_cpu_config;
 AXVM_X86_VENDOR_API(svm);
 AXVM_X86_VENDOR_API(vmx);
 
-/* VMX only, vmx_apicv.c: the CPU delivers the local APIC's interrupts itself if it can, and .lapic_lent says so. Loaded. */
-bool axvm_vmx_lend_lapic(struct axvm_vcpu *vcpu);
-void axvm_vmx_return_lapic(struct axvm_vcpu *vcpu);
+/* VMX only, vmx_apicv.c: what the CPU does for the local APIC, which is .lapic_cpu. True: it delivers interrupts. Loaded. */
+bool axvm_vmx_choose_lapic(struct axvm_vcpu *vcpu);
+static inline bool axvm_vmx_lend_lapic(struct axvm_vcpu *vcpu)
+{
+    const struct axvm_arch_vcpu *v = &vcpu->arch;
+
+    return !(v->lapic_plain && v->lapic_plain_for == v->lapic.changes) && axvm_vmx_choose_lapic(vcpu);
+}
+void axvm_vmx_take_lapic_back(struct axvm_vcpu *vcpu);
+static inline void axvm_vmx_return_lapic(struct axvm_vcpu *vcpu)
+{
+    if (vcpu->arch.lapic_cpu != 0)
+        axvm_vmx_take_lapic_back(vcpu);
+}
 /* Lent: what has been posted goes on to the CPU. As axvm_vlapic_pending(); but only an ExtINT has to be injected. */
 int axvm_vmx_refresh_lapic(struct axvm_vcpu *vcpu);
+/* Shown: how it is now. */
+void axvm_vmx_show_lapic(struct axvm_vcpu *vcpu);
 /* No vCPU runs. */
 void axvm_vmx_vm_reset(struct axvm *vm);
 

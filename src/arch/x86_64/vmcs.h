@@ -248,7 +248,7 @@ enum { QUAL_CR_WRITE, QUAL_CR_READ, QUAL_CR_CLTS, QUAL_CR_LMSW };
 #define QUAL_APIC_TYPE AXVM_BITS(15, 12)
 #define QUAL_EOI_VECTOR AXVM_BITS(7, 0)
 #ifndef __ASSEMBLER__
-enum { QUAL_APIC_READ, QUAL_APIC_STORE, QUAL_APIC_FETCH, QUAL_APIC_DELIVERY };
+enum { QUAL_APIC_FETCH = 2 };
 #endif
 /* "... for Debug Exceptions": as DR6 has them */
 #define QUAL_DB AXVM_BITS(15, 0)

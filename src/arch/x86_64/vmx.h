@@ -52,8 +52,9 @@ struct axvm_vmx {
     uint16_t virtual_irqs;           /* as it was when the local APIC was returned last */
     uint64_t eoi_exits[AXVM_LAPIC_WORDS];
     struct axvm_vmx_choice chosen_for;
-    uint32_t shown; /* .changes of the local APIC, as its registers on the virtual-APIC page are */
-    uint8_t tpr;    /* there, as we know it */
+    bool vectors_shown; /* ISR and IRR of the page are copies */
+    uint32_t shown;     /* .changes of the local APIC, as its registers on the virtual-APIC page are */
+    uint8_t tpr;        /* there, as we know it */
     uint16_t vpid;
     uint8_t tpr_threshold;
     bool made;           /* the VMCS has been filled in */
@@ -85,7 +86,8 @@ static inline struct axvm_vmx *axvm_vmx_of(const struct axvm_vcpu *vcpu)
 /* The virtual-APIC page: "Virtual APIC State". Offsets on it. */
 #define VMX_VAPIC_TPR 0x80u
 #define VMX_VAPIC_PPR 0xa0u
-#define VMX_VAPIC_IRR_END 0x280u /* up to here: what is lent, and SVR */
+#define VMX_VAPIC_EOI 0xb0u
+#define VMX_VAPIC_SVR 0xf0u
 #define VMX_VAPIC_ICR_LOW 0x300u
 #define VMX_VAPIC_SELF_IPI 0x3f0u
 static inline void *axvm_vmx_vapic(struct axvm_vmx *vmx)
@@ -164,7 +166,6 @@ static inline void axvm_vmx_mode_in(struct axvm_vcpu *vcpu)
     if (vcpu->arch.timer_tsc != AXVM_TIME_NEVER)
         axvm_vmx_wind_up(vcpu);
 }
-
 
 /* vmx_apicv.c */
 void axvm_vmx_apicv_init(struct axvm_vcpu *vcpu);

@@ -13,7 +13,7 @@
 #include "vmx.h"
 
 #define PAGE_ORDER 0
-#define WANTED (CPU2_APIC_ACCESSES | CPU2_APIC_REGISTERS | CPU2_VIRTUAL_IRQS)
+#define WANTED (CPU2_APIC_ACCESSES | CPU2_APIC_REGISTERS)
 
 /* The CPU we are on stands for all. */
 static bool is_wanted(struct axvm *vm)

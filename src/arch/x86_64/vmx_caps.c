@@ -31,7 +31,6 @@ static const struct want cpu = {
     CPU_IRQ_WINDOW | CPU_NMI_WINDOW | CPU_INVLPG | CPU_RDTSC | CPU_CR3_LOAD | CPU_CR3_STORE | CPU_CR8_LOAD | CPU_CR8_STORE |
         CPU_PAUSE,
 };
-/* Without virtual-interrupt delivery the others save no exit that comes often. */
 #define CPU2_APICV (CPU2_APIC_ACCESSES | CPU2_X2APIC | CPU2_APIC_REGISTERS | CPU2_VIRTUAL_IRQS)
 
 static const struct want cpu2 = {
@@ -62,18 +61,17 @@ static bool ept_usable(uint64_t cap)
 
 uint32_t axvm_vmx_apicv_choose(uint32_t apicv, uint64_t base, bool software_enabled, bool page)
 {
-    uint32_t serve = (uint32_t)(CPU2_APIC_REGISTERS | CPU2_VIRTUAL_IRQS), find;
+    const uint32_t xapic = (uint32_t)(CPU2_APIC_ACCESSES | CPU2_APIC_REGISTERS);
+    const uint32_t x2apic = (uint32_t)(CPU2_X2APIC | CPU2_APIC_REGISTERS | CPU2_VIRTUAL_IRQS);
+    uint32_t deliver = software_enabled ? apicv & (uint32_t)CPU2_VIRTUAL_IRQS : 0;
 
     if ((base & AXVM_LAPIC_BASE_ENABLE) == 0)
         return 0;
-    find = (uint32_t)(base & AXVM_LAPIC_BASE_X2APIC ? CPU2_X2APIC : CPU2_APIC_ACCESSES);
-    if (find == CPU2_APIC_ACCESSES && (!page || (base & ~AXVM_BITS(11, 0)) != AXVM_LAPIC_BASE))
+    if (base & AXVM_LAPIC_BASE_X2APIC)
+        return deliver && (apicv & x2apic) == x2apic ? x2apic : 0;
+    if (!page || (base & ~AXVM_BITS(11, 0)) != AXVM_LAPIC_BASE || (apicv & xapic) != xapic)
         return 0;
-    if ((apicv & (find | serve)) != (find | serve))
-        return 0;
-    if (software_enabled)
-        return find | serve;
-    return find & (uint32_t)CPU2_APIC_ACCESSES;
+    return xapic | deliver;
 }
 
 bool axvm_vmx_caps_init(struct axvm_vmx_caps *caps, const struct axvm_vmx_raw *raw)
@@ -88,7 +86,7 @@ bool axvm_vmx_caps_init(struct axvm_vmx_caps *caps, const struct axvm_vmx_raw *r
         return false;
     c.vpid = (c.cpu2 & CPU2_VPID) && (raw->ept_vpid & EPT_CAP_INVVPID) && (raw->ept_vpid & EPT_CAP_INVVPID_ALL);
     c.cpu2 &= c.vpid ? ~0u : ~(uint32_t)CPU2_VPID;
-    c.apicv = c.cpu2 & CPU2_VIRTUAL_IRQS ? c.cpu2 & (uint32_t)CPU2_APICV : 0;
+    c.apicv = c.cpu2 & (uint32_t)CPU2_APICV;
     c.cpu2 &= ~(uint32_t)CPU2_APICV;
     c.rdtscp = (c.cpu2 & CPU2_RDTSCP) != 0;
     c.invpcid = (c.cpu2 & CPU2_INVPCID) != 0;

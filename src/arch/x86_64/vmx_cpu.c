@@ -163,8 +163,10 @@ static int host_fits(void)
 
 static void choose_apicv(struct axvm_vmx_caps *caps, uint32_t flags)
 {
-    if ((flags & AXVM_X86_NO_APICV) || (caps->revision == BOCHS_REVISION && !(flags & AXVM_X86_TRUST_APICV)))
+    if (flags & AXVM_X86_NO_APICV)
         caps->apicv = 0;
+    if (caps->revision == BOCHS_REVISION && (flags & AXVM_X86_TRUST_APICV) == 0)
+        caps->apicv &= ~(uint32_t)CPU2_VIRTUAL_IRQS;
 }
 
 int axvm_vmx_cpu_enable(struct axvm_cpu *cpu, const struct axvm_x86_cpu_config *cfg)

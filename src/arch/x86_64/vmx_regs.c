@@ -333,8 +333,8 @@ void axvm_vmx_set_cr8(struct axvm_vcpu *vcpu, uint8_t cr8, uint8_t threshold)
     struct axvm_vmx *vmx = axvm_vmx_of(vcpu);
     uint8_t t = threshold < cr8 ? threshold : cr8;
 
-    /* All of TPR if that is what CR8 says: the guest may read it there. */
-    vmx->tpr = (uint8_t)(axvm_lapic_cr8(&vcpu->arch.lapic) == cr8 ? atomic_load(&vcpu->arch.lapic.tpr) : (uint32_t)cr8 << 4);
+    /* All of TPR: the guest may read it there. */
+    vmx->tpr = (uint8_t)atomic_load_explicit(&vcpu->arch.lapic.tpr, memory_order_relaxed);
     ((uint8_t *)axvm_vmx_vapic(vmx))[VMX_VAPIC_TPR] = vmx->tpr;
     if (t != vmx->tpr_threshold) {
         vmx->tpr_threshold = t;

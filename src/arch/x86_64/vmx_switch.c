@@ -46,6 +46,20 @@ static void set_vpid(struct axvm_vmx *vmx, uint64_t vmid)
     axvm_vmwrite(VMCS_VPID, vmid);
 }
 
+/* What is only shown still is, unless something has changed. */
+static inline void load_lapic(struct axvm_vcpu *vcpu)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+    const struct axvm_vmx *vmx = axvm_vmx_of(vcpu);
+
+    if (vmx->chosen_for.caps != vmx->caps) {
+        axvm_vmx_return_lapic(vcpu);
+        v->lapic_plain = false;
+    }
+    if (v->lapic_cpu != AXVM_LAPIC_SHOWN || vmx->shown != v->lapic.changes || !axvm_vmx_apic_page_is_mapped(vcpu->vm))
+        axvm_vmx_lend_lapic(vcpu);
+}
+
 void axvm_vmx_load_on(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu, uint64_t vmid, bool fresh)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
@@ -68,7 +82,7 @@ void axvm_vmx_load_on(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu, uint64_t vmi
     set_vpid(vmx, vmid);
     if (vmx->tsc_offset != offset)
         axvm_vmx_set_tsc_offset(vcpu, offset);
-    axvm_vmx_lend_lapic(vcpu);
+    load_lapic(vcpu);
     axvm_vmx_host_take(cpu, vmx);
     axvm_write_dr6(vmx->dr6);
     axvm_write_cr2(v->cr2);
@@ -79,7 +93,8 @@ void axvm_vmx_put_from(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu)
     struct axvm_vmx *vmx = axvm_vmx_of(vcpu);
 
     (void)cpu;
-    axvm_vmx_return_lapic(vcpu);
+    if (vcpu->arch.lapic_cpu & AXVM_LAPIC_LENT)
+        axvm_vmx_return_lapic(vcpu);
     vmx->dr6 = axvm_read_dr6();
     /* With a page fault that still has to be delivered it is in memory already. */
     if ((vcpu->arch.work & AXVM_WORK_CR2) == 0)

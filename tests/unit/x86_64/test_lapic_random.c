@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <axvm/err.h>
 
@@ -379,6 +380,36 @@ static void lend(uint32_t id)
     page_is_clean();
 }
 
+/* ---- what a guest reads on a page, shown when .changes says so ---- */
+
+static uint8_t shown[WORLD_MAX][4096];
+static uint32_t shown_for[WORLD_MAX];
+
+static uint32_t shown_register(uint32_t id, uint32_t reg)
+{
+    uint32_t val;
+
+    memcpy(&val, &shown[id][16 * reg], sizeof(val));
+    return val;
+}
+
+static void compare_shown(uint32_t id)
+{
+    static const uint8_t regs[] = { 0x02, 0x03, 0x0b, 0x0d, 0x0e, 0x0f, 0x28, 0x30, 0x31,
+                                    0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x3e };
+    struct axvm_lapic *apic = &world.apic[id];
+
+    if (shown_for[id] != apic->changes)
+        axvm_lapic_show(apic, shown[id]);
+    shown_for[id] = apic->changes;
+    axvm_lapic_show_pending(apic, shown[id]);
+    axvm_lapic_show_vectors(apic, shown[id]);
+    for (uint32_t i = 0; i < sizeof(regs); i++)
+        fail_at("a shown register", id, shown_register(id, regs[i]), ref_mmio_read(&ref, (int)id, regs[i] * 16u, 4));
+    for (uint32_t reg = 0x10; reg < 0x28; reg++)
+        fail_at("shown vectors", id, shown_register(id, reg), ref_mmio_read(&ref, (int)id, reg * 16, 4));
+}
+
 /* ---- both agree ---- */
 
 static void compare_logs(void)
@@ -406,6 +437,8 @@ static void compare_registers(uint32_t id)
         else if (ref.apic[id].mode == REF_XAPIC && reg != 0 && world.apic[id].lvt[AXVM_LAPIC_LVT_ERROR] & 0x10000)
             load(id, reg * 16, 4);
     }
+    if (ref.apic[id].mode == REF_XAPIC)
+        compare_shown(id);
     rdmsr(id, 0x1b);
     fail_at("CR8", id, axvm_lapic_cr8(&world.apic[id]), ref.apic[id].tpr / 16);
     fail_at("highest", id, (uint64_t)axvm_lapic_highest(&world.apic[id]), (uint64_t)ref_highest(&ref, (int)id));
@@ -527,6 +560,7 @@ static void run(uint32_t count, uint32_t steps, uint64_t from)
     seed = from;
     lapic_world_init(count);
     ref_init(&ref, (int)count);
+    memset(shown_for, 0, sizeof(shown_for));
     for (step_number = 0; step_number < steps; step_number++) {
         step();
         if (one_in(4))

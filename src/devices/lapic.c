@@ -120,8 +120,13 @@ static inline bool is_watched(const struct axvm_lapic *apic, uint32_t vector)
 
 void axvm_lapic_tell_eoi(struct axvm_lapic *apic, uint32_t vector)
 {
+    bool level = (load64(&apic->tmr[vector_word(vector)]) & vector_bit(vector)) != 0;
+
     axvm_lapic_lint_eoi(apic, vector);
-    apic->set->ops->eoi(apic, vector);
+    /* "EOI-broadcast suppression" concerns level-triggered ones, which the guest then ends at the I/O APIC. Others that are
+     * watched are nothing that it knows of. */
+    if (!level || !(load32(&apic->svr) & SVR_NO_BROADCAST))
+        apic->set->ops->eoi(apic, vector);
 }
 
 /* "Signaling Interrupt Servicing Completion" */

@@ -31,7 +31,8 @@ enum { TIMER_ONE_SHOT = 0u << 17, TIMER_PERIODIC = 1u << 17, TIMER_TSC_DEADLINE 
 
 /* "Spurious-Interrupt Vector Register (SVR)" */
 #define SVR_ENABLED (1u << 8)
-#define SVR_BITS 0x3ffu
+#define SVR_NO_BROADCAST (1u << 12) /* "EOI-broadcast suppression" */
+#define SVR_BITS (SVR_NO_BROADCAST | 0x3ffu)
 
 /* "Error Status Register (ESR)" */
 #define ESR_SEND_ILLEGAL (1u << 5)

@@ -44,8 +44,8 @@ enum reg {
 #define X2APIC_WRITABLE (COMMON & ~ONE(REG_ICR_LOW)) /* and ICR, EOI, self IPI, each on its own way */
 #define XAPIC_THERE (COMMON | READ_ONLY | ONE(REG_APR) | ONE(REG_EOI) | ONE(REG_DFR) | ONE(REG_ICR_HIGH))
 
-/* Version 0x14: an integrated one. Bits [23:16]: how many entries the LVT has, less one. */
-#define VERSION (0x14u | (AXVM_LAPIC_LVTS - 1u) << 16)
+/* Version 0x14: an integrated one. Bits [23:16]: how many entries the LVT has, less one. Bit 24: EOI-broadcast suppression. */
+#define VERSION (0x14u | (AXVM_LAPIC_LVTS - 1u) << 16 | 1u << 24)
 
 _Static_assert(AXVM_LAPIC_ICR_BITS == (AXVM_BITS(63, 32) | ICR_BITS | 0x1000u), "Delivery Status is read-only, not reserved");
 

@@ -421,7 +421,7 @@ static uint32_t get(const struct ref_apic *a, int reg)
     case 0x02:
         return x2 ? (uint32_t)a->id : (uint32_t)a->id << 24;
     case 0x03:
-        return 0x00050014;
+        return 0x01050014;
     case 0x08:
         return a->tpr;
     case 0x09:
@@ -493,9 +493,11 @@ static void set_lvt(struct ref *r, struct ref_apic *a, int which, uint32_t val)
 static void eoi(struct ref *r, struct ref_apic *a)
 {
     int vector = top(a->isr);
+    bool kept;
 
     if (vector < 0)
         return;
+    kept = a->tmr[vector] && (a->svr & 0x1000);
     a->isr[vector] = false;
     if (!a->watched[vector])
         return;
@@ -503,6 +505,8 @@ static void eoi(struct ref *r, struct ref_apic *a)
         a->remote_irr = false;
         lint0_level(r, a);
     }
+    if (kept)
+        return;
     if (r->eoi_count < 64) {
         r->eois[r->eoi_count].apic = a->id;
         r->eois[r->eoi_count].vector = vector;
@@ -514,7 +518,7 @@ static void set_svr(struct ref_apic *a, uint32_t val)
 {
     bool was = sw_enabled(a);
 
-    a->svr = val & 0x3ff;
+    a->svr = val & 0x13ff;
     for (int i = 0; i < 6 && was && !sw_enabled(a); i++)
         a->lvt[i] |= 0x10000;
 }
@@ -700,7 +704,7 @@ static uint64_t x2_bits(uint32_t msr)
     case 0x83f:
         return 0xff;
     case 0x80f:
-        return 0x3ff;
+        return 0x13ff;
     case 0x830:
         return 0xffffffff000cdfff;
     case 0x832:

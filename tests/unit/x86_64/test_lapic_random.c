@@ -82,7 +82,7 @@ static uint32_t value_for(uint32_t reg)
     case 0x0e:
         return one_in(2) ? UINT32_MAX : one_in(4) ? any(16) << 28 : 0;
     case 0x0f:
-        return (one_in(6) ? 0 : 0x100) | any(256);
+        return (one_in(6) ? 0 : 0x100) | any(256) | (one_in(3) ? 0x1000 : 0);
     case 0x30:
         return any_icr();
     case 0x31:

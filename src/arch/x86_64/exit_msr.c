@@ -150,7 +150,7 @@ static inline enum axvm_trap_kind write_x2apic(struct axvm_vcpu *vcpu, uint32_t 
 {
     struct axvm_lapic *apic = &vcpu->arch.lapic;
 
-    if (!axvm_lapic_is_x2apic(apic) || vcpu->arch.lapic_lent || axvm_x86_is_stepping(vcpu))
+    if (!axvm_lapic_is_x2apic(apic) || axvm_x86_has_lapic(vcpu) || axvm_x86_is_stepping(vcpu))
         return write_any_x2apic(vcpu, msr, val, next);
     if (msr == AXVM_MSR_X2APIC_EOI && val == 0) {
         vcpu->arch.rip = next;

@@ -7,6 +7,7 @@
 #include <axvm/vcpu.h>
 #include <libfdt.h>
 
+#include "console.h"
 #include "irqchip.h"
 #include "lib.h"
 #include "machine.h"
@@ -149,34 +150,24 @@ static void pause_briefly(void)
     board_timer_set(TIME_NEVER);
 }
 
-/*
- * Harts that the firmware is still bringing up itself are not stopped yet, which is an error for it. How long that takes is up to
- * an emulator's threads on a busy machine: more than a second has been seen, and once, when we asked without a pause, a minute.
- */
-static bool start_hart(uint64_t hwid, void *stack_top)
-{
-    uint64_t until = board_time_ns() + 60 * UINT64_C(1000000000);
-
-    while (sbi(SBI_HSM, 0, hwid, (uint64_t)secondary_start, (uint64_t)stack_top) != 0) {
-        if (board_time_ns() >= until)
-            return false;
-        pause_briefly();
-    }
-    return true;
-}
+/* What the hart that is being started gets for a stack, for one that strays: start.S. */
+void *starting_stack;
 
 bool board_cpu_start(uint64_t hwid, struct cpu *cpu, void *stack_top)
 {
     unsigned long irqs = irq_save();
-    bool started;
+    int64_t error;
 
     *(struct cpu **)((char *)stack_top - 16) = cpu;
+    starting_stack = stack_top;
     __asm__ volatile("fence rw, rw" : : : "memory");
-    started = start_hart(hwid, stack_top);
-    while (started && !atomic_load(&cpu->online))
+    error = sbi(SBI_HSM, 0, hwid, (uint64_t)secondary_start, (uint64_t)stack_top);
+    while (error == 0 && !atomic_load(&cpu->online))
         pause_briefly();
     irq_restore(irqs);
-    return started;
+    if (error != 0)
+        host_log("axvm-host: hart %lu: hart_start: error %ld", (unsigned long)hwid, (long)error);
+    return error == 0;
 }
 
 void board_power_off(void)

@@ -26,6 +26,10 @@ start:
     lla t0, image_start
     li t1, LINK_ADDRESS
     bne t0, t1, halt
+    lla t0, entered
+    li t1, 1
+    amoswap.w.aq t1, t1, (t0)
+    bnez t1, strayed
     mv s0, a0
     mv s1, a1
     lla t0, bss_start
@@ -48,6 +52,14 @@ halt:
     wfi
     j halt
 
+/*
+ * A second hart. OpenSBI (1.1 at least) says that a hart is to start before it writes down where: one that is just on its way to
+ * wait for that then starts where the first one did. It is the one that is being started: one at a time is.
+ */
+strayed:
+    lla t0, starting_stack
+    ld a1, 0(t0)
+
 /* Where SBI hart_start starts the others: a1 is the top of their stack, below which is what they need to know. */
     .global secondary_start
     .balign 4
@@ -60,6 +72,11 @@ secondary_start:
     ld a0, -16(sp)
     mv tp, a0
     tail secondary_main
+
+    .data
+    .balign 4
+entered: /* not in .bss, which the first hart clears */
+    .word 0
 
     .bss
     .balign 16

@@ -8,11 +8,16 @@
 
 #define ALL_OTHERS 0xc0000u
 #define WORK 0x20u
+#define MEET 0x21u
+#define MET 0x22u
+#define NMI 2u
+#define SEND_NMI 0x4400u
 #define ROUNDS 100u
 
 extern char ap_trampoline[], ap_trampoline_end[];
 
-static volatile uint32_t cpus_up = 1, work_done;
+static volatile uint32_t cpus_up = 1, work_done, nmis;
+static volatile bool waits, goes, met;
 
 static uint64_t fw_cfg(uint16_t key, unsigned int bytes)
 {
@@ -24,10 +29,28 @@ static uint64_t fw_cfg(uint16_t key, unsigned int bytes)
     return v;
 }
 
+/* An NMI for CPU 0, and after it an interrupt, by which it is known to have come. */
+static void meet(void)
+{
+    waits = true;
+    while (!goes)
+        ;
+    apic_send(0, SEND_NMI);
+    apic_send(0, 0x4000 | MET);
+}
+
 void guest_irq(unsigned int vector)
 {
+    if (vector == NMI) {
+        nmis++;
+        return;
+    }
     if (vector == WORK)
         work_done++;
+    else if (vector == MEET)
+        meet();
+    else if (vector == MET)
+        met = true;
     apic_eoi();
 }
 
@@ -63,6 +86,28 @@ static void work_on_each(uint32_t cpus)
     }
 }
 
+/* CPU 0 gets two NMIs, one from itself, as close as can be: it handles both. */
+static uint32_t nmis_from_two(void)
+{
+    uint32_t wrong = 0;
+
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        nmis = 0;
+        waits = goes = met = false;
+        apic_send(1, 0x4000 | MEET);
+        while (!waits)
+            ;
+        irqs_on();
+        goes = true;
+        apic_send(0, SEND_NMI);
+        while (!met)
+            ;
+        irqs_off();
+        wrong += nmis != 2;
+    }
+    return wrong;
+}
+
 static void end(void)
 {
     outl(0xf4, 0); /* nobody there */
@@ -88,6 +133,11 @@ void guest_main(uint32_t magic, const char *cmdline)
     put_str("kernel: work ");
     put_dec(work_done);
     put_str("\n");
+    if (cpus > 1) {
+        put_str("kernel: rounds in which an NMI was lost ");
+        put_dec(nmis_from_two());
+        put_str("\n");
+    }
     end();
     put_str("kernel: still there\n");
 }

@@ -140,6 +140,7 @@ static void vmrun(struct axvm_vcpu *vcpu)
     b->rax = v->gpr[AXVM_RAX];
     b->exitintinfo = 0;
     x86.cpu[fake_hal_cpu()].injected = b->eventinj;
+    x86.injected = b->eventinj;
     b->eventinj = 0;
     x86.entries++;
     x86.guest(vcpu, x86.guest_arg);

@@ -26,6 +26,7 @@ struct x86_world {
     } cpu[X86_CPUS];
     _Atomic uint64_t tsc;
     _Atomic uint64_t entries;
+    _Atomic uint64_t injected; /* with the newest of them: EVENTINJ */
 };
 extern struct x86_world x86;
 

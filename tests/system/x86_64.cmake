@@ -30,6 +30,7 @@ axvm_x86_64_payload_test(hello.ryzen hello "hello: done" --append "x2apic cpus=2
 axvm_x86_64_payload_test(kernel kernel "kernel: MiB 300, cpus 1" --vcpus 1 --mem 300M)
 axvm_x86_64_payload_test(kernel.8-vcpu kernel "vm0 powered off" --vcpus 8)
 axvm_x86_64_payload_test(kernel.nmi kernel "kernel: rounds in which an NMI was lost 0" --vcpus 2)
+axvm_x86_64_payload_test(kernel.ryzen kernel "kernel: rounds in which an NMI was lost 0" --cpu bochs:ryzen)
 axvm_x86_64_payload_test(kernel.vmx kernel "kernel: rounds in which an NMI was lost 0" --cpu vmx)
 
 # Debian's kernel, with a self-check of what it sees. vCPUs, host CPUs; words for the host.

@@ -77,24 +77,30 @@ enum axvm_trap_kind axvm_svm_exit_iret(struct axvm_vcpu *vcpu)
     return AXVM_TRAP_RESUME;
 }
 
+static bool iret_done(const struct axvm_arch_vcpu *v)
+{
+    return v->nmi_state == AXVM_NMI_AT_IRET && v->rip != v->nmi_iret_rip;
+}
+
 /* An exit during our step. IRET has brought the guest's own flags along; other instructions have kept ours. */
 void axvm_svm_step_over(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
-    bool iret_done = v->nmi_state == AXVM_NMI_AT_IRET && v->rip != v->nmi_iret_rip;
 
-    if (!iret_done)
+    if (!iret_done(v))
         v->rflags = (v->rflags & ~RFLAGS_TF) | v->nmi_flags;
     v->work = (v->work & ~AXVM_WORK_STEP) | AXVM_WORK_NMI;
     v->stepped = v->vmcb->exitcode == SVM_EXCEPTION + X86_DB;
 }
 
-/* #DB: because of our step, and of nothing the guest has asked for? */
+/* #DB: because of our step, and of nothing the guest has asked for? Bochs exits before it has set DR6.BS; after an IRET there
+ * is nothing else that it could be. */
 bool axvm_svm_stepped(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
     struct axvm_vmcb *b = v->vmcb;
-    bool ours = v->stepped && v->nmi_flags == 0 && (b->dr6 & DR6_BS) != 0;
+    bool step = (b->dr6 & DR6_BS) != 0 || (iret_done(v) && (b->dr6 & DR6_HITS) == 0);
+    bool ours = v->stepped && v->nmi_flags == 0 && step;
 
     v->stepped = false;
     if (!ours)

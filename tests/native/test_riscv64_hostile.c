@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Guests that do what hostile-guest.md lists, on the riscv64 backend; the row's number is at each test. */
+/*
+ * Guests that do what hostile-guest.md lists, on the riscv64 backend; the row's number is at each test. Rows 6 and 7 are about
+ * what RISC-V has not: strings, and accesses of more than 8 bytes but by vectors, which devices refuse. Rows 10 and 11 have
+ * little to hold on to: calls take their arguments in registers; what they read of memory they read once.
+ */
 #include "hs_world.h"
 #define NATIVE_RESET() hs_world_reset()
 #define NATIVE_ENABLE_CPU(hal, pcpu) hs_enable_cpu(hal, pcpu)
@@ -452,15 +456,15 @@ static void until(struct axvm *vm, int (*call)(struct axvm *vm), int busy)
 }
 
 /* Pause, go on, stop, reset, start, in all orders; each ends, and none is missed by a vCPU. */
-static void a_vm_can_be_stopped_and_reset_at_any_time(void **state)
+static void stop_and_reset(struct fake_hal *hal, hs_guest guest)
 {
-    struct smp smp = { .hal = *state };
+    struct smp smp = { .hal = hal };
     struct smp_thread t[THREADS];
 
-    enable_cpus(*state);
-    smp.vm = make(*state, THREADS, AXVM_RISCV64_IRQCHIP_IMSIC);
+    enable_cpus(hal);
+    smp.vm = make(hal, THREADS, AXVM_RISCV64_IRQCHIP_IMSIC);
     smp.hal->tick_ns = 100;
-    hs.guest = restless;
+    hs.guest = guest;
     hs.guest_arg = &smp;
     for (unsigned int i = 0; i < THREADS; i++) {
         t[i] = (struct smp_thread){ .smp = &smp, .id = i };
@@ -489,6 +493,11 @@ static void a_vm_can_be_stopped_and_reset_at_any_time(void **state)
         pthread_join(t[i].thread, NULL);
     fake_hal_set_cpu(0);
     native_destroy(smp.vm);
+}
+
+static void a_vm_can_be_stopped_and_reset_at_any_time(void **state)
+{
+    stop_and_reset(*state, restless);
 }
 
 /* ---- row 88 ---- */
@@ -859,7 +868,7 @@ static uint64_t any_eid(void)
 static void anything(struct axvm_vcpu *vcpu, struct hs_trap *trap, void *arg)
 {
     static const uint64_t causes[] = { 20, 21, 21, 21, 23, 23, 23, 22, 22, 2, 10, 10, 10, 10, 10 };
-    struct hs_hart *h = &hs.hart[0];
+    struct hs_hart *h = &hs.hart[fake_hal_cpu()];
     uint64_t *left = arg;
 
     assert_int_equal(vcpu->arch.gpr[0], 0);
@@ -951,6 +960,24 @@ static void nothing_that_a_guest_does_breaks_or_floods_anything(void **state)
     storm(*state, AXVM_RISCV64_IRQCHIP_IMSIC);
 }
 
+/* The same on CPUs of their own, and a host that stops them: also for TSan. */
+static void anything_on_threads(struct axvm_vcpu *vcpu, struct hs_trap *trap, void *arg)
+{
+    static _Thread_local uint64_t left;
+    struct smp *smp = arg;
+
+    smp->traps++;
+    left = 1;
+    if (!kicked(smp, trap))
+        anything(vcpu, trap, &left);
+}
+
+static void nothing_that_vcpus_do_at_once_breaks_anything(void **state)
+{
+    srand(85);
+    stop_and_reset(*state, anything_on_threads);
+}
+
 static int setup_old_cpu(void **state)
 {
     NATIVE_RESET();
@@ -975,6 +1002,7 @@ int main(void)
         NATIVE_TEST(firmware_forgets_memory_that_the_host_takes_away),
         NATIVE_TEST(a_device_that_reaches_for_itself_is_refused),
         NATIVE_TEST(nothing_that_a_guest_does_breaks_or_floods_anything),
+        NATIVE_TEST(nothing_that_vcpus_do_at_once_breaks_anything),
         { "nothing_that_a_guest_does_breaks_or_floods_anything_on_a_cpu_without_extensions",
           nothing_that_a_guest_does_breaks_or_floods_anything, setup_old_cpu, native_teardown, NULL },
     };

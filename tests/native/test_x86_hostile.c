@@ -432,17 +432,17 @@ static void until(struct axvm *vm, int (*call)(struct axvm *vm), int busy)
 }
 
 /* Pause, go on, stop, reset, start, in all orders; each ends, and none is missed by a vCPU. */
-static void a_vm_can_be_stopped_and_reset_at_any_time(void **state)
+static void stop_and_reset(struct fake_hal *hal, x86_guest guest)
 {
-    struct smp smp = { .hal = *state };
+    struct smp smp = { .hal = hal };
     struct smp_thread t[THREADS];
 
     for (unsigned int i = 1; i < THREADS; i++)
-        assert_int_equal(x86_enable_cpu(*state, i), AXVM_OK);
+        assert_int_equal(x86_enable_cpu(hal, i), AXVM_OK);
     fake_hal_set_cpu(0);
-    smp.vm = make(*state, THREADS);
+    smp.vm = make(hal, THREADS);
     smp.hal->tick_ns = 100;
-    x86.guest = restless;
+    x86.guest = guest;
     x86.guest_arg = &smp;
     for (unsigned int i = 0; i < THREADS; i++) {
         t[i] = (struct smp_thread){ .smp = &smp, .id = i };
@@ -471,6 +471,11 @@ static void a_vm_can_be_stopped_and_reset_at_any_time(void **state)
         pthread_join(t[i].thread, NULL);
     fake_hal_set_cpu(0);
     native_destroy(smp.vm);
+}
+
+static void a_vm_can_be_stopped_and_reset_at_any_time(void **state)
+{
+    stop_and_reset(*state, restless);
 }
 
 /* ---- row 88 ---- */
@@ -668,7 +673,7 @@ static void a_guest_cannot_flood_the_log(void **state)
     native_destroy(vm);
 }
 
-/* ---- rows 1 to 9, 12, 13, 72 to 82, 85, 87, X1 to X6, I8: anything, for long ---- */
+/* ---- rows 1 to 9, 12, 13, 72 to 83, 85, 87, X1 to X6, I8: anything, for long ---- */
 
 #define STORM_EXITS 200000u
 
@@ -745,7 +750,7 @@ static uint64_t any_io(void)
 {
     static const uint32_t some[] = { PORT, PORT + 7, PORT_END, 0x20, 0x21,  0x40,  0x43,  0x60, 0x61,
                                      0x64, 0x70,     0x71,     0x92, 0xcf9, 0x3f8, 0x600, 0x608 };
-    uint32_t port = any(4) == 0 ? (uint32_t)any(0x10000) : some[any(17)];
+    uint32_t port = any(4) == 0 ? (uint32_t)any(0x10000) : (some[any(17)] + (any(2) ? (uint32_t)any(8) : 0)) & 0xffff;
 
     return axvm_put_field(IOIO_PORT, port) | axvm_put_field(IOIO_SIZE, 1u << any(3)) | any(16);
 }
@@ -871,6 +876,25 @@ static void nothing_that_a_guest_does_breaks_or_floods_anything(void **state)
     storm(*state, 1);
 }
 
+/* The same on CPUs of their own, and a host that stops them: also for TSan. */
+static void anything_on_threads(struct axvm_vcpu *vcpu, void *arg)
+{
+    struct smp *smp = arg;
+    uint64_t left = 1;
+
+    smp->exits++;
+    if (fake_hal_take_kick(smp->hal, fake_hal_cpu()))
+        x86_exit_interrupted(vcpu);
+    else
+        anything(vcpu, &left);
+}
+
+static void nothing_that_vcpus_do_at_once_breaks_anything(void **state)
+{
+    srand(85);
+    stop_and_reset(*state, anything_on_threads);
+}
+
 /* Without vNMI. */
 static int setup_no_vnmi(void **state)
 {
@@ -905,6 +929,7 @@ int main(void)
                                         native_teardown),
         NATIVE_TEST(a_guest_cannot_flood_the_log),
         NATIVE_TEST(nothing_that_a_guest_does_breaks_or_floods_anything),
+        NATIVE_TEST(nothing_that_vcpus_do_at_once_breaks_anything),
         { "nothing_that_a_guest_does_breaks_or_floods_anything_on_a_plain_cpu",
           nothing_that_a_guest_does_breaks_or_floods_anything, setup_plain, native_teardown, NULL },
     };

@@ -35,8 +35,12 @@ static inline void axvm_x86_mode_in(struct axvm_vcpu *vcpu)
 
 static inline void axvm_x86_mode_out(struct axvm_vcpu *vcpu)
 {
-    /* One instruction, as nobody else writes it; a CPU's stores are seen in their order. */
+    /* One instruction, as nobody else writes it; a CPU's stores are seen in their order. TSan does not see it. */
+#if __STDC_HOSTED__
+    atomic_fetch_add_explicit(&vcpu->arch.mode, 1, memory_order_release);
+#else
     __asm__ volatile("addq $1, %0" : "+m"(vcpu->arch.mode) : : "cc", "memory");
+#endif
 }
 
 #endif

@@ -21,18 +21,25 @@ extern "C" {
 /** Use virtual-interrupt delivery also on a CPU that is known to get it wrong, which is Bochs': for tests. */
 #define AXVM_X86_TRUST_APICV (1u << 6)
 
+/** What axvm_x86_cpu_config.take_irq() has taken. */
+enum axvm_x86_taken {
+    AXVM_X86_TAKEN_NONE,  /**< Nothing: the interrupt is still pending, the host shall have it. */
+    AXVM_X86_TAKEN_KICK,  /**< One of hal->kick_cpu(). */
+    AXVM_X86_TAKEN_TIMER, /**< That of hal->timer_set(), which is not set any more. */
+};
+
 /** How to use a CPU. */
 struct axvm_x86_cpu_config {
     uint64_t tsc_hz; /**< Of the time stamp counter; the same on all CPUs, whose counters agree. Required. */
     uint32_t flags;  /**< AXVM_X86_*. */
     /**
-     * A host interrupt has ended a guest's run and is still pending. Is it one of hal->kick_cpu(), and no other with it? True:
-     * it has been taken, with its end of interrupt, and is dealt with in the fast tier. It may be taken by opening interrupts
-     * for a moment through the host's own vector, if the handler does nothing that "any context" forbids, switching threads
-     * among it, and no other interrupt can come in (CR8). False: nothing was taken. Any context, first argument is hal->ctx.
-     * Optional: NULL stands for false.
+     * A host interrupt has ended a guest's run and is still pending. Is it one that the host has for the library alone? Then it
+     * may take it, with its end of interrupt, and say which: it is dealt with in the fast tier. It may be taken by opening
+     * interrupts for a moment through the host's own vector, if the handler does nothing that "any context" forbids, switching
+     * threads among it, and no other interrupt can come in (CR8). Any context, first argument is hal->ctx. Optional: NULL
+     * stands for AXVM_X86_TAKEN_NONE.
      */
-    bool (*take_kick)(void *ctx);
+    enum axvm_x86_taken (*take_irq)(void *ctx);
 };
 
 /** A hypercall of a guest (VMCALL or VMMCALL at CPL 0) that goes to the host: number in RAX, arguments in RBX, RCX, RDX, RSI,

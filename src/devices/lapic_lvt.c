@@ -21,8 +21,10 @@ static void fire_fixed(struct axvm_lapic *apic, uint32_t vector, bool level, con
 {
     if (vector < FIRST_VECTOR)
         axvm_lapic_error(apic, ESR_RECEIVE_ILLEGAL, self);
+    else if (level)
+        axvm_lapic_post(apic, vector, true, false, self);
     else
-        axvm_lapic_post(apic, vector, level, false, self);
+        post_edge(apic, vector, self);
 }
 
 void axvm_lapic_local(struct axvm_lapic *apic, enum axvm_lapic_lvt which, const struct axvm_lapic *self)

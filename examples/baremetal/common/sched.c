@@ -267,6 +267,31 @@ void sched_library_timer(uint64_t deadline_ns)
     spin_unlock(&lock, irqs);
 }
 
+static bool is_library_alone(const struct cpu *cpu, uint64_t now)
+{
+    return cpu->library_ns <= now && cpu->slice_end_ns > now && (!cpu->sleepers || cpu->sleepers->deadline_ns > now);
+}
+
+bool sched_library_timer_due(void)
+{
+    unsigned long irqs = spin_lock(&lock);
+    struct cpu *cpu = cpu_self();
+    bool alone = is_library_alone(cpu, board_time_ns());
+
+    spin_unlock(&lock, irqs);
+    return alone;
+}
+
+void sched_library_timer_taken(void)
+{
+    unsigned long irqs = spin_lock(&lock);
+    struct cpu *cpu = cpu_self();
+
+    cpu->library_ns = cpu->timer_ns = TIME_NEVER;
+    timer_update(cpu);
+    spin_unlock(&lock, irqs);
+}
+
 /* ---- interrupts ---- */
 
 void host_timer_irq(void)

@@ -69,5 +69,9 @@ bool sched_is_alone(void);
 
 /* The library's one-shot timer of the calling CPU. Any context. */
 void sched_library_timer(uint64_t deadline_ns);
+/* The calling CPU's timer, whose interrupt is pending: for the library alone? Interrupts off. Any context. */
+bool sched_library_timer_due(void);
+/* It was, and the interrupt is no longer pending: what has become due meanwhile has to fire anew. */
+void sched_library_timer_taken(void);
 
 #endif

@@ -2,6 +2,7 @@
 #include "apic.h"
 
 #include "board.h"
+#include "cpu.h"
 #include "sched.h"
 #include "x86.h"
 
@@ -49,14 +50,42 @@ void apic_eoi(void)
     apic_write(APIC_EOI, 0);
 }
 
-/* Task priority 14 lets vectors of the class above through: kicks, and spurious ones. */
-bool apic_take_kick(void *ctx)
+static bool is_pending(uint32_t vector)
+{
+    return (apic_read(APIC_IRR + vector / 32 * 16) >> vector % 32 & 1) != 0;
+}
+
+/* Task priority n lets vectors of the classes above through, and nobody else uses those of the timer and above. */
+static void let_in(uint64_t above)
+{
+    __asm__ volatile("mov %0, %%cr8\n\tsti\n\tnop\n\tcli\n\tmov %1, %%cr8" : : "r"(above), "r"(UINT64_C(0)) : "memory");
+}
+
+bool apic_is_taking(void)
+{
+    return percpus[cpu_self()->id].taking_timer;
+}
+
+static enum axvm_x86_taken take_timer(void)
+{
+    bool *taking = &percpus[cpu_self()->id].taking_timer;
+
+    if (!is_pending(VECTOR_TIMER) || !sched_library_timer_due())
+        return AXVM_X86_TAKEN_NONE;
+    *taking = true;
+    let_in((VECTOR_TIMER >> 4) - 1);
+    *taking = false;
+    sched_library_timer_taken();
+    return AXVM_X86_TAKEN_TIMER;
+}
+
+enum axvm_x86_taken apic_take_irq(void *ctx)
 {
     (void)ctx;
-    if ((apic_read(APIC_IRR + VECTOR_KICK / 32 * 16) >> VECTOR_KICK % 32 & 1) == 0)
-        return false;
-    __asm__ volatile("mov %0, %%cr8\n\tsti\n\tnop\n\tcli\n\tmov %1, %%cr8" : : "r"(UINT64_C(14)), "r"(UINT64_C(0)) : "memory");
-    return true;
+    if (!is_pending(VECTOR_KICK))
+        return take_timer();
+    let_in((VECTOR_KICK >> 4) - 1);
+    return AXVM_X86_TAKEN_KICK;
 }
 
 uint32_t apic_id(void)

@@ -3,6 +3,7 @@
 #ifndef APIC_H
 #define APIC_H
 
+#include <axvm/x86_64.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -31,8 +32,11 @@ bool apic_is_x2(void);
 uint32_t apic_read(uint32_t reg);
 void apic_write(uint32_t reg, uint32_t v);
 void apic_eoi(void);
-/* Is a kick pending? Then take it, and nothing else. Interrupts are off before and after. */
-bool apic_take_kick(void *ctx);
+/* Is a kick pending, or the timer for the library alone? Then take it, and nothing else. Interrupts are off before and after.
+ */
+enum axvm_x86_taken apic_take_irq(void *ctx);
+/* The timer's interrupt is being taken by that. */
+bool apic_is_taking(void);
 /* Of the calling CPU. */
 uint32_t apic_id(void);
 /* INIT and SIPI to the CPU with that number, to start at AP_PAGE. */

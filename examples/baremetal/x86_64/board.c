@@ -227,7 +227,7 @@ const struct axvm_cpu_config *board_cpu_config(bool host_uses_guest_regs)
         .tsc_hz = clock_tsc_hz(),
         .flags = AXVM_X86_INVARIANT_TSC | (options.no_apicv ? AXVM_X86_NO_APICV : 0) |
                  (options.trust_apicv ? AXVM_X86_TRUST_APICV : 0),
-        .take_kick = apic_take_kick,
+        .take_irq = apic_take_irq,
     };
     return host_uses_guest_regs ? &careful : &plain;
 }

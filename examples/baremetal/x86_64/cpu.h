@@ -22,6 +22,7 @@ _Static_assert(sizeof(struct tss) == 104, "TSS");
 struct percpu {
     struct cpu *self;  /* board_arch.h */
     uint64_t timer_ns; /* what the timer is to do: clock.c */
+    bool taking_timer; /* apic_take_irq() */
     struct tss tss;
     uint8_t ist[2][IST_SIZE] __attribute__((aligned(16))); /* NMI and machine check; double fault */
 };

@@ -57,8 +57,8 @@ void ioapic_init(void)
     mask_pics();
     ioapic = (volatile uint32_t *)pc.ioapic;
     input_count = (read_reg(REG_VERSION) >> 16 & 0xff) + 1;
-    if (input_count > VECTOR_TIMER - VECTOR_DEVICES)
-        input_count = VECTOR_TIMER - VECTOR_DEVICES;
+    if (input_count > VECTOR_POKE - VECTOR_DEVICES)
+        input_count = VECTOR_POKE - VECTOR_DEVICES;
     for (uint32_t i = 0; i < input_count; i++)
         write_reg(REG_ENTRY + 2 * i, ENTRY_MASKED);
 }

@@ -40,12 +40,16 @@ void trap_irq(uint32_t vector)
         host_poke_irq();
         break;
     case VECTOR_TIMER:
+        if (apic_is_taking()) {
+            apic_eoi();
+            return;
+        }
         clock_irq();
         break;
     case VECTOR_SPURIOUS:
         return; /* has no end */
     default:
-        if (vector < VECTOR_DEVICES || vector > VECTOR_TIMER)
+        if (vector < VECTOR_DEVICES || vector >= VECTOR_POKE)
             return; /* a PIC's */
         device_irq(vector - VECTOR_DEVICES);
         break;

@@ -15,9 +15,9 @@
 /* Interrupt vectors. The legacy PICs' are masked, but may still raise a spurious one. */
 #define VECTOR_PIC 0x20
 #define VECTOR_DEVICES 0x30 /* plus the input of the I/O APIC */
-#define VECTOR_TIMER 0xed
-#define VECTOR_POKE 0xee
-#define VECTOR_KICK 0xf1 /* of a priority class of its own: board_take_kick() */
+#define VECTOR_POKE 0xd1
+#define VECTOR_TIMER 0xe1 /* these two are of priority classes of their own: apic_take_irq() */
+#define VECTOR_KICK 0xf1
 #define VECTOR_SPURIOUS 0xff
 
 #ifndef __ASSEMBLER__

@@ -38,7 +38,7 @@ int axvm_arch_cpu_enable(struct axvm_cpu *cpu, const struct axvm_cpu_config *cfg
         return AXVM_ERR_INVAL;
     h->tsc_hz = x->tsc_hz;
     h->flags = x->flags;
-    h->take_kick = x->take_kick;
+    h->take_irq = x->take_irq;
     h->has_rdtscp = axvm_cpuid(0x80000000u, 0).eax >= 0x80000001u && (axvm_cpuid(0x80000001u, 0).edx & AXVM_BIT(27)) != 0;
     rc = axvm_x86_fpu_cpu_init(cpu);
     if (rc != AXVM_OK)
@@ -195,4 +195,3 @@ enum axvm_trap_kind axvm_arch_vcpu_run(struct axvm_cpu *cpu, struct axvm_vcpu *v
         axvm_x86_pv_leave(vcpu, kind == AXVM_TRAP_HOST_IRQ);
     return kind;
 }
-

@@ -15,6 +15,7 @@
 
 #ifndef __ASSEMBLER__
 
+#include <axvm/x86_64.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -232,7 +233,7 @@ struct axvm_arch_cpu {
     struct axvm_x86_fpu host_fpu;
     uint64_t timer_tsc; /* that in TSC; UINT64_MAX: none */
     uint64_t timer_ns;  /* what hal->timer_set() was last called with here; 0: unknown */
-    bool (*take_kick)(void *ctx);
+    enum axvm_x86_taken (*take_irq)(void *ctx);
     uint64_t host_tsc_aux, host_dr6, host_dr7;
 
     /* SVM */
@@ -240,7 +241,7 @@ struct axvm_arch_cpu {
     uint64_t hsave_pa, host_vmcb_pa;
     uint64_t old_hsave;
     bool old_svme;
-    uint64_t host_xss; /* IA32_XSS, as it was when the CPU was enabled */
+    uint64_t host_xss;     /* IA32_XSS, as it was when the CPU was enabled */
     uint32_t svm_features; /* CPUID 0x8000000a EDX */
     /* VMX */
     void *vmx;

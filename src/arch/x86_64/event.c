@@ -109,6 +109,11 @@ static void look_at_timers(struct axvm_vcpu *vcpu)
     if (d == h->timer_ns && axvm_rdtsc() < h->timer_tsc)
         return;
     h->timer_ns = d;
+    /* What is due has fired, or will do so once for nothing: less than it costs to cancel it each time. */
+    if (d == AXVM_TIME_NEVER && axvm_rdtsc() >= h->timer_tsc) {
+        h->timer_tsc = UINT64_MAX;
+        return;
+    }
     h->timer_tsc = tsc_of(vcpu, d);
     if (hal->timer_set)
         hal->timer_set(hal->ctx, d);

@@ -118,11 +118,16 @@ enum axvm_trap_kind axvm_x86_exit_unknown(struct axvm_vcpu *vcpu, uint64_t code)
 enum axvm_trap_kind axvm_x86_exit_host_irq(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_cpu *h = &vcpu->arch.cpu->arch;
+    enum axvm_x86_taken taken = h->take_irq ? h->take_irq(vcpu->vm->hal.ctx) : AXVM_X86_TAKEN_NONE;
 
-    if (h->take_kick && h->take_kick(vcpu->vm->hal.ctx)) {
+    if (taken == AXVM_X86_TAKEN_KICK) {
         axvm_stat_inc(vcpu, AXVM_STAT_GUEST_IRQ);
         return AXVM_TRAP_RESUME;
     }
     h->timer_ns = 0; /* it may have been ours: to be set again */
-    return AXVM_TRAP_HOST_IRQ;
+    if (taken == AXVM_X86_TAKEN_NONE)
+        return AXVM_TRAP_HOST_IRQ;
+    axvm_stat_inc(vcpu, AXVM_STAT_GUEST_IRQ);
+    vcpu->arch.work |= AXVM_WORK_TIMER;
+    return AXVM_TRAP_RESUME;
 }

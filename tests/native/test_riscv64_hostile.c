@@ -234,7 +234,7 @@ static void touching_every_page_there_could_be_costs_no_memory(void **state)
 {
     struct fake_hal *hal = *state;
     struct axvm *vm = make(hal, 1, AXVM_RISCV64_IRQCHIP_PLIC);
-    struct touch in_ram = { RAM, 4096, RAM_SIZE / 4096 }, everywhere = { 0, 0x7ffff000, 400000 };
+    struct touch in_ram = { RAM, 4096, RAM_SIZE / 4096 }, everywhere = { 0, 0x7ffff000, 100000 };
     uint64_t before;
 
     hs.guest = touch;
@@ -778,7 +778,7 @@ static void a_device_that_reaches_for_itself_is_refused(void **state)
 
 /* ---- rows 1 to 5, 12, 61 to 71, 85, 87, 89: anything, for long ---- */
 
-#define STORM_TRAPS 300000u
+#define STORM_TRAPS 100000u
 
 static uint64_t any(uint64_t n)
 {

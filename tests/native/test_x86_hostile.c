@@ -675,7 +675,7 @@ static void a_guest_cannot_flood_the_log(void **state)
 
 /* ---- rows 1 to 9, 12, 13, 72 to 83, 85, 87, X1 to X6, I8: anything, for long ---- */
 
-#define STORM_EXITS 200000u
+#define STORM_EXITS 100000u
 
 static uint64_t any(uint64_t n)
 {

@@ -190,10 +190,12 @@ static void look_at_nmi(struct axvm_vcpu *vcpu, bool *busy)
     bool more = true;
 
     v->work &= ~AXVM_WORK_NMI;
+    v->nmi_held = false;
     if (atomic_load_explicit(&v->nmi, memory_order_relaxed) == 0)
         return;
     if (axvm_x86_hw0(vcpu, nmi_blocked)) {
         latch_one(v);
+        v->nmi_held = true; /* it does not wake the vCPU from a HLT in the handler */
     } else if (!*busy && axvm_x86_hw0(vcpu, nmi_allowed)) {
         more = atomic_fetch_sub(&v->nmi, 1) > 1;
         axvm_x86_hw(vcpu, inject, EVENT_VALID | axvm_put_field(EVENT_TYPE, EVENT_NMI) | X86_NMI);

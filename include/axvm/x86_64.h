@@ -36,8 +36,9 @@ struct axvm_x86_cpu_config {
      * A host interrupt has ended a guest's run and is still pending. Is it one that the host has for the library alone? Then it
      * may take it, with its end of interrupt, and say which: it is dealt with in the fast tier. It may be taken by opening
      * interrupts for a moment through the host's own vector, if the handler does nothing that "any context" forbids, switching
-     * threads among it, and no other interrupt can come in (CR8). Any context, first argument is hal->ctx. Optional: NULL
-     * stands for AXVM_X86_TAKEN_NONE.
+     * threads among it, and no other interrupt can come in (CR8). A timer is set anew after its interrupt was taken, not before:
+     * one that expires in between would merge with the interrupt that is pending, and be lost. Any context, first argument is
+     * hal->ctx. Optional: NULL stands for AXVM_X86_TAKEN_NONE.
      */
     enum axvm_x86_taken (*take_irq)(void *ctx);
 };

@@ -68,7 +68,12 @@ add_test(NAME riscv64.linux.reboots COMMAND ${AXVM_RUN_GUEST} --no-build --timeo
   --expect "axvm-check: rebooting" --expect-count 3 --append "console=ttyS0 quiet axvm.reboot")
 set_tests_properties(riscv64.linux.reboots PROPERTIES LABELS system TIMEOUT 300)
 
-# The machine's own real-time clock, at another address: Linux' driver finds it, and a guest of our own takes its interrupts.
+# The machine's own real-time clock, at another address, with its interrupt: in Linux, and in a guest of our own.
+add_test(NAME riscv64.linux.passthrough-rtc.interrupts
+  COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/with-program ${payloads}/rtc-updates ${guests}/initrd.gz ${AXVM_RUN_GUEST} --no-build --timeout 400
+          --expect "axvm-check: rtc ok" --arch riscv64 --kernel ${guests}/linux --passthrough /soc/rtc@101000@10101000
+          --append "console=ttyS0 quiet axvm.rtc")
+set_tests_properties(riscv64.linux.passthrough-rtc.interrupts PROPERTIES LABELS system TIMEOUT 460)
 axvm_system_test(riscv64.linux.passthrough-rtc EXPECT "goldfish_rtc 10101000.rtc: registered"
   ARGS ${linux} --passthrough /soc/rtc@101000@10101000 --append "console=ttyS0")
 axvm_system_test(riscv64.passthrough-rtc EXPECT "rtc: alarms 20 ok"

@@ -70,6 +70,8 @@ axvm_x86_64_payload_test(passthrough-hpet hpet " ok" --passthrough /hpet@fed0000
 axvm_x86_64_payload_test(no-passthrough com2 "com2: there is none")
 axvm_system_test(x86_64.linux.passthrough-com2 EXPECT "ttyS1 at I/O 0x2f8"
   ARGS ${linux} --passthrough /isa/serial@2f8 --append "console=ttyS0")
+axvm_system_test(x86_64.linux.passthrough-hpet EXPECT "Switched to clocksource hpet"
+  ARGS ${linux} --passthrough /hpet@fed00000 --append "console=ttyS0 clocksource=hpet")
 
 # Interrupt controllers, with the CPU behind them.
 axvm_x86_64_payload_test(apic apic "apic: done 0" --vcpus 2)

@@ -141,7 +141,8 @@ static void host(struct input *in, uint32_t id)
         axvm_arch_irq_inject(&vw.vcpus[id], arg & 0x3ff);
         break;
     case 3:
-        axvm_x86_msi(&vw.vm, 0xfee00000 | (uint64_t)(arg >> 8) << 12 | (what >> 1 & 0x7c), arg & 0xff);
+        axvm_lapics_msi(&vw.vm.arch.vintc->lapics, 0xfee00000 | (uint64_t)(arg >> 8) << 12 | (what >> 1 & 0x7c), arg & 0xff,
+                        NULL);
         break;
     case 4:
         axvm_vlapic_set_cr8(&vw.vcpus[id], arg & 15);

@@ -232,15 +232,20 @@ enum axvm_emul_result axvm_emul_mmio(struct axvm_vcpu *vcpu, uint64_t gpa, bool 
     return begin(vcpu, e, mmio, false);
 }
 
-enum axvm_emul_result axvm_emul_tables(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
+/* The instruction at RIP, of whose access nothing is known. */
+static enum axvm_emul_result look_at(struct axvm_vcpu *vcpu, struct axvm_emul *e)
 {
-    struct axvm_emul *e = &vcpu->arch.emul;
-    enum axvm_emul_result rc;
-
     axvm_emul_env(vcpu, &e->env);
     e->shortcut = false;
     e->known = false;
-    rc = axvm_emul_fetch(vcpu, e);
+    return axvm_emul_fetch(vcpu, e);
+}
+
+enum axvm_emul_result axvm_emul_tables(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
+{
+    struct axvm_emul *e = &vcpu->arch.emul;
+    enum axvm_emul_result rc = look_at(vcpu, e);
+
     if (rc != AXVM_EMUL_DONE)
         return rc;
     if (is_port_op(e->insn->op))
@@ -258,12 +263,8 @@ static bool is_same_io(const struct axvm_vcpu *vcpu, const struct axvm_emul *e, 
 enum axvm_emul_result axvm_emul_io(struct axvm_vcpu *vcpu, const struct axvm_emul_io *io, struct axvm_mmio *mmio)
 {
     struct axvm_emul *e = &vcpu->arch.emul;
-    enum axvm_emul_result rc;
+    enum axvm_emul_result rc = look_at(vcpu, e);
 
-    axvm_emul_env(vcpu, &e->env);
-    e->shortcut = false;
-    e->known = false;
-    rc = axvm_emul_fetch(vcpu, e);
     if (rc != AXVM_EMUL_DONE)
         return rc;
     return is_same_io(vcpu, e, io) ? begin(vcpu, e, mmio, false) : AXVM_EMUL_RETRY;
@@ -272,12 +273,8 @@ enum axvm_emul_result axvm_emul_io(struct axvm_vcpu *vcpu, const struct axvm_emu
 enum axvm_emul_result axvm_emul_msw(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
 {
     struct axvm_emul *e = &vcpu->arch.emul;
-    enum axvm_emul_result rc;
+    enum axvm_emul_result rc = look_at(vcpu, e);
 
-    axvm_emul_env(vcpu, &e->env);
-    e->shortcut = false;
-    e->known = false;
-    rc = axvm_emul_fetch(vcpu, e);
     if (rc == AXVM_EMUL_UNHANDLED)
         return AXVM_EMUL_RETRY; /* another vCPU has changed the code */
     if (rc != AXVM_EMUL_DONE)

@@ -222,12 +222,3 @@ int axvm_arch_irq_from_cells(const uint32_t *cells, unsigned int count, uint32_t
     *edge = cells[1] == CELL_EDGE_RISING || cells[1] == CELL_EDGE_FALLING;
     return AXVM_OK;
 }
-
-bool axvm_x86_msi(struct axvm *vm, uint64_t addr, uint32_t data)
-{
-    unsigned long flags = axvm_irq_save();
-    bool accepted = vm->arch.vintc && axvm_lapics_msi(&vm->arch.vintc->lapics, addr, data, self_of(vm));
-
-    axvm_irq_restore(flags);
-    return accepted;
-}

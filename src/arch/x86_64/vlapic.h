@@ -128,8 +128,6 @@ void axvm_vlapic_tsc_moved(struct axvm_vcpu *vcpu);
 uint64_t axvm_vlapic_deadline(struct axvm_vcpu *vcpu);
 /* An interrupt can be delivered (whatever RFLAGS.IF is), or the timer is due. In doubt true. */
 bool axvm_vlapic_wakes(struct axvm_vcpu *vcpu);
-/* A message-signalled interrupt: @addr 0xfeexxxxx. False when nobody took it. */
-bool axvm_x86_msi(struct axvm *vm, uint64_t addr, uint32_t data);
 
 /* ---- what the backend offers to this part; any context ---- */
 

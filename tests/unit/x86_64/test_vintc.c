@@ -234,15 +234,6 @@ static void messages_for_the_cpu_go_to_the_backend(void **state)
     assert_int_equal(vw.last_sipi, 0x9f);
 }
 
-static void an_msi_finds_its_cpu(void **state)
-{
-    (void)state;
-    enable(2);
-    assert_true(axvm_x86_msi(&vw.vm, 0xfee02000, 0x61));
-    assert_false(axvm_x86_msi(&vw.vm, 0xfee03000, 0x61));
-    assert_int_equal(take(2), 0x61);
-}
-
 /* ---- the page ---- */
 
 static void each_cpu_sees_its_own_page_as_long_as_it_is_there(void **state)
@@ -508,7 +499,6 @@ int main(void)
         TEST(a_vm_without_interrupt_controller_has_local_apics_only),
         TEST(the_own_cpu_is_not_told_and_others_are_once),
         TEST(messages_for_the_cpu_go_to_the_backend),
-        TEST(an_msi_finds_its_cpu),
         TEST(each_cpu_sees_its_own_page_as_long_as_it_is_there),
         TEST(a_hosts_level_ends_with_the_guests_eoi),
         TEST(a_hosts_level_that_the_guest_takes_for_an_edge_ends_with_its_eoi_too),

@@ -300,6 +300,11 @@ void host_timer_irq(void)
     struct cpu *cpu = cpu_self();
     uint64_t now = board_time_ns();
 
+    /*
+     * Set it again in any case. It can have come early; and QEMU 7.2's stimecmp, set to something later just when it expires, lets
+     * the interrupt become pending all the same and stay so until the next write: the CPU would do nothing but take it.
+     */
+    cpu->timer_ns = 0;
     while (cpu->sleepers && cpu->sleepers->deadline_ns <= now) {
         struct thread *t = cpu->sleepers;
 

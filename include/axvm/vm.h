@@ -61,7 +61,8 @@ int axvm_resume(struct axvm *vm);
 int axvm_shutdown(struct axvm *vm);
 
 /** STOPPED (or LOADED) -> LOADED: devices and vCPUs as after power-on, RAM zeroed, images loaded again.
- *  @retval AXVM_ERR_BUSY  vCPUs have not yet left: call axvm_shutdown() and come again */
+ *  @retval AXVM_ERR_BUSY  vCPUs have not yet left: call axvm_shutdown() and come again
+ *  @retval others         those of axvm_load(): it is reset, but LOADING; axvm_load() can be called again */
 int axvm_reset(struct axvm *vm);
 
 /**

@@ -226,7 +226,7 @@ static void be_woken(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
-    if (__builtin_expect(v->rip == v->shadow_rip, 0) && axvm_x86_get_cpl(vcpu) == 0 && axvm_x86_is_opcode(vcpu, 0xf4))
+    if (__builtin_expect(v->rip == v->shadow_rip, 0) && axvm_x86_get_cpl(vcpu) == 0 && axvm_x86_is_opcode(vcpu, "\xf4", 1))
         v->rip++;
 }
 

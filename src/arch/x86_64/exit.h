@@ -57,13 +57,18 @@ static inline bool axvm_x86_is_stepping(const struct axvm_vcpu *vcpu)
 {
     return __builtin_expect((vcpu->arch.rflags & (RFLAGS_TF | RFLAGS_RF)) != 0, 0);
 }
-/* It is done, and RIP beyond it: no more shadow of STI or MOV SS. */
-static inline void axvm_x86_instruction_done(struct axvm_vcpu *vcpu)
+/* No more shadow of STI or MOV SS. */
+static inline void axvm_x86_end_shadow(struct axvm_vcpu *vcpu)
 {
     if (axvm_x86_is_svm(vcpu))
         vcpu->arch.vmcb->int_state = 0;
     else
         axvm_vmx_clear_int_shadow(vcpu);
+}
+/* It is done, and RIP beyond it. */
+static inline void axvm_x86_instruction_done(struct axvm_vcpu *vcpu)
+{
+    axvm_x86_end_shadow(vcpu);
     if (axvm_x86_is_stepping(vcpu))
         axvm_x86_single_step(vcpu);
 }
@@ -76,8 +81,8 @@ static inline enum axvm_trap_kind axvm_x86_step_to(struct axvm_vcpu *vcpu, uint6
 /* Bytes of code at RIP, @max of them or up to a page that cannot be read; 0: not even one, and an exception is raised or the
  * guest has to try again; .trap set for AXVM_TRAP_FAULT. */
 unsigned int axvm_x86_fetch(struct axvm_vcpu *vcpu, uint8_t *buf, unsigned int max);
-/* Is there @opcode at RIP, as far as can be told without consequences? */
-bool axvm_x86_is_opcode(struct axvm_vcpu *vcpu, uint8_t opcode);
+/* Are there the @len bytes of @opcode, up to 4, at RIP, as far as can be told without consequences? */
+bool axvm_x86_is_opcode(struct axvm_vcpu *vcpu, const char *opcode, unsigned int len);
 
 /*
  * ---- handlers ----
@@ -112,6 +117,8 @@ enum axvm_trap_kind axvm_x86_exit_hypercall(struct axvm_vcpu *vcpu, uint64_t nex
 enum axvm_trap_kind axvm_x86_exit_wbinvd(struct axvm_vcpu *vcpu, uint64_t next);
 enum axvm_trap_kind
 axvm_x86_exit_ud(struct axvm_vcpu *vcpu); /* an instruction that this CPU has not, as far as the guest can tell */
+/* #UD, which is intercepted for one such instruction that this CPU is to have: the other vendor's hypercall. */
+enum axvm_trap_kind axvm_x86_exit_invalid_opcode(struct axvm_vcpu *vcpu);
 enum axvm_trap_kind axvm_x86_exit_nm(struct axvm_vcpu *vcpu);
 /* #MC: the host has to know. AXVM_EXIT_HOST_ERROR. */
 enum axvm_trap_kind axvm_x86_exit_machine_check(struct axvm_vcpu *vcpu);

@@ -74,6 +74,17 @@ enum axvm_trap_kind axvm_x86_exit_ud(struct axvm_vcpu *vcpu)
     return AXVM_TRAP_RESUME;
 }
 
+/* VMCALL on AMD's CPUs, VMMCALL on Intel's: kernels that were built for KVM, which answers both, may not ask which it is. */
+enum axvm_trap_kind axvm_x86_exit_invalid_opcode(struct axvm_vcpu *vcpu)
+{
+    const char *other = axvm_x86_is_svm(vcpu) ? "\x0f\x01\xc1" : "\x0f\x01\xd9";
+
+    if (axvm_x86_get_cpl(vcpu) != 0 || !axvm_x86_is_opcode(vcpu, other, 3))
+        return axvm_x86_exit_ud(vcpu);
+    axvm_x86_end_shadow(vcpu);
+    return axvm_x86_exit_hypercall(vcpu, axvm_x86_next_rip(vcpu, 3));
+}
+
 /* ---- ends ---- */
 
 static enum axvm_trap_kind end(struct axvm_vcpu *vcpu, enum axvm_exit_reason reason, uint64_t code, uint64_t addr)

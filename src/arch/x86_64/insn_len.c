@@ -47,7 +47,7 @@ static uint64_t linear_rip(const struct axvm_vcpu *vcpu, const struct axvm_emul_
     return env->mode == AXVM_X86_MODE64 ? vcpu->arch.rip : (uint32_t)(vcpu->arch.rip + env->cs.base);
 }
 
-unsigned int axvm_x86_fetch(struct axvm_vcpu *vcpu, uint8_t *buf, unsigned int max)
+static unsigned int fetch(struct axvm_vcpu *vcpu, uint8_t *buf, unsigned int max, bool may_fault)
 {
     struct axvm_emul_env *env = &vcpu->arch.emul.env; /* no instruction is being emulated: this one has exited */
     unsigned int have, more;
@@ -55,7 +55,7 @@ unsigned int axvm_x86_fetch(struct axvm_vcpu *vcpu, uint8_t *buf, unsigned int m
 
     axvm_emul_env(vcpu, env);
     linear = linear_rip(vcpu, env);
-    have = fetch_part(vcpu, env, linear, buf, max, true);
+    have = fetch_part(vcpu, env, linear, buf, max, may_fault);
     if (have == 0 || have == max)
         return have;
     linear += have;
@@ -65,13 +65,16 @@ unsigned int axvm_x86_fetch(struct axvm_vcpu *vcpu, uint8_t *buf, unsigned int m
     return have + more;
 }
 
-bool axvm_x86_is_opcode(struct axvm_vcpu *vcpu, uint8_t opcode)
+unsigned int axvm_x86_fetch(struct axvm_vcpu *vcpu, uint8_t *buf, unsigned int max)
 {
-    struct axvm_emul_env *env = &vcpu->arch.emul.env;
-    uint8_t byte;
+    return fetch(vcpu, buf, max, true);
+}
 
-    axvm_emul_env(vcpu, env);
-    return fetch_part(vcpu, env, linear_rip(vcpu, env), &byte, 1, false) == 1 && byte == opcode;
+bool axvm_x86_is_opcode(struct axvm_vcpu *vcpu, const char *opcode, unsigned int len)
+{
+    uint8_t buf[4];
+
+    return fetch(vcpu, buf, len, false) == len && memcmp(buf, opcode, len) == 0;
 }
 
 /* ---- the places that exit often ---- */

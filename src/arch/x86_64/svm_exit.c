@@ -91,6 +91,8 @@ static enum axvm_trap_kind exit_exception(struct axvm_vcpu *vcpu, uint64_t code)
         if (!axvm_svm_stepped(vcpu))
             raise_debug(vcpu);
         return AXVM_TRAP_RESUME;
+    case X86_UD:
+        return axvm_x86_exit_invalid_opcode(vcpu);
     case X86_NM:
         return axvm_x86_exit_nm(vcpu);
     case X86_AC:

@@ -83,6 +83,8 @@ static enum axvm_trap_kind exit_exception(struct axvm_vcpu *vcpu)
     else if (event & EVENT_NMI_UNBLOCKED)
         block_nmi();
     switch (axvm_field(event, EVENT_VECTOR)) {
+    case X86_UD:
+        return axvm_x86_exit_invalid_opcode(vcpu);
     case X86_NM:
         return axvm_x86_exit_nm(vcpu);
     case X86_DB:

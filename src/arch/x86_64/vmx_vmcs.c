@@ -7,7 +7,7 @@
 #define PLE_GAP 128
 #define PLE_WINDOW 4096
 
-#define RESET_EXCEPTIONS (1u << X86_DB | 1u << X86_AC | 1u << X86_MC)
+#define RESET_EXCEPTIONS (1u << X86_DB | 1u << X86_UD | 1u << X86_AC | 1u << X86_MC)
 
 static void init_cpu_controls(struct axvm_vcpu *vcpu)
 {

@@ -250,6 +250,23 @@ static void xsetbv(void)
     WRITE_REG("cr4", READ_REG("cr4") & ~(1ul << 18));
 }
 
+/* Either vendor's are answered, in ring 0: with -1, as the host wants none. What is no instruction stays #UD. */
+static void hypercalls(void)
+{
+    static const char *const names[2] = { "79 VMCALL", "79 VMMCALL" };
+    uint64_t a[2] = { 0x7fff, 0x7fff };
+    unsigned int vector[2];
+
+    __asm__ volatile(TRY_FROM "vmcall" TRY_TO : "+a"(a[0]), [fixup] "=m"(this_cpu()->fixup) : : "memory");
+    vector[0] = tried();
+    __asm__ volatile(TRY_FROM "vmmcall" TRY_TO : "+a"(a[1]), [fixup] "=m"(this_cpu()->fixup) : : "memory");
+    vector[1] = tried();
+    for (unsigned int i = 0; i < 2; i++)
+        result(names[i], vector[i] == NO_FAULT && a[i] == UINT64_MAX, a[i] ^ vector[i]);
+    refused("79 UD2", TRY_INSN("ud2"), UD);
+    refused("79 VMLAUNCH", TRY_INSN(".byte 0x0f, 0x01, 0xc2"), UD);
+}
+
 /* With caches off CR0 is not what it is in hardware: all accesses are ours. Of the status word's bits LMSW sets TS here. */
 static void status_word(void)
 {
@@ -277,6 +294,7 @@ static void status_word(void)
 void hostile_registers(void)
 {
     control_registers();
+    hypercalls();
     status_word();
     debug_registers();
     breakpoints();

@@ -176,22 +176,3 @@ void axvm_arch_vcpu_fini(struct axvm_vcpu *vcpu)
         axvm_vmx_vcpu_fini(vcpu);
     axvm_x86_fpu_vcpu_fini(vcpu);
 }
-
-enum axvm_trap_kind axvm_arch_vcpu_run(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, struct axvm_exit *exit)
-{
-    enum axvm_trap_kind kind;
-
-    if (atomic_load(&vcpu->arch.startup) & AXVM_STARTUP_INIT) {
-        axvm_x86_take_init(vcpu);
-        return AXVM_TRAP_REQUEST;
-    }
-    vcpu->arch.exit = exit;
-    if (vcpu->arch.msrs.steal_time)
-        axvm_x86_pv_enter(vcpu);
-    axvm_x86_load(cpu, vcpu);
-    kind = axvm_x86_is_svm(vcpu) ? axvm_svm_run(vcpu) : axvm_vmx_run(vcpu);
-    axvm_x86_put(cpu, vcpu);
-    if (vcpu->arch.msrs.steal_time)
-        axvm_x86_pv_leave(vcpu, kind == AXVM_TRAP_HOST_IRQ);
-    return kind;
-}

@@ -210,7 +210,6 @@ struct axvm_arch_vm {
     uint64_t tsc_hz;
     _Atomic uint64_t tlb_gen; /* s2_hw.c */
     uint8_t vendor;
-    uint8_t last_vcpu[AXVM_MAX_PCPUS]; /* id + 1 of who ran last on each CPU */
     /* SVM: permission maps; all ones but for what is passed through. VMX: its bitmaps. */
     uint8_t *iopm, *msrpm;
     uint64_t iopm_pa, msrpm_pa;

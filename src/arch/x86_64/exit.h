@@ -105,7 +105,8 @@ bool axvm_x86_load_msw(struct axvm_vcpu *vcpu, uint16_t msw);
 /* MOV to or from a debug register: they are the guest's from now on; it tries again. */
 enum axvm_trap_kind axvm_x86_exit_dr(struct axvm_vcpu *vcpu);
 /* IN and OUT without a string. */
-enum axvm_trap_kind axvm_x86_exit_io(struct axvm_vcpu *vcpu, uint16_t port, unsigned int size, bool in, uint64_t next);
+enum axvm_trap_kind axvm_x86_exit_in(struct axvm_vcpu *vcpu, uint16_t port, unsigned int size, uint64_t next);
+enum axvm_trap_kind axvm_x86_exit_out(struct axvm_vcpu *vcpu, uint16_t port, unsigned int size, uint64_t next);
 /* INS, OUTS */
 enum axvm_trap_kind axvm_x86_exit_io_string(struct axvm_vcpu *vcpu, uint16_t port, unsigned int size, bool in, bool rep);
 /* Second-level fault at @gpa: @prot is what was tried; @walk: by a walk of the guest's own page tables. */
@@ -174,8 +175,8 @@ void axvm_x86_redeliver(struct axvm_vcpu *vcpu, uint64_t info);
 
 /* The guest has written CR8 without an exit: each vendor looks after each. */
 void axvm_x86_cr8_changed(struct axvm_vcpu *vcpu, uint8_t cr8);
-/* Loaded, coming from the host tier. */
-void axvm_x86_look_around(struct axvm_vcpu *vcpu);
+/* Loaded, coming from the host tier. @stayed: nothing else has been loaded on this CPU meanwhile. */
+void axvm_x86_look_around(struct axvm_vcpu *vcpu, bool stayed);
 /* AXVM_STARTUP_INIT is set, and it is the vCPU's own thread, not loaded: it is off then. */
 void axvm_x86_take_init(struct axvm_vcpu *vcpu);
 
@@ -203,9 +204,6 @@ void axvm_x86_dr_put(struct axvm_vcpu *vcpu);
 /* CR4.OSXSAVE or XCR0 of the guest has changed. */
 void axvm_x86_xcr0_changed(struct axvm_vcpu *vcpu);
 
-/* ---- switch.c ---- */
-void axvm_x86_load(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu);
-void axvm_x86_put(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu);
 int axvm_x86_fpu_cpu_init(struct axvm_cpu *cpu);
 void axvm_x86_fpu_cpu_fini(struct axvm_cpu *cpu);
 int axvm_x86_fpu_vcpu_init(struct axvm_vcpu *vcpu);

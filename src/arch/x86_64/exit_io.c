@@ -65,7 +65,9 @@ bool axvm_x86_finish(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
         return axvm_emul_continue(vcpu, mmio) == AXVM_EMUL_ACCESS;
     }
     v->rip = mmio->arch.next;
-    v->work |= AXVM_WORK_DONE;
+    /* The shadow of STI or MOV SS is over since the exit. */
+    if (axvm_x86_is_stepping(vcpu))
+        v->work |= AXVM_WORK_DONE;
     return false;
 }
 
@@ -210,20 +212,20 @@ static __attribute__((noinline)) enum axvm_trap_kind io_anywhere(struct axvm_vcp
     return io_on_bus(vcpu, next);
 }
 
-static AXVM_COLD enum axvm_trap_kind io_not_quick(struct axvm_vcpu *vcpu, uint16_t port, unsigned int size, bool in,
-                                                  uint64_t next, int rc)
+/* Where the last one was answered, not now. */
+static AXVM_COLD enum axvm_trap_kind io_not_quick(struct axvm_vcpu *vcpu, const struct axvm_access *acc, bool in, uint64_t next,
+                                                  int rc)
 {
-    make_port(vcpu, port, size, in, next);
+    make_port(vcpu, (uint16_t)(vcpu->hit[AXVM_BUS_PORT]->base + acc->off), acc->size, in, next);
     return io_not_done(vcpu, rc);
 }
 
 /* A device that needs neither the host nor a lock of ours; the same as last time. */
-static inline __attribute__((always_inline)) enum axvm_trap_kind io_quick(struct axvm_vcpu *vcpu, uint16_t port,
-                                                                          unsigned int size, bool in, uint64_t next)
+static inline __attribute__((always_inline)) enum axvm_trap_kind
+io_quick(struct axvm_vcpu *vcpu, const struct axvm_bus_slot *slot, uint64_t off, unsigned int size, bool in, uint64_t next)
 {
-    const struct axvm_bus_slot *slot = vcpu->hit[AXVM_BUS_PORT];
     struct axvm_access acc = {
-        .off = axvm_nospec(port - slot->base, slot->quick_len),
+        .off = axvm_nospec(off, slot->quick_len),
         .val = in ? 0 : axvm_extend(vcpu->arch.gpr[AXVM_RAX], size, false),
         .size = (uint8_t)size,
         .may_call_host = false,
@@ -232,21 +234,45 @@ static inline __attribute__((always_inline)) enum axvm_trap_kind io_quick(struct
     int rc = axvm_bus_call(slot, &acc, !in);
 
     if (__builtin_expect(rc != AXVM_OK, 0))
-        return io_not_quick(vcpu, port, size, in, next, rc);
+        return io_not_quick(vcpu, &acc, in, next, rc);
     if (in)
-        merge_rax(vcpu, acc.val, size);
+        merge_rax(vcpu, acc.val, acc.size);
     return axvm_x86_step_to(vcpu, next);
 }
 
-enum axvm_trap_kind axvm_x86_exit_io(struct axvm_vcpu *vcpu, uint16_t port, unsigned int size, bool in, uint64_t next)
+static __attribute__((noinline)) enum axvm_trap_kind in_quick(struct axvm_vcpu *vcpu, const struct axvm_bus_slot *slot,
+                                                              uint64_t off, unsigned int size, uint64_t next)
+{
+    return io_quick(vcpu, slot, off, size, true, next);
+}
+
+static __attribute__((noinline)) enum axvm_trap_kind out_quick(struct axvm_vcpu *vcpu, const struct axvm_bus_slot *slot,
+                                                               uint64_t off, unsigned int size, uint64_t next)
+{
+    return io_quick(vcpu, slot, off, size, false, next);
+}
+
+static inline bool is_quick(const struct axvm_bus_slot *slot, uint64_t off, unsigned int size)
+{
+    return off < slot->quick_len && off + size <= slot->quick_len;
+}
+
+enum axvm_trap_kind axvm_x86_exit_in(struct axvm_vcpu *vcpu, uint16_t port, unsigned int size, uint64_t next)
 {
     const struct axvm_bus_slot *slot = vcpu->hit[AXVM_BUS_PORT];
     uint64_t off = port - slot->base;
 
     axvm_stat_inc(vcpu, AXVM_STAT_IO);
-    if (off >= slot->quick_len || size > slot->quick_len - off)
-        return io_anywhere(vcpu, port, size, in, next);
-    return in ? io_quick(vcpu, port, size, true, next) : io_quick(vcpu, port, size, false, next);
+    return is_quick(slot, off, size) ? in_quick(vcpu, slot, off, size, next) : io_anywhere(vcpu, port, size, true, next);
+}
+
+enum axvm_trap_kind axvm_x86_exit_out(struct axvm_vcpu *vcpu, uint16_t port, unsigned int size, uint64_t next)
+{
+    const struct axvm_bus_slot *slot = vcpu->hit[AXVM_BUS_PORT];
+    uint64_t off = port - slot->base;
+
+    axvm_stat_inc(vcpu, AXVM_STAT_IO);
+    return is_quick(slot, off, size) ? out_quick(vcpu, slot, off, size, next) : io_anywhere(vcpu, port, size, false, next);
 }
 
 /* ---- emulated instructions ---- */

@@ -17,7 +17,7 @@
  * which the flusher holds, is not waited for; and who comes in again sees the new generation. When the wait is over each vCPU
  * has either left the guest since, or will flush before it next executes one instruction. What a CPU has cached for a vCPU that
  * is not in its guest does no harm: it is used by nobody before that vCPU comes in again (the hardware may walk tables only for
- * what executes), or another vCPU of the VM on that CPU, which starts afresh (see load_translation() in switch.c).
+ * what executes), or another vCPU of the VM on that CPU, which starts afresh (see has_stayed() in switch.c).
  */
 static inline void axvm_x86_mode_in(struct axvm_vcpu *vcpu)
 {

@@ -49,7 +49,8 @@ static inline enum axvm_trap_kind exit_ioio(struct axvm_vcpu *vcpu)
     unsigned int size = (unsigned int)axvm_field(info, IOIO_SIZE);
 
     b->int_state = 0;
-    return axvm_x86_exit_io(vcpu, port, size, (info & IOIO_IN) != 0, b->exitinfo2);
+    return info & IOIO_IN ? axvm_x86_exit_in(vcpu, port, size, b->exitinfo2)
+                          : axvm_x86_exit_out(vcpu, port, size, b->exitinfo2);
 }
 
 /* ---- control registers ---- */

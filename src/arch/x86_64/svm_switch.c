@@ -23,7 +23,8 @@ static void init_vmcb(struct axvm_vcpu *vcpu)
         b->misc2 |= VMCB_I2_RDTSCP;
 }
 
-void axvm_svm_load_on(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu, uint64_t vmid, bool fresh)
+/* It is new, was reset, or something else ran here meanwhile, or it elsewhere. */
+static __attribute__((noinline)) void move_in(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu, uint64_t vmid)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
     struct axvm_vmcb *b = v->vmcb;
@@ -35,26 +36,28 @@ void axvm_svm_load_on(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu, uint64_t vmi
         axvm_svm_set_cr0(vcpu);
         v->sys_dirty = false;
     }
-    if (fresh) {
-        b->clean = 0;
-        axvm_svm_flush(vcpu);
-    }
-    if (b->asid != vmid) {
-        b->asid = (uint32_t)vmid;
-        b->clean &= ~CLEAN_ASID;
-    }
-    if (b->tsc_offset != vcpu->vm->arch.tsc_offset + v->tsc_moved)
-        axvm_svm_set_tsc_offset(vcpu, vcpu->vm->arch.tsc_offset + v->tsc_moved);
-    if (cpu->arch.flush_all) {
+    b->clean = 0;
+    b->asid = (uint32_t)vmid;
+    axvm_svm_flush(vcpu);
+    if (cpu->arch.flush_all)
         b->tlb_control = TLB_FLUSH_ALL;
-        v->work |= AXVM_WORK_FLUSHED;
-    }
     v->nrips = axvm_svm_has(vcpu, SVM_FEATURE_NRIPS);
     v->host_pa = cpu->arch.host_vmcb_pa;
+}
+
+void axvm_svm_load_on(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu, uint64_t vmid, bool fresh)
+{
+    const struct axvm_arch_vcpu *v = &vcpu->arch;
+    uint64_t offset = vcpu->vm->arch.tsc_offset + v->tsc_moved;
+
+    if (__builtin_expect(fresh, 0))
+        move_in(vcpu, cpu, vmid);
+    if (v->vmcb->tsc_offset != offset)
+        axvm_svm_set_tsc_offset(vcpu, offset);
     axvm_vmsave(v->host_pa);
     if (cpu->arch.host_xss != 0)
         axvm_wrmsr(MSR_IA32_XSS, 0);
-    load_cr2(b);
+    load_cr2(v->vmcb);
 }
 
 /* All but what VMSAVE took is in memory already. */

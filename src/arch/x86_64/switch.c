@@ -8,6 +8,7 @@
  */
 #include "cpu.h"
 #include "exit.h"
+#include "pvclock.h"
 #include "vmid.h"
 
 #define DR7_RESET 0x400u
@@ -66,51 +67,71 @@ static void give_back(struct axvm_arch_cpu *h, struct axvm_vcpu *vcpu)
 /* ---- the guest's ---- */
 
 /*
- * The vCPUs of a VM share its number for the TLB, but what each has cached is its own: when they take turns on a CPU, or one
- * comes from another CPU, it starts afresh.
+ * Is it the one that ran here last, not reset since, and under the same number? Then what the CPU has cached of it is good, and
+ * its timer is set for it. The vCPUs of a VM share its number for the TLB, but what each has cached is its own: when they take
+ * turns on a CPU, or one comes from another CPU, it starts afresh.
  */
-static bool load_translation(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, uint64_t *vmid)
+static inline bool has_stayed(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
 {
-    struct axvm_arch_vcpu *v = &vcpu->arch;
-    uint8_t *last = &vcpu->vm->arch.last_vcpu[cpu->pcpu];
-    uint8_t me = (uint8_t)(vcpu->id + 1);
-    uint64_t generation;
+    uint64_t generation = atomic_load_explicit(&vcpu->vm->vmid, memory_order_relaxed);
 
-    *vmid = axvm_vmid_enter(cpu, vcpu->vm);
-    generation = atomic_load_explicit(&vcpu->vm->vmid, memory_order_relaxed);
-    if (*last == me && v->last_cpu == cpu && v->last_vmid == generation)
-        return false;
-    *last = me;
-    v->last_cpu = cpu;
-    v->last_vmid = generation;
-    return true;
+    return cpu->resident == vcpu && vcpu->arch.last_cpu == cpu && vcpu->arch.last_vmid == generation &&
+           atomic_load_explicit(&cpu->active_vmid, memory_order_relaxed) == generation;
 }
 
-void axvm_x86_load(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
+static __attribute__((noinline)) void move_in(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
+{
+    axvm_vmid_enter(cpu, vcpu->vm);
+    cpu->resident = vcpu;
+    vcpu->arch.last_cpu = cpu;
+    vcpu->arch.last_vmid = atomic_load_explicit(&vcpu->vm->vmid, memory_order_relaxed);
+}
+
+static inline void load(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
-    uint64_t vmid;
-    bool fresh = load_translation(cpu, vcpu, &vmid);
+    bool stayed = has_stayed(cpu, vcpu);
 
-    fresh |= cpu->resident != vcpu;
-    cpu->resident = vcpu;
+    if (__builtin_expect(!stayed, 0))
+        move_in(cpu, vcpu);
     v->cpu = cpu;
     take_over(&cpu->arch, vcpu);
-    axvm_x86_hw(vcpu, load_on, cpu, vmid, fresh);
-    axvm_x86_fp_enter(vcpu);
+    axvm_x86_hw(vcpu, load_on, cpu, v->last_vmid & AXVM_VMID_MASK, !stayed);
+    if (v->fp_loaded || v->osxsave)
+        axvm_x86_fp_enter(vcpu);
     if (axvm_x86_get_dr7(vcpu) & DR7_ENABLED)
         axvm_x86_dr_load(vcpu);
-    axvm_x86_look_around(vcpu);
+    axvm_x86_look_around(vcpu, stayed);
 }
 
-void axvm_x86_put(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
+static inline void put(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
-    axvm_x86_fp_leave(vcpu);
+    if (v->fp_loaded)
+        axvm_x86_fp_leave(vcpu);
     if (v->dr_loaded)
         axvm_x86_dr_put(vcpu);
     axvm_x86_hw(vcpu, put_from, cpu);
     give_back(&cpu->arch, vcpu);
     v->cpu = NULL;
+}
+
+enum axvm_trap_kind axvm_arch_vcpu_run(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, struct axvm_exit *exit)
+{
+    enum axvm_trap_kind kind;
+
+    if (atomic_load(&vcpu->arch.startup) & AXVM_STARTUP_INIT) {
+        axvm_x86_take_init(vcpu);
+        return AXVM_TRAP_REQUEST;
+    }
+    vcpu->arch.exit = exit;
+    if (vcpu->arch.msrs.steal_time)
+        axvm_x86_pv_enter(vcpu);
+    load(cpu, vcpu);
+    kind = axvm_x86_is_svm(vcpu) ? axvm_svm_run(vcpu) : axvm_vmx_run(vcpu);
+    put(cpu, vcpu);
+    if (vcpu->arch.msrs.steal_time)
+        axvm_x86_pv_leave(vcpu, kind == AXVM_TRAP_HOST_IRQ);
+    return kind;
 }

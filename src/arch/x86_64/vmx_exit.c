@@ -118,8 +118,11 @@ static enum axvm_trap_kind exit_cr(struct axvm_vcpu *vcpu)
 
 static inline enum axvm_trap_kind exit_io(struct axvm_vcpu *vcpu, uint64_t q)
 {
-    return axvm_x86_exit_io(vcpu, (uint16_t)axvm_field(q, QUAL_IO_PORT), (unsigned int)axvm_field(q, QUAL_IO_SIZE) + 1,
-                            (q & QUAL_IO_IN) != 0, next_rip(vcpu));
+    uint16_t port = (uint16_t)axvm_field(q, QUAL_IO_PORT);
+    unsigned int size = (unsigned int)axvm_field(q, QUAL_IO_SIZE) + 1;
+    uint64_t next = next_rip(vcpu);
+
+    return q & QUAL_IO_IN ? axvm_x86_exit_in(vcpu, port, size, next) : axvm_x86_exit_out(vcpu, port, size, next);
 }
 
 static enum axvm_trap_kind exit_io_string(struct axvm_vcpu *vcpu)

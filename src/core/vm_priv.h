@@ -114,6 +114,7 @@ struct axvm {
     _Atomic uint64_t wake[AXVM_MAX_VCPUS / 64]; /* vCPUs to be woken by whoever next may call the host */
     _Atomic int32_t wake_trap;                  /* AXVM_TRAP_REQUEST while there are any, otherwise AXVM_TRAP_RESUME */
     _Atomic uint64_t vmid;                      /* generation and number: vmid.c */
+    struct axvm_arch_vm arch;                   /* in front of what is large: its members are wanted in every exit */
     struct axvm_aspace as;
     struct axvm_bus bus[AXVM_BUS_SPACES];
     struct axvm_device *devices, *last_device;
@@ -126,7 +127,6 @@ struct axvm {
     uint64_t firmware_gpa, firmware_len; /* memory that load.c mapped for a firmware image; 0: none. Not in the guest's tree */
     _Atomic uint64_t log_paid_ns;        /* rate limit of guest-caused lines: log.c */
     _Atomic uint32_t log_suppressed;
-    struct axvm_arch_vm arch;
     char name[32];
 };
 

@@ -79,6 +79,10 @@ int axvm_arch_cpu_enable(struct axvm_cpu *cpu, const struct axvm_cpu_config *cfg
     }
     h->eager_vs = (cfg->flags & AXVM_CPU_HOST_USES_GUEST_REGS) != 0;
     h->hartid = r->hartid;
+    if (h->hartid / 64 < AXVM_HART_WORDS) {
+        h->hart_word = (uint32_t)(h->hartid / 64);
+        h->hart_bit = UINT64_C(1) << h->hartid % 64;
+    }
     h->timebase_hz = r->timebase_hz;
     h->take_kick = r->take_kick;
     probe_features(h, r);
@@ -259,25 +263,6 @@ void axvm_arch_vcpu_reset(struct axvm_vcpu *vcpu, uint64_t entry, uint64_t arg)
     v->ram_hint = UINT64_MAX;
     atomic_store(&v->posted, 0);
     atomic_store(&v->suspended, 0);
-}
-
-enum axvm_trap_kind axvm_arch_vcpu_run(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, struct axvm_exit *exit)
-{
-    enum axvm_trap_kind kind;
-
-    vcpu->arch.exit = exit;
-    /* What was asked for until now is looked at by loading; what comes later kicks this CPU. */
-    if (atomic_load_explicit(&vcpu->requests, memory_order_relaxed) & AXVM_REQ_IRQ)
-        atomic_fetch_and(&vcpu->requests, ~AXVM_REQ_IRQ);
-    if (vcpu->arch.sta.left_ns != 0)
-        axvm_sta_update(vcpu);
-    axvm_switch_to_guest(cpu, vcpu);
-    kind = (enum axvm_trap_kind)axvm_guest_enter(vcpu);
-    axvm_switch_to_host(cpu, vcpu);
-    vcpu->arch.interrupted = kind == AXVM_TRAP_HOST_IRQ;
-    if (vcpu->arch.interrupted && vcpu->arch.sta.shmem != AXVM_STA_OFF)
-        vcpu->arch.sta.left_ns = vcpu->vm->hal.time_ns(vcpu->vm->hal.ctx);
-    return kind;
 }
 
 /* ---- interrupts ---- */

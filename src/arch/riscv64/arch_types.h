@@ -93,11 +93,11 @@ struct axvm_arch_vcpu {
     uint64_t cause, tval;
     uint8_t insn_len;
 
-    struct axvm_cpu *cpu;         /* where it is loaded */
+    struct axvm_cpu *cpu;         /* where it is loaded, or was last */
     struct axvm_cpu *resident_on; /* VS registers there are still these; NULL: they were changed in memory */
     struct axvm_cpu *last_cpu;    /* where its translations may be cached, and under which VMID */
     uint64_t last_vmid;
-    _Atomic uint64_t hart;  /* of the CPU where it is loaded */
+    _Atomic uint64_t hart;  /* of cpu */
     struct axvm_exit *exit; /* of the run that is going on */
     uint64_t ram_hint;      /* where the last guest page fault on RAM was */
 
@@ -148,8 +148,8 @@ struct axvm_arch_vm {
     _Atomic uint32_t far_harts;
     bool iselect;                      /* guests reach vsiselect */
     bool hvictl;                       /* there is hvictl */
-    uint8_t last_vcpu[AXVM_MAX_PCPUS]; /* id + 1 of who ran last on each CPU; see separate_vcpus() */
     char isa[256];                     /* what guests see as riscv,isa */
+    uint8_t last_vcpu[AXVM_MAX_PCPUS]; /* id + 1 of who ran last on each CPU; see separate_vcpus() */
 };
 
 /* The guest interrupt files of a CPU: guest_file.c. */
@@ -181,6 +181,8 @@ struct axvm_arch_cpu {
 
     /* what this CPU has, and how it is to be used */
     uint64_t hartid;
+    uint64_t hart_bit; /* its place in a set of harts; 0: beyond those that are told apart */
+    uint32_t hart_word;
     uint64_t timebase_hz;
     const char *isa;
     bool sstc, has_fp, has_cycle, has_instret, has_stateen, has_henvcfg, has_aia, misaligned_traps;

@@ -109,7 +109,7 @@ axvm_vector:
 	gprs_of_callee ld, a0
 	resume_guest
 
-/* a0 = why. stvec and sscratch are given back by C: axvm_switch_to_host(). */
+/* a0 = why. stvec and sscratch are given back by C: switch_to_host() in switch.c. */
 leave:
 	sd	zero, FRAME_MARK(sp)
 	ld	ra, (FRAME_REGS + 0)(sp)

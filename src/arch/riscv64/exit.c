@@ -89,7 +89,7 @@ static inline uint64_t exit_ecall(struct axvm_vcpu *vcpu)
 {
     axvm_stat_inc(vcpu, AXVM_STAT_HYPERCALL);
     axvm_csr_write(CSR_SEPC, axvm_csr_read(CSR_SEPC) + 4);
-    return axvm_sbi_call(vcpu, vcpu->arch.exit);
+    return axvm_sbi_call(vcpu);
 }
 
 /* A store that a device wants to have in the host tier comes again through the long way, which changes nothing before that

@@ -7,8 +7,6 @@
 #include "csr.h"
 
 /* ---- switch.c ---- */
-void axvm_switch_to_guest(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu);
-void axvm_switch_to_host(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu);
 /* Loaded: hvip and what else waits for the vCPU. */
 void axvm_irqs_refresh(struct axvm_vcpu *vcpu);
 /* The VS registers of the CPU to and from memory. */

@@ -75,7 +75,7 @@ void axvm_arch_cpu_flush_tlb(struct axvm_cpu *cpu)
 /*
  * Other CPUs: those that are in a guest of this VM are fenced through the firmware, which interrupts them; the others where it
  * has run fence themselves before they enter it again (fence_if_stale() in switch.c). Either we see such a CPU in the guest, or
- * it sees the mark.
+ * it sees the mark: take_marks().
  */
 static void flush_others(struct axvm *vm, uint64_t gpa, uint64_t len)
 {

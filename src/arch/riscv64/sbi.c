@@ -106,8 +106,9 @@ enum { SRST_REASON_NONE = 0, SRST_REASON_FAILURE = 1 };
 /* Reasons from here on are the implementation's and the platform's: the host may know them. */
 #define SRST_REASON_OTHERS 0xe0000000u
 
-static uint64_t sbi_srst(struct axvm_vcpu *vcpu, uint64_t fid, struct axvm_exit *exit)
+static uint64_t sbi_srst(struct axvm_vcpu *vcpu, uint64_t fid)
 {
+    struct axvm_exit *exit = vcpu->arch.exit;
     uint32_t type = (uint32_t)vcpu->arch.gpr[10], reason = (uint32_t)vcpu->arch.gpr[11];
 
     if (fid != 0)
@@ -124,8 +125,10 @@ static uint64_t sbi_srst(struct axvm_vcpu *vcpu, uint64_t fid, struct axvm_exit 
 /* ---- the rest ---- */
 
 /* A call that is for the host, if it wants such. */
-static uint64_t firmware_call(struct axvm_vcpu *vcpu, uint64_t eid, uint64_t fid, struct axvm_exit *exit)
+static uint64_t firmware_call(struct axvm_vcpu *vcpu, uint64_t fid, uint64_t eid)
 {
+    struct axvm_exit *exit = vcpu->arch.exit;
+
     if (!(vcpu->vm->flags & AXVM_VM_HYPERCALLS))
         return axvm_sbi_reply(vcpu, SBI_ERR_NOT_SUPPORTED, 0);
     exit->reason = AXVM_EXIT_HYPERCALL;
@@ -140,15 +143,15 @@ static uint64_t firmware_call(struct axvm_vcpu *vcpu, uint64_t eid, uint64_t fid
     return AXVM_TRAP_EXIT;
 }
 
-static NOINLINE uint64_t rare_call(struct axvm_vcpu *vcpu, uint64_t eid, uint64_t fid, struct axvm_exit *exit)
+static NOINLINE uint64_t rare_call(struct axvm_vcpu *vcpu, uint64_t fid, uint64_t eid)
 {
-    if (eid >= SBI_EXT_FIRMWARE_FIRST && eid <= SBI_EXT_FIRMWARE_LAST)
-        return firmware_call(vcpu, eid, fid, exit);
+    if (eid - SBI_EXT_FIRMWARE_FIRST <= SBI_EXT_FIRMWARE_LAST - SBI_EXT_FIRMWARE_FIRST)
+        return firmware_call(vcpu, fid, eid);
     switch (eid) {
     case SBI_EXT_HSM:
-        return axvm_sbi_hsm(vcpu, fid, exit);
+        return axvm_sbi_hsm(vcpu, fid);
     case SBI_EXT_SRST:
-        return sbi_srst(vcpu, fid, exit);
+        return sbi_srst(vcpu, fid);
     case SBI_EXT_DBCN:
         return axvm_sbi_dbcn(vcpu, fid);
     case SBI_EXT_SUSP:
@@ -166,7 +169,7 @@ static NOINLINE uint64_t rare_call(struct axvm_vcpu *vcpu, uint64_t eid, uint64_
 }
 
 /* Only jumps, the commonest first. */
-uint64_t axvm_sbi_call(struct axvm_vcpu *vcpu, struct axvm_exit *exit)
+uint64_t axvm_sbi_call(struct axvm_vcpu *vcpu)
 {
     uint64_t eid = vcpu->arch.gpr[17], fid = vcpu->arch.gpr[16];
 
@@ -178,5 +181,5 @@ uint64_t axvm_sbi_call(struct axvm_vcpu *vcpu, struct axvm_exit *exit)
         return axvm_sbi_rfence(vcpu, fid);
     if (eid == SBI_EXT_TIME)
         return sbi_time(vcpu, fid);
-    return rare_call(vcpu, eid, fid, exit);
+    return rare_call(vcpu, fid, eid);
 }

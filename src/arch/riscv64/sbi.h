@@ -42,8 +42,8 @@ enum sbi_extension {
     SBI_EXT_SSE = 0x535345,
 };
 /* "Firmware Specific SBI Extension Space" */
-#define SBI_EXT_FIRMWARE_FIRST 0x0a000000u
-#define SBI_EXT_FIRMWARE_LAST 0x0affffffu
+#define SBI_EXT_FIRMWARE_FIRST UINT64_C(0x0a000000)
+#define SBI_EXT_FIRMWARE_LAST UINT64_C(0x0affffff)
 
 /* A hart mask argument as a set of vCPUs; "Hart list parameter". SBI_SUCCESS or SBI_ERR_INVALID_PARAM. */
 static inline enum sbi_error axvm_sbi_harts(uint64_t mask, uint64_t base, unsigned int count, struct axvm_vcpu_set *set)
@@ -64,11 +64,11 @@ static inline enum sbi_error axvm_sbi_harts(uint64_t mask, uint64_t base, unsign
 }
 
 /* ECALL from VS-mode; the program counter is beyond it. Returns an enum axvm_trap_kind. */
-uint64_t axvm_sbi_call(struct axvm_vcpu *vcpu, struct axvm_exit *exit);
+uint64_t axvm_sbi_call(struct axvm_vcpu *vcpu);
 
 /* sbi_rfence.c and so on: one extension each, function @fid. */
 uint64_t axvm_sbi_rfence(struct axvm_vcpu *vcpu, uint64_t fid);
-uint64_t axvm_sbi_hsm(struct axvm_vcpu *vcpu, uint64_t fid, struct axvm_exit *exit);
+uint64_t axvm_sbi_hsm(struct axvm_vcpu *vcpu, uint64_t fid);
 uint64_t axvm_sbi_susp(struct axvm_vcpu *vcpu, uint64_t fid);
 uint64_t axvm_sbi_dbcn(struct axvm_vcpu *vcpu, uint64_t fid);
 uint64_t axvm_sbi_pmu(struct axvm_vcpu *vcpu, uint64_t fid);

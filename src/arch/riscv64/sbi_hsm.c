@@ -16,7 +16,7 @@ static bool is_entry(struct axvm_vcpu *vcpu, uint64_t entry)
     return axvm_is_aligned(entry, 2) && axvm_aspace_is_ram(vcpu->vm, entry, 2);
 }
 
-static uint64_t hart_start(struct axvm_vcpu *vcpu, struct axvm_exit *exit)
+static uint64_t hart_start(struct axvm_vcpu *vcpu)
 {
     uint64_t id = vcpu->arch.gpr[10], entry = vcpu->arch.gpr[11];
     struct axvm *vm = vcpu->vm;
@@ -30,8 +30,8 @@ static uint64_t hart_start(struct axvm_vcpu *vcpu, struct axvm_exit *exit)
     if (axvm_vcpu_power_on(target, entry, vcpu->arch.gpr[12]) != AXVM_OK)
         return axvm_sbi_reply(vcpu, SBI_ERR_ALREADY_AVAILABLE, 0);
     axvm_sbi_reply(vcpu, SBI_SUCCESS, 0);
-    exit->reason = AXVM_EXIT_CPU_UP;
-    exit->u.cpu_up.target = target->id;
+    vcpu->arch.exit->reason = AXVM_EXIT_CPU_UP;
+    vcpu->arch.exit->u.cpu_up.target = target->id;
     return AXVM_TRAP_EXIT;
 }
 
@@ -91,11 +91,11 @@ static uint64_t hart_suspend(struct axvm_vcpu *vcpu)
     return AXVM_TRAP_IDLE;
 }
 
-uint64_t axvm_sbi_hsm(struct axvm_vcpu *vcpu, uint64_t fid, struct axvm_exit *exit)
+uint64_t axvm_sbi_hsm(struct axvm_vcpu *vcpu, uint64_t fid)
 {
     switch (fid) {
     case HSM_START:
-        return hart_start(vcpu, exit);
+        return hart_start(vcpu);
     case HSM_STOP:
         axvm_vcpu_power_off(vcpu);
         axvm_sse_hart_stopped(vcpu);

@@ -19,7 +19,7 @@ static void fence_self(const struct axvm_host_fence *f)
         axvm_fence_guest_range(f->start, f->size);
 }
 
-/* It sees the flag when it enters, or we see where it is: see separate_vcpus(). */
+/* It sees the flag when it enters, or we see where it is: see take_marks(). */
 static void fence_one(struct axvm_vcpu *vcpu, struct axvm_vcpu *target, struct axvm_host_fence *f)
 {
     if (target == vcpu) {

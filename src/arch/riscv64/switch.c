@@ -14,7 +14,7 @@
 #include "vector.h"
 #include "vmid.h"
 
-void axvm_vs_save(struct axvm_vs_regs *r, bool sstc, bool iselect)
+static inline void vs_save(struct axvm_vs_regs *r, bool sstc, bool iselect)
 {
     r->vsstatus = axvm_csr_read(CSR_VSSTATUS);
     r->hie = axvm_csr_read(CSR_HIE);
@@ -29,6 +29,11 @@ void axvm_vs_save(struct axvm_vs_regs *r, bool sstc, bool iselect)
         r->vstimecmp = axvm_csr_read(CSR_VSTIMECMP);
     if (iselect)
         r->vsiselect = axvm_csr_read(CSR_VSISELECT);
+}
+
+void axvm_vs_save(struct axvm_vs_regs *r, bool sstc, bool iselect)
+{
+    vs_save(r, sstc, iselect);
 }
 
 void axvm_vs_load(const struct axvm_vs_regs *r, bool sstc, bool iselect)
@@ -48,29 +53,21 @@ void axvm_vs_load(const struct axvm_vs_regs *r, bool sstc, bool iselect)
         axvm_csr_write(CSR_VSISELECT, r->vsiselect);
 }
 
-/* ---- the host's own ---- */
+/* ---- the host's, where it uses VS registers itself: AXVM_CPU_HOST_USES_GUEST_REGS ---- */
 
-static void save_host(struct axvm_arch_cpu *h)
+static AXVM_COLD void save_host_vs(struct axvm_arch_cpu *h)
 {
-    h->sstatus = axvm_csr_read(CSR_SSTATUS);
-    h->hstatus = axvm_csr_read(CSR_HSTATUS);
-    h->sscratch = axvm_csr_read(CSR_SSCRATCH);
-    if (h->eager_vs) {
-        axvm_vs_save(&h->vs, h->sstc, h->has_aia);
-        h->vs.hie &= ~h->hie;
-    }
+    vs_save(&h->vs, h->sstc, h->has_aia);
+    h->vs.hie &= ~h->hie;
 }
 
-static void restore_host(struct axvm_arch_cpu *h, const struct axvm_arch_vcpu *v)
+static AXVM_COLD void restore_host_vs(struct axvm_cpu *cpu)
 {
-    axvm_csr_write(CSR_STVEC, v->host_stvec);
-    axvm_csr_write(CSR_SSCRATCH, h->sscratch);
-    axvm_csr_write(CSR_HSTATUS, h->hstatus);
-    axvm_csr_write(CSR_SSTATUS, h->sstatus);
-    if (h->eager_vs)
-        axvm_vs_load(&h->vs, h->sstc, h->has_aia);
-    /* A guest's pending interrupt would end every WFI of the host. */
-    axvm_csr_write(CSR_HIE, h->hie | (h->eager_vs ? h->vs.hie : 0));
+    struct axvm_arch_cpu *h = &cpu->arch;
+
+    axvm_vs_load(&h->vs, h->sstc, h->has_aia);
+    axvm_csr_write(CSR_HIE, h->hie | h->vs.hie);
+    cpu->resident = NULL;
 }
 
 /* ---- the guest's ---- */
@@ -94,43 +91,40 @@ static void separate_vcpus(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
     }
 }
 
-/* Somebody has asked for a fence while it was not loaded. Pairs with fence_one() in sbi_rfence.c: by then it can see where we
- * are. */
+/* Somebody has asked for a fence while it was not loaded. */
 static inline void fence_if_asked(struct axvm_arch_vcpu *v)
 {
-    if (atomic_load(&v->fence) != 0 && atomic_exchange(&v->fence, 0) != 0)
+    if (atomic_load_explicit(&v->fence, memory_order_relaxed) != 0 && atomic_exchange(&v->fence, 0) != 0)
         axvm_fence_guest_local();
 }
 
 /* From now on this CPU may cache translations of the VM: axvm_arch_s2_flush() asks it, too. */
-static void note_hart(struct axvm_arch_vm *vm, uint64_t hart)
+static void note_hart(struct axvm_arch_vm *vm, const struct axvm_arch_cpu *h)
 {
-    uint64_t bit = UINT64_C(1) << hart % 64;
-
-    if (hart / 64 >= AXVM_HART_WORDS)
+    if (h->hart_bit == 0)
         atomic_store(&vm->far_harts, 1);
-    else if (!(atomic_load_explicit(&vm->harts[hart / 64], memory_order_relaxed) & bit))
-        atomic_fetch_or(&vm->harts[hart / 64], bit);
+    else if (!(atomic_load_explicit(&vm->harts[h->hart_word], memory_order_relaxed) & h->hart_bit))
+        atomic_fetch_or(&vm->harts[h->hart_word], h->hart_bit);
 }
 
 /* Tables have changed since this CPU was last in the VM: axvm_arch_s2_flush(). */
-static inline void fence_if_stale(struct axvm_arch_vm *vm, uint64_t hart)
+static inline void fence_if_stale(struct axvm_arch_vm *vm, const struct axvm_arch_cpu *h)
 {
-    uint64_t bit = UINT64_C(1) << hart % 64;
-
-    if (hart / 64 < AXVM_HART_WORDS && (atomic_load(&vm->stale[hart / 64]) & bit) != 0) {
-        atomic_fetch_and(&vm->stale[hart / 64], ~bit);
+    if ((atomic_load_explicit(&vm->stale[h->hart_word], memory_order_relaxed) & h->hart_bit) != 0) {
+        atomic_fetch_and(&vm->stale[h->hart_word], ~h->hart_bit);
         axvm_arch_cpu_flush_tlb(NULL);
     }
 }
 
-static void load_translation(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, uint64_t hgatp)
+static void load_translation(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_cpu *h = &cpu->arch;
+    uint64_t vmid = axvm_vmid_enter(cpu, vcpu->vm);
+    uint64_t hgatp = vcpu->vm->arch.hgatp_base | axvm_put_field(HGATP_VMID, vmid);
 
     if (h->guest_hgatp == hgatp && cpu->resident != NULL)
         return;
-    note_hart(&vcpu->vm->arch, h->hartid);
+    note_hart(&vcpu->vm->arch, h);
     axvm_csr_write(CSR_HGATP, hgatp);
     /* Without VMIDs all VMs' translations look alike. */
     if (h->vmid_bits == 0) {
@@ -152,35 +146,49 @@ static void load_vm(struct axvm_cpu *cpu, const struct axvm *vm)
 
 /* This CPU holds another's registers, or had other numbers for its VM. Whoever is resident has no need of it, which keeps it
  * out of line. */
-static __attribute__((noinline)) void take_over(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, bool resident, uint64_t hgatp)
+static __attribute__((noinline)) void take_over(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, bool resident)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
     if (!resident)
         cpu->resident = NULL;
-    load_translation(cpu, vcpu, hgatp);
+    load_translation(cpu, vcpu);
     separate_vcpus(cpu, vcpu);
     if (!resident) {
         load_vm(cpu, vcpu->vm);
         axvm_vs_load(&v->vs, vcpu->vm->arch.sstc, vcpu->vm->arch.iselect);
         cpu->resident = vcpu;
         v->resident_on = cpu;
+        v->cpu = cpu;
+        atomic_store_explicit(&v->hart, cpu->arch.hartid, memory_order_relaxed);
     }
 }
 
+/* hgatp holds what take_over() has loaded for last_vmid. */
 static inline void load_guest_regs(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
 {
-    uint64_t vmid = axvm_vmid_enter(cpu, vcpu->vm);
-    uint64_t hgatp = vcpu->vm->arch.hgatp_base | axvm_put_field(HGATP_VMID, vmid);
-    bool resident = cpu->resident == vcpu && vcpu->arch.resident_on == cpu;
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+    uint64_t vmid = atomic_load_explicit(&vcpu->vm->vmid, memory_order_relaxed);
+    bool resident = cpu->resident == vcpu && v->resident_on == cpu;
 
-    if (!resident || cpu->arch.guest_hgatp != hgatp)
-        take_over(cpu, vcpu, resident, hgatp);
-    fence_if_stale(&vcpu->vm->arch, cpu->arch.hartid);
+    if (!resident || v->last_vmid != vmid || atomic_load_explicit(&cpu->active_vmid, memory_order_relaxed) != vmid)
+        take_over(cpu, vcpu, resident);
+}
+
+/*
+ * What others have left for it while it was not loaded, after load_guest_regs(). They (fence_one(), axvm_arch_s2_flush(),
+ * axvm_virq_output(), send_ipi()) first leave a mark and then look at vcpu->in_guest and vcpu->arch.hart, all sequentially
+ * consistent. We have written those two, and look at the marks after this fence: either they see where we are, or we see the
+ * mark.
+ */
+static inline void take_marks(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    fence_if_stale(&vcpu->vm->arch, &cpu->arch);
     fence_if_asked(&vcpu->arch);
 }
 
-static inline void take_posted(struct axvm_vcpu *vcpu)
+static __attribute__((noinline)) void take_posted(struct axvm_vcpu *vcpu)
 {
     uint32_t posted = atomic_exchange(&vcpu->arch.posted, 0);
 
@@ -192,54 +200,59 @@ static inline void take_posted(struct axvm_vcpu *vcpu)
         axvm_sse_dispatch(vcpu);
 }
 
-void axvm_irqs_refresh(struct axvm_vcpu *vcpu)
+/* Who changes any of it asks for a look after that. */
+static inline void refresh_irqs(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
-    /* Who changes it asks for a look after that. */
-    axvm_set_external(vcpu, atomic_load_explicit(&v->external, memory_order_acquire) != 0);
+    axvm_set_external(vcpu, atomic_load_explicit(&v->external, memory_order_relaxed) != 0);
     if (atomic_load_explicit(&v->posted, memory_order_relaxed))
         take_posted(vcpu);
     if (!vcpu->vm->arch.sstc)
         axvm_timer_update(vcpu);
 }
 
-/* Its waits for an interrupt may happen in the CPU itself. Those who wait are asked about; exit_wfi() asks for the others. */
-static inline uint64_t hstatus_to_load(const struct axvm_vcpu *vcpu)
+void axvm_irqs_refresh(struct axvm_vcpu *vcpu)
 {
-    if (vcpu->arch.interrupted && axvm_may_wait(vcpu))
-        return vcpu->arch.hstatus & ~HSTATUS_VTW;
-    return vcpu->arch.hstatus | HSTATUS_VTW;
+    refresh_irqs(vcpu);
 }
 
-void axvm_switch_to_guest(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
+/* ---- to the guest and back ---- */
+
+/* @may_wait: its waits for an interrupt may happen in the CPU itself. */
+static inline void switch_to_guest(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, bool may_wait)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
+    struct axvm_arch_cpu *h = &cpu->arch;
 
-    v->cpu = cpu;
-    atomic_store_explicit(&v->hart, cpu->arch.hartid, memory_order_relaxed);
-    save_host(&cpu->arch);
+    if (h->eager_vs)
+        save_host_vs(h);
     load_guest_regs(cpu, vcpu);
-    axvm_csr_write(CSR_HIE, v->vs.hie | cpu->arch.hie);
+    take_marks(cpu, vcpu);
+    axvm_csr_write(CSR_HIE, v->vs.hie | h->hie);
     if (v->file_cpu)
         axvm_guest_file_load(vcpu);
     v->loaded = true;
-    cpu->arch.shared.scounteren = axvm_csr_swap(CSR_SCOUNTEREN, v->shared.scounteren);
-    cpu->arch.shared.senvcfg = axvm_csr_swap(CSR_SENVCFG, v->shared.senvcfg);
-    axvm_csr_write(CSR_HSTATUS, hstatus_to_load(vcpu));
-    axvm_csr_write(CSR_SSTATUS, v->sstatus);
+    h->shared.scounteren = axvm_csr_swap(CSR_SCOUNTEREN, v->shared.scounteren);
+    h->shared.senvcfg = axvm_csr_swap(CSR_SENVCFG, v->shared.senvcfg);
+    h->hstatus = axvm_csr_swap(CSR_HSTATUS, may_wait ? v->hstatus & ~HSTATUS_VTW : v->hstatus | HSTATUS_VTW);
+    h->sstatus = axvm_csr_swap(CSR_SSTATUS, v->sstatus);
+    h->sscratch = axvm_csr_read(CSR_SSCRATCH);
     axvm_csr_write(CSR_SEPC, v->pc);
     atomic_store_explicit(&v->suspended, 0, memory_order_relaxed);
     if (v->pmu.hardware)
         axvm_pmu_load(&v->pmu);
     /* From here on it is as in the fast tier: it may enter the handler of a software event. */
-    axvm_irqs_refresh(vcpu);
+    refresh_irqs(vcpu);
 }
 
-void axvm_switch_to_host(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
+static inline void switch_to_host(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
+    struct axvm_arch_cpu *h = &cpu->arch;
 
+    axvm_csr_write(CSR_STVEC, v->host_stvec);
+    axvm_csr_write(CSR_SSCRATCH, h->sscratch);
     v->loaded = false;
     if (v->pmu.hardware)
         axvm_pmu_put(&v->pmu);
@@ -248,13 +261,42 @@ void axvm_switch_to_host(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
     if (v->vector_loaded)
         axvm_vector_put(vcpu);
     v->pc = axvm_csr_read(CSR_SEPC);
-    v->hstatus = axvm_csr_read(CSR_HSTATUS);
-    v->sstatus = axvm_csr_read(CSR_SSTATUS);
-    v->shared.scounteren = axvm_csr_swap(CSR_SCOUNTEREN, cpu->arch.shared.scounteren);
-    v->shared.senvcfg = axvm_csr_swap(CSR_SENVCFG, cpu->arch.shared.senvcfg);
-    axvm_vs_save(&v->vs, vcpu->vm->arch.sstc, vcpu->vm->arch.iselect);
+    v->sstatus = axvm_csr_swap(CSR_SSTATUS, h->sstatus);
+    v->hstatus = axvm_csr_swap(CSR_HSTATUS, h->hstatus);
+    v->shared.scounteren = axvm_csr_swap(CSR_SCOUNTEREN, h->shared.scounteren);
+    v->shared.senvcfg = axvm_csr_swap(CSR_SENVCFG, h->shared.senvcfg);
+    vs_save(&v->vs, vcpu->vm->arch.sstc, vcpu->vm->arch.iselect);
     v->vs.hie &= IRQ_VS_ALL;
-    restore_host(&cpu->arch, v);
-    if (cpu->arch.eager_vs)
-        cpu->resident = NULL;
+    /* A guest's pending interrupt would end every WFI of the host. */
+    if (h->eager_vs)
+        restore_host_vs(cpu);
+    else
+        axvm_csr_write(CSR_HIE, h->hie);
+}
+
+/* The host took the CPU from it: that may be stolen time. May it wait in the CPU? Those who wait are asked about here;
+ * exit_wfi() asks for the others. */
+static AXVM_COLD bool go_on_after_interruption(struct axvm_vcpu *vcpu)
+{
+    if (vcpu->arch.sta.left_ns != 0)
+        axvm_sta_update(vcpu);
+    return axvm_may_wait(vcpu);
+}
+
+enum axvm_trap_kind axvm_arch_vcpu_run(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, struct axvm_exit *exit)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+    enum axvm_trap_kind kind;
+
+    v->exit = exit;
+    /* What was asked for until now is looked at by loading; what comes later kicks this CPU. */
+    if (atomic_load_explicit(&vcpu->requests, memory_order_relaxed) & AXVM_REQ_IRQ)
+        atomic_fetch_and(&vcpu->requests, ~AXVM_REQ_IRQ);
+    switch_to_guest(cpu, vcpu, v->interrupted && go_on_after_interruption(vcpu));
+    kind = (enum axvm_trap_kind)axvm_guest_enter(vcpu);
+    switch_to_host(cpu, vcpu);
+    v->interrupted = kind == AXVM_TRAP_HOST_IRQ;
+    if (v->interrupted && v->sta.shmem != AXVM_STA_OFF)
+        v->sta.left_ns = vcpu->vm->hal.time_ns(vcpu->vm->hal.ctx);
+    return kind;
 }

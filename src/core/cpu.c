@@ -41,6 +41,7 @@ int axvm_cpu_enable(const struct axvm_hal *hal, const struct axvm_cpu_config *cf
     cpu = copy.phys_to_virt(copy.ctx, pa);
     cpu->hal = copy;
     cpu->pcpu = copy.pcpu_id(copy.ctx);
+    cpu->mask = cpu->pcpu < 64 ? UINT64_C(1) << cpu->pcpu : UINT64_MAX;
     rc = axvm_arch_cpu_enable(cpu, cfg);
     if (rc == AXVM_OK) {
         rc = axvm_vmid_cpu_add(cpu);

@@ -105,7 +105,7 @@ static enum step check_state(struct axvm_vcpu *vcpu, struct axvm_exit *exit)
 {
     uint32_t power;
 
-    switch (atomic_load(&vcpu->vm->state)) {
+    switch (axvm_get_state(vcpu->vm)) {
     case AXVM_RUNNING:
         break;
     case AXVM_SUSPENDED:
@@ -128,16 +128,20 @@ static enum step check_state(struct axvm_vcpu *vcpu, struct axvm_exit *exit)
 }
 
 /* Nothing that check_state() would have to do. A vCPU that is on is turned off by its own thread only. */
-static inline bool is_going(struct axvm_vcpu *vcpu, uint32_t vm_state)
+static inline bool is_going(struct axvm_vcpu *vcpu, enum axvm_state vm_state)
 {
     return vm_state == AXVM_RUNNING && atomic_load_explicit(&vcpu->power, memory_order_relaxed) == AXVM_POWER_ON;
 }
 
 static enum step handle_requests(struct axvm_vcpu *vcpu, struct axvm_exit *exit)
 {
-    /* AXVM_REQ_IRQ needs nothing here: entering looks at all that is pending. */
-    uint32_t requests = atomic_exchange(&vcpu->requests, 0);
+    uint32_t requests;
 
+    /* A look without obligation: enter() looks again. */
+    if (atomic_load_explicit(&vcpu->requests, memory_order_relaxed) == 0)
+        return STEP_RUN;
+    /* AXVM_REQ_IRQ needs nothing here: entering looks at all that is pending. */
+    requests = atomic_exchange(&vcpu->requests, 0);
     if (requests & AXVM_REQ_END) {
         set_exit(exit, vcpu->end_reason);
         exit->u.system.type = 0;
@@ -232,8 +236,9 @@ static __attribute__((noinline)) int handle_trap(struct axvm_vcpu *vcpu, enum ax
         return block(vcpu, exit);
     case AXVM_TRAP_EXIT:
         return STEP_EXIT;
-    case AXVM_TRAP_RESUME:
     case AXVM_TRAP_REQUEST:
+        return handle_requests(vcpu, exit);
+    case AXVM_TRAP_RESUME:
         break;
     }
     return STEP_RUN;
@@ -247,7 +252,7 @@ static inline int run_once(struct axvm *vm, struct axvm_vcpu *vcpu, struct axvm_
     enum axvm_trap_kind kind;
     int rc = STEP_EXIT;
 
-    if (!cpu || (cpu->pcpu < 64 && !(vcpu->pcpu_mask >> cpu->pcpu & 1))) {
+    if (!cpu || (cpu->mask & vcpu->pcpu_mask) == 0) {
         axvm_irq_restore(irqs);
         return cpu ? AXVM_ERR_INVAL : AXVM_ERR_STATE;
     }
@@ -258,19 +263,6 @@ static inline int run_once(struct axvm *vm, struct axvm_vcpu *vcpu, struct axvm_
         rc = handle_trap(vcpu, kind, !axvm_irqs_enabled(irqs), exit);
     if (axvm_wake_trap(vm) != AXVM_TRAP_RESUME)
         axvm_wake_flush(vm);
-    return rc;
-}
-
-static int run_loop(struct axvm *vm, struct axvm_vcpu *vcpu, struct axvm_exit *exit)
-{
-    int rc;
-
-    do {
-        /* A look without obligation: enter() looks again. */
-        if (atomic_load_explicit(&vcpu->requests, memory_order_relaxed) != 0 && handle_requests(vcpu, exit) == STEP_EXIT)
-            return AXVM_OK;
-        rc = run_once(vm, vcpu, exit);
-    } while (rc == STEP_RUN);
     return rc;
 }
 
@@ -305,14 +297,14 @@ static void leave(struct axvm *vm, struct axvm_vcpu *vcpu, const struct axvm_exi
     /* A request that came between the last look and now found nobody to kick or to wake: wake the thread ourselves. */
     if (rest != AXVM_VCPU_FREE && atomic_load(&vcpu->requests) != 0)
         vm->hal.wake_vcpu(vm->hal.ctx, vm->id, vcpu->id);
-    if (atomic_fetch_sub(&vm->inside, 1) == 1 && atomic_load(&vm->state) == AXVM_STOPPING)
+    if (atomic_fetch_sub(&vm->life, 1) == AXVM_LIFE(AXVM_STOPPING, 1))
         axvm_vm_stopped(vm);
 }
 
 int axvm_run_vcpu(struct axvm *vm, unsigned int vcpu_id, struct axvm_exit *exit)
 {
     struct axvm_vcpu *vcpu;
-    uint32_t state;
+    enum axvm_state state;
     int rc = AXVM_OK;
 
     if (!vm || vcpu_id >= vm->vcpu_count)
@@ -323,14 +315,14 @@ int axvm_run_vcpu(struct axvm *vm, unsigned int vcpu_id, struct axvm_exit *exit)
     set_exit(exit, AXVM_EXIT_NONE);
     if (!bind_thread(vcpu))
         return AXVM_ERR_BUSY;
-    /* axvm_shutdown() and axvm_reset() first change the state and then look at who is inside; we the other way round. */
-    atomic_fetch_add(&vm->inside, 1);
-    state = atomic_load(&vm->state);
+    state = axvm_life_state(atomic_fetch_add(&vm->life, 1));
     if (state == AXVM_LOADING || state == AXVM_LOADED) {
         rc = AXVM_ERR_STATE;
     } else if (is_going(vcpu, state) || check_state(vcpu, exit) == STEP_RUN) {
         if (vcpu->pending == AXVM_PENDING_NONE || finish_pending(vcpu, exit) == STEP_RUN)
-            rc = run_loop(vm, vcpu, exit);
+            do
+                rc = run_once(vm, vcpu, exit);
+            while (rc > STEP_EXIT); /* STEP_RUN: errors are negative */
     }
     leave(vm, vcpu, exit);
     return rc;

@@ -13,7 +13,7 @@
 
 enum axvm_state axvm_get_state(const struct axvm *vm)
 {
-    return (enum axvm_state)atomic_load(&vm->state);
+    return axvm_life_state(atomic_load(&vm->life));
 }
 
 uint32_t axvm_id(const struct axvm *vm)
@@ -199,7 +199,8 @@ int axvm_destroy(struct axvm *vm)
     /* No vCPU gets in any more: with LOADING, axvm_run_vcpu() turns back at its first look. */
     for (uint32_t i = 0; i < vm->vcpu_count; i++)
         busy |= atomic_load(&vm->vcpus[i]->refs) != 0;
-    if (axvm_get_state(vm) == AXVM_RUNNING || axvm_get_state(vm) == AXVM_SUSPENDED || atomic_load(&vm->inside) != 0)
+    if (axvm_get_state(vm) == AXVM_RUNNING || axvm_get_state(vm) == AXVM_SUSPENDED ||
+        axvm_life_inside(atomic_load(&vm->life)) != 0)
         busy = true;
     axvm_unlock_irqrestore(&vm->lock, irqs);
     if (busy)
@@ -213,9 +214,13 @@ int axvm_destroy(struct axvm *vm)
 /* @from -> @to, if it is in @from. */
 static bool change_state(struct axvm *vm, enum axvm_state from, enum axvm_state to)
 {
-    uint32_t expected = from;
+    uint32_t life = atomic_load(&vm->life);
 
-    return atomic_compare_exchange_strong(&vm->state, &expected, to);
+    while (axvm_life_state(life) == from) {
+        if (atomic_compare_exchange_weak(&vm->life, &life, AXVM_LIFE(to, axvm_life_inside(life))))
+            return true;
+    }
+    return false;
 }
 
 /* Make every vCPU look at the state, wherever it is. */
@@ -273,7 +278,7 @@ int axvm_resume(struct axvm *vm)
     if (!vm || axvm_get_state(vm) != AXVM_SUSPENDED)
         return AXVM_ERR_STATE;
     /* A vCPU that still runs would see its clock jump. */
-    if (atomic_load(&vm->inside) != 0)
+    if (axvm_life_inside(atomic_load(&vm->life)) != 0)
         return AXVM_ERR_BUSY;
     vm->suspended_ns += vm->hal.time_ns(vm->hal.ctx) - vm->suspended_at;
     axvm_arch_clock_start(vm);
@@ -294,7 +299,7 @@ void axvm_vm_stop(struct axvm *vm)
     if (!change_state(vm, AXVM_RUNNING, AXVM_STOPPING) && !change_state(vm, AXVM_SUSPENDED, AXVM_STOPPING))
         return;
     notify_all(vm);
-    if (atomic_load(&vm->inside) == 0)
+    if (axvm_life_inside(atomic_load(&vm->life)) == 0)
         axvm_vm_stopped(vm);
 }
 
@@ -328,7 +333,7 @@ int axvm_reset(struct axvm *vm)
 
     if (!vm)
         return AXVM_ERR_INVAL;
-    if (axvm_get_state(vm) == AXVM_STOPPING || atomic_load(&vm->inside) != 0)
+    if (axvm_get_state(vm) == AXVM_STOPPING || axvm_life_inside(atomic_load(&vm->life)) != 0)
         return AXVM_ERR_BUSY;
     /* LOADING keeps vCPUs out, should a thread come early. */
     if (!change_state(vm, AXVM_STOPPED, AXVM_LOADING) && !change_state(vm, AXVM_LOADED, AXVM_LOADING))

@@ -19,6 +19,7 @@ struct axvm_cpu {
     struct axvm_arch_cpu arch;
     struct axvm_hal hal;
     unsigned int pcpu;
+    uint64_t mask;              /* its bit in axvm_vcpu.pcpu_mask, which is about CPUs 0..63; a later one: all of them */
     struct axvm_vcpu *resident; /* whose guest registers the hardware still holds; NULL: nobody's */
     struct axvm_vcpu *running;  /* inside axvm_run_vcpu() here */
     struct axvm_cpu *next;      /* list of the host's enabled CPUs: vmid.c */
@@ -104,9 +105,10 @@ struct axvm_vcpu {
 
 struct axvm {
     struct axvm_hal hal;
-    struct axvm_lock lock;   /* state changes */
-    _Atomic uint32_t state;  /* enum axvm_state */
-    _Atomic uint32_t inside; /* vCPUs inside axvm_run_vcpu() */
+    struct axvm_lock lock; /* state changes */
+    /* enum axvm_state and, below it, how many vCPUs are inside axvm_run_vcpu(). One word: a vCPU that comes or goes and
+     * somebody who changes the state cannot miss each other. */
+    _Atomic uint32_t life;
     uint32_t id;
     uint32_t flags;
     uint32_t vcpu_count;
@@ -118,7 +120,7 @@ struct axvm {
     struct axvm_aspace as;
     struct axvm_bus bus[AXVM_BUS_SPACES];
     struct axvm_device *devices, *last_device;
-    _Atomic uint64_t next_deadline; /* no device's timer is due before, in axvm_device_time_ns(): device_timer.c */
+    _Atomic uint64_t next_deadline;      /* no device's timer is due before, in axvm_device_time_ns(): device_timer.c */
     uint64_t suspended_at, suspended_ns; /* since when it is suspended, and how long it was; no vCPU runs when they change */
     struct axvm_arena arena;
     struct axvm_config cfg; /* arrays and strings copied into the arena */
@@ -129,6 +131,21 @@ struct axvm {
     _Atomic uint32_t log_suppressed;
     char name[32];
 };
+
+/* Fields of axvm.life. */
+#define AXVM_LIFE_STATE 16 /* from this bit on */
+#define AXVM_LIFE(state, inside) ((uint32_t)(state) << AXVM_LIFE_STATE | (inside))
+_Static_assert(AXVM_MAX_VCPUS < UINT32_C(1) << AXVM_LIFE_STATE, "so many do not fit inside");
+
+static inline enum axvm_state axvm_life_state(uint32_t life)
+{
+    return (enum axvm_state)(life >> AXVM_LIFE_STATE);
+}
+
+static inline uint32_t axvm_life_inside(uint32_t life)
+{
+    return life & ((UINT32_C(1) << AXVM_LIFE_STATE) - 1);
+}
 
 /* ---- what backends and devices may call in core ---- */
 

@@ -380,9 +380,9 @@ static void no_device_is_attached_to_a_running_vm(void **state)
     struct axvm *vm = fake_vm(*state, 1);
     struct probe a;
 
-    atomic_store(&vm->state, AXVM_RUNNING);
+    atomic_store(&vm->life, AXVM_LIFE(AXVM_RUNNING, 0));
     assert_int_equal(attach(vm, &a, 0x1000, 0x100), AXVM_ERR_STATE);
-    atomic_store(&vm->state, AXVM_LOADED);
+    atomic_store(&vm->life, AXVM_LIFE(AXVM_LOADED, 0));
     assert_int_equal(attach(vm, &a, 0x1000, 0x100), 0);
     assert_int_equal(axvm_destroy(vm), 0);
 }

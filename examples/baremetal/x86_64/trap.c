@@ -4,6 +4,7 @@
 #include "board.h"
 #include "clock.h"
 #include "console.h"
+#include "cpu.h"
 #include "ioapic.h"
 #include "lib.h"
 #include "sched.h"
@@ -58,13 +59,28 @@ void trap_irq(uint32_t vector)
     host_irq_exit();
 }
 
+/* An exception between a guest's run and the return of our GS base finds the guest's: what we print with would fault again,
+ * until the CPU shuts down without a word. */
+static void mend_gs(void)
+{
+    uint64_t base = rdmsr(MSR_GS_BASE);
+    bool ours = base >= (uint64_t)percpus && base < (uint64_t)(percpus + MAX_CPUS);
+
+    if (!ours)
+        wrmsr(MSR_GS_BASE, (uint64_t)percpus);
+    console_panic();
+    if (!ours)
+        host_log("axvm-host: GS.base was %016lx; which CPU this is, is not known", (unsigned long)base);
+}
+
 void trap_fatal(const struct trap_frame *frame)
 {
     static const char *const names[] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
                                          "r8 ", "r9 ", "r10", "r11", "r12", "r13", "r14", "r15" };
-    struct cpu *cpu = cpu_self();
+    struct cpu *cpu;
 
-    console_panic();
+    mend_gs();
+    cpu = cpu_self();
     host_log("axvm-host: exception %u on cpu%u in thread %s", (unsigned int)frame->vector, cpu->id, cpu->current->name);
     for (unsigned int i = 0; i < ARRAY_LEN(frame->gpr); i++)
         host_log("  %s %016lx", names[i], (unsigned long)(i == 4 ? frame->rsp : frame->gpr[i]));

@@ -17,6 +17,8 @@
 static bool has_extension(uint64_t eid)
 {
     switch (eid) {
+    case SBI_LEGACY_SET_TIMER ... SBI_LEGACY_CLEAR_IPI:
+    case SBI_LEGACY_FENCE_I ... SBI_LEGACY_SHUTDOWN:
     case SBI_EXT_BASE:
     case SBI_EXT_TIME:
     case SBI_EXT_IPI:
@@ -106,7 +108,7 @@ enum { SRST_REASON_NONE = 0, SRST_REASON_FAILURE = 1 };
 /* Reasons from here on are the implementation's and the platform's: the host may know them. */
 #define SRST_REASON_OTHERS 0xe0000000u
 
-static uint64_t sbi_srst(struct axvm_vcpu *vcpu, uint64_t fid)
+uint64_t axvm_sbi_srst(struct axvm_vcpu *vcpu, uint64_t fid)
 {
     struct axvm_exit *exit = vcpu->arch.exit;
     uint32_t type = (uint32_t)vcpu->arch.gpr[10], reason = (uint32_t)vcpu->arch.gpr[11];
@@ -148,10 +150,13 @@ static NOINLINE uint64_t rare_call(struct axvm_vcpu *vcpu, uint64_t fid, uint64_
     if (eid - SBI_EXT_FIRMWARE_FIRST <= SBI_EXT_FIRMWARE_LAST - SBI_EXT_FIRMWARE_FIRST)
         return firmware_call(vcpu, fid, eid);
     switch (eid) {
+    case SBI_LEGACY_SET_TIMER ... SBI_LEGACY_CLEAR_IPI:
+    case SBI_LEGACY_FENCE_I ... SBI_LEGACY_SHUTDOWN:
+        return axvm_sbi_legacy(vcpu, eid);
     case SBI_EXT_HSM:
         return axvm_sbi_hsm(vcpu, fid);
     case SBI_EXT_SRST:
-        return sbi_srst(vcpu, fid);
+        return axvm_sbi_srst(vcpu, fid);
     case SBI_EXT_DBCN:
         return axvm_sbi_dbcn(vcpu, fid);
     case SBI_EXT_SUSP:

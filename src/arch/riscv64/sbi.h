@@ -28,6 +28,14 @@ enum sbi_error {
 
 /* Extension IDs */
 enum sbi_extension {
+    SBI_LEGACY_SET_TIMER = 0,
+    SBI_LEGACY_PUTCHAR = 1,
+    SBI_LEGACY_GETCHAR = 2,
+    SBI_LEGACY_CLEAR_IPI = 3,
+    SBI_LEGACY_FENCE_I = 5,
+    SBI_LEGACY_SFENCE_VMA = 6,
+    SBI_LEGACY_SFENCE_VMA_ASID = 7,
+    SBI_LEGACY_SHUTDOWN = 8,
     SBI_EXT_BASE = 0x10,
     SBI_EXT_TIME = 0x54494d45,
     SBI_EXT_IPI = 0x735049,
@@ -68,6 +76,8 @@ uint64_t axvm_sbi_call(struct axvm_vcpu *vcpu);
 
 /* sbi_rfence.c and so on: one extension each, function @fid. */
 uint64_t axvm_sbi_rfence(struct axvm_vcpu *vcpu, uint64_t fid);
+uint64_t axvm_sbi_srst(struct axvm_vcpu *vcpu, uint64_t fid);
+uint64_t axvm_sbi_legacy(struct axvm_vcpu *vcpu, uint64_t eid);
 uint64_t axvm_sbi_hsm(struct axvm_vcpu *vcpu, uint64_t fid);
 uint64_t axvm_sbi_susp(struct axvm_vcpu *vcpu, uint64_t fid);
 uint64_t axvm_sbi_dbcn(struct axvm_vcpu *vcpu, uint64_t fid);
@@ -85,6 +95,7 @@ enum axvm_sbi_deferred {
     AXVM_SBI_STA_SHMEM,
     AXVM_SBI_SSE_ATTRS,
     AXVM_SBI_PMU_EVENT_INFO,
+    AXVM_SBI_PUTCHAR,
 };
 int axvm_sbi_console_create(struct axvm *vm);
 uint64_t axvm_sbi_defer(struct axvm_vcpu *vcpu, enum axvm_sbi_deferred what);

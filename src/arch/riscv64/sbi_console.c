@@ -32,8 +32,10 @@ static int print_for(const struct axvm_sbi_console *console, struct axvm_vcpu *v
     uint64_t len = axvm_min(vcpu->arch.gpr[10], CHUNK);
     uint8_t buf[CHUNK];
 
-    if (what == AXVM_SBI_DBCN_WRITE_BYTE) {
-        buf[0] = (uint8_t)vcpu->arch.gpr[10];
+    buf[0] = (uint8_t)vcpu->arch.gpr[10];
+    if (what == AXVM_SBI_PUTCHAR) {
+        vcpu->arch.gpr[10] = print(console, buf, 1) == 1 ? SBI_SUCCESS : (uint64_t)SBI_ERR_FAILED;
+    } else if (what == AXVM_SBI_DBCN_WRITE_BYTE) {
         axvm_sbi_reply(vcpu, print(console, buf, 1) == 1 ? SBI_SUCCESS : SBI_ERR_FAILED, 0);
     } else if (axvm_read_guest(vcpu->vm, axvm_gpa(vcpu->arch.gpr[11]), buf, len) != AXVM_OK) {
         axvm_sbi_reply(vcpu, SBI_ERR_INVALID_PARAM, 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A guest that does what hostile-guest.md lists and looks at what it gets: each line is "hostile: NAME ok" or "... FAIL got=...".
- * It ends with "hostile: done FAILURES". The rows of that list are named at each check.
+ * A guest that does what hostile-guest.md lists and looks at what it gets: each line is "hostile: NAME ok" or "... FAIL
+ * got=...". It ends with "hostile: done FAILURES". The rows of that list are named at each check.
  */
 #include "guest.h"
 
@@ -23,14 +23,14 @@ static void result(const char *name, bool ok, uint64_t got)
 
 #define NO_FAULT UINT64_MAX
 /* Run @insn, which may fault; the cause, or NO_FAULT. */
-#define TRY(insn_and_operands)              \
-    __extension__({                         \
-        struct guest_cpu *c_ = this_cpu();  \
-        c_->cause = NO_FAULT;               \
-        c_->expect = true;                  \
-        insn_and_operands;                  \
-        c_->expect = false;                 \
-        c_->cause;                          \
+#define TRY(insn_and_operands)                                                                                                 \
+    __extension__({                                                                                                            \
+        struct guest_cpu *c_ = this_cpu();                                                                                     \
+        c_->cause = NO_FAULT;                                                                                                  \
+        c_->expect = true;                                                                                                     \
+        insn_and_operands;                                                                                                     \
+        c_->expect = false;                                                                                                    \
+        c_->cause;                                                                                                             \
     })
 
 enum { FETCH_ACCESS = 1, ILLEGAL = 2, LOAD_ACCESS = 5, STORE_ACCESS = 7 };
@@ -121,7 +121,10 @@ static void forms(void)
     result("3 C.LW", cause == NO_FAULT && v >> 24 == 0xffffffffa5ul, v);
     cause = TRY(__asm__ volatile("mv a5, %1\n\tc.ld a4, 0(a5)\n\tmv %0, a4" : "=r"(v) : "r"(UART) : "a4", "a5", "memory"));
     result("3 C.LD", cause == NO_FAULT && v >> 56 == 0xa5, v);
-    cause = TRY(__asm__ volatile("mv %1, sp\n\tmv sp, %2\n\tc.lwsp %0, 4(sp)\n\tmv sp, %1" : "=&r"(v), "=&r"(sp_was) : "r"(UART) : "memory"));
+    cause = TRY(__asm__ volatile("mv %1, sp\n\tmv sp, %2\n\tc.lwsp %0, 4(sp)\n\tmv sp, %1"
+                                 : "=&r"(v), "=&r"(sp_was)
+                                 : "r"(UART)
+                                 : "memory"));
     result("3 C.LWSP", cause == NO_FAULT && v >> 24 == 0xffffffffa5ul, v);
     TRY(write32(UART + 4, 0x5a000000));
     result("3 SW", read8(UART + 7) == 0x5a, read8(UART + 7));
@@ -134,12 +137,21 @@ static void fp_forms(void)
 
     set_csr(sstatus, 1ul << 13);
     TRY(write8(UART + 7, 0xa5));
-    cause = TRY(__asm__ volatile(".insn i 0x07, 3, x8, 0(%1)\n\t.insn r 0x53, 0, 0x71, %0, x8, x0" : "=r"(v) : "r"(UART) : "memory"));
+    cause = TRY(__asm__ volatile(".insn i 0x07, 3, x8, 0(%1)\n\t.insn r 0x53, 0, 0x71, %0, x8, x0"
+                                 : "=r"(v)
+                                 : "r"(UART)
+                                 : "memory"));
     result("3 FLD", cause == NO_FAULT && v >> 56 == 0xa5, v);
-    cause = TRY(__asm__ volatile(".insn i 0x07, 2, x8, 4(%1)\n\t.insn r 0x53, 0, 0x71, %0, x8, x0" : "=r"(v) : "r"(UART) : "memory"));
+    cause = TRY(__asm__ volatile(".insn i 0x07, 2, x8, 4(%1)\n\t.insn r 0x53, 0, 0x71, %0, x8, x0"
+                                 : "=r"(v)
+                                 : "r"(UART)
+                                 : "memory"));
     result("3 FLW is boxed", cause == NO_FAULT && v >> 24 == 0xffffffffa5ul, v);
     v = 0x77ul << 24;
-    cause = TRY(__asm__ volatile(".insn r 0x53, 0, 0x78, x8, %0, x0\n\t.insn s 0x27, 2, x8, 4(%1)" : : "r"(v), "r"(UART) : "memory"));
+    cause = TRY(__asm__ volatile(".insn r 0x53, 0, 0x78, x8, %0, x0\n\t.insn s 0x27, 2, x8, 4(%1)"
+                                 :
+                                 : "r"(v), "r"(UART)
+                                 : "memory"));
     result("3 FSW", cause == NO_FAULT && read8(UART + 7) == 0x77, read8(UART + 7));
     clear_csr(sstatus, 3ul << 13);
     cause = TRY(__asm__ volatile(".insn i 0x07, 3, x8, 0(%0)" : : "r"(UART) : "memory"));
@@ -209,7 +221,8 @@ static void expect(const char *name, struct sbi_ret r, int64_t error)
 
 static void sbi_unknown(void)
 {
-    static const uint64_t eids[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 15, 0x11, 0xffffffffffffffff, 0x100000010, 0x0a000000, 0x09000000, 0x4e41434c, 0x44425452 };
+    static const uint64_t eids[] = { 4,           9,          15,         0x11,       0xffffffffffffffff,
+                                     0x100000010, 0x0a000000, 0x09000000, 0x4e41434c, 0x44425452 };
 
     for (unsigned int i = 0; i < sizeof(eids) / sizeof(eids[0]); i++)
         expect("61 unknown extension", sbi(eids[i], 0, 1, 2, 3, 4, 5), NOT_SUPPORTED);
@@ -224,12 +237,15 @@ static void sbi_unknown(void)
 static void sbi_registers(void)
 {
     register uint64_t a0 __asm__("a0") = 0, a1 __asm__("a1") = 0, a2 __asm__("a2") = 0x22, a3 __asm__("a3") = 0x33,
-                        a4 __asm__("a4") = 0x44, a5 __asm__("a5") = 0x55, a6 __asm__("a6") = 0, a7 __asm__("a7") = SBI_BASE,
-                        t0 __asm__("t0") = 0x77, t6 __asm__("t6") = 0x99;
+                         a4 __asm__("a4") = 0x44, a5 __asm__("a5") = 0x55, a6 __asm__("a6") = 0, a7 __asm__("a7") = SBI_BASE,
+                         t0 __asm__("t0") = 0x77, t6 __asm__("t6") = 0x99;
 
-    __asm__ volatile("ecall" : "+r"(a0), "+r"(a1), "+r"(a2), "+r"(a3), "+r"(a4), "+r"(a5), "+r"(a6), "+r"(a7), "+r"(t0), "+r"(t6) : : "memory");
-    result("61 other registers stay", a2 == 0x22 && a3 == 0x33 && a4 == 0x44 && a5 == 0x55 && a6 == 0 && a7 == SBI_BASE &&
-           t0 == 0x77 && t6 == 0x99, 0);
+    __asm__ volatile("ecall"
+                     : "+r"(a0), "+r"(a1), "+r"(a2), "+r"(a3), "+r"(a4), "+r"(a5), "+r"(a6), "+r"(a7), "+r"(t0), "+r"(t6)
+                     :
+                     : "memory");
+    result("61 other registers stay",
+           a2 == 0x22 && a3 == 0x33 && a4 == 0x44 && a5 == 0x55 && a6 == 0 && a7 == SBI_BASE && t0 == 0x77 && t6 == 0x99, 0);
 }
 
 static void sbi_masks(void)

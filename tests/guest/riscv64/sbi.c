@@ -39,7 +39,7 @@ static void probe(void)
 {
     static const uint64_t there[] = { SBI_BASE, SBI_TIME, SBI_IPI, SBI_RFENCE, SBI_HSM,  SBI_SRST,
                                       SBI_DBCN, SBI_SUSP, SBI_PMU, SBI_STA,    SBI_FWFT, SBI_SSE };
-    static const uint64_t absent[] = { 0, 8, 0x43505043, 0x4e41434c, 0x44425452, 0x4d505859, 0x12345678 };
+    static const uint64_t absent[] = { 4, 9, 15, 0x43505043, 0x4e41434c, 0x44425452, 0x4d505859, 0x12345678 };
 
     for (unsigned int i = 0; i < sizeof(there) / sizeof(there[0]); i++)
         result("probe of what is there", sbi(SBI_BASE, 3, there[i], 0, 0, 0, 0).value != 0, there[i]);
@@ -243,10 +243,62 @@ static void features(void)
     expect("67 no feature", sbi(SBI_FWFT, 1, 77, 0, 0, 0, 0), DENIED);
 }
 
+/* ---- legacy extensions: one result, in a0 ---- */
+
+static uint64_t legacy(uint64_t eid, uint64_t a, uint64_t b, uint64_t *kept)
+{
+    register uint64_t a0 __asm__("a0") = a;
+    register uint64_t a1 __asm__("a1") = b;
+    register uint64_t a2 __asm__("a2") = 0x123;
+    register uint64_t a7 __asm__("a7") = eid;
+
+    __asm__ volatile("ecall" : "+r"(a0), "+r"(a1), "+r"(a2) : "r"(a7) : "memory");
+    *kept = a1 ^ a2;
+    return a0;
+}
+
+static void irqs_window(void)
+{
+    set_csr(sstatus, 2);
+    __asm__ volatile("nop\n\tnop" : : : "memory");
+    clear_csr(sstatus, 2);
+}
+
+static void legacy_calls(void)
+{
+    static const char text[] = "sbi: legacy console ok\n";
+    uint64_t kept, wrong = 0, soft = 1ul << 1;
+
+    for (unsigned int i = 0; text[i] != '\0'; i++)
+        wrong |= legacy(1, (uint8_t)text[i], 0x77, &kept) | (kept ^ 0x77 ^ 0x123);
+    result("and other registers are left alone", wrong == 0, wrong);
+    result("there is no input", legacy(2, 0, 0, &kept) == UINT64_MAX, 0);
+    sbi(SBI_IPI, 0, 1, hart(), 0, 0, 0);
+    wrong = read_csr(sip) & soft;
+    legacy(3, 0, 0, &kept);
+    result("an IPI is cleared", wrong == soft && (read_csr(sip) & soft) == 0, read_csr(sip));
+    /* By the interrupt: sip does not show it in QEMU 7.2. */
+    set_csr(sie, SIE_TIMER);
+    legacy(0, 0, 0, &kept);
+    wrong = this_cpu()->count[5];
+    irqs_window();
+    clear_csr(sie, SIE_TIMER);
+    result("a timer is set, and cleared", this_cpu()->count[5] == wrong + 1, this_cpu()->count[5]);
+    wrong = legacy(5, 0, 0x77, &kept) | (kept ^ 0x77 ^ 0x123);
+    wrong |= legacy(6, 0, 0x2000, &kept) | (kept ^ 0x2000 ^ 0x123) | legacy(7, UINT64_MAX, 0, &kept) | (kept ^ 0x123);
+    result("fences, wherever the mask is", wrong == 0, wrong);
+    result("61 they can be probed, but for IPIs",
+           sbi(SBI_BASE, 3, 8, 0, 0, 0, 0).value == 1 && sbi(SBI_BASE, 3, 4, 0, 0, 0, 0).value == 0, 0);
+    expect("61 and those are not there", sbi(4, 0, 0, 0, 0, 0, 0), -2);
+}
+
 void guest_main(uint64_t fdt)
 {
+    uint64_t kept;
+
     (void)fdt;
     probe();
+    legacy_calls();
     hardware_counters();
     firmware_counters();
     event_info();
@@ -256,10 +308,14 @@ void guest_main(uint64_t fdt)
     put_str("sbi: done ");
     put_dec(failures);
     put_char('\n');
+    legacy(8, 0, 0, &kept);
     power_off();
 }
 
 void guest_irq(uint64_t cause)
 {
+    uint64_t kept;
+
     (void)cause;
+    legacy(0, UINT64_MAX, 0, &kept);
 }

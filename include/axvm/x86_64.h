@@ -21,6 +21,14 @@ extern "C" {
 /** Use virtual-interrupt delivery also on a CPU that is known to get it wrong, which is Bochs': for tests. */
 #define AXVM_X86_TRUST_APICV (1u << 6)
 
+/**
+ * SVM: code that runs with the host's stack, code segment and tables, but with FS, GS, TR and LDTR of a guest, and GIF 0. No
+ * interrupt comes here. But Bochs' CPUs keep a guest's single-step trap over #VMEXIT, and a guest can have that as often as it
+ * likes: a host that is to run there has to return from a #DB whose RIP is from the first to below the second of these, with
+ * RFLAGS.TF clear, at once. Its gate for #DB must have no IST, as the TSS is the guest's, and GS is not to be used before that.
+ */
+extern const char axvm_x86_guest_left[], axvm_x86_host_back[];
+
 /** What axvm_x86_cpu_config.take_irq() has taken. */
 enum axvm_x86_taken {
     AXVM_X86_TAKEN_NONE,  /**< Nothing: the interrupt is still pending, the host shall have it. */

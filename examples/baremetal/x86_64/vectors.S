@@ -5,8 +5,10 @@
     .text
 /*
  * One entry of 16 bytes for each vector. Exceptions end the host: all is saved, as struct trap_frame of trap.c has it. Interrupts
- * save what a C function may change.
+ * save what a C function may change. #DB is looked at first: see debug.
  */
+#define DB 1
+#define RFLAGS_TF 0x100
     .balign 16
     .global trap_vectors
 trap_vectors:
@@ -16,6 +18,8 @@ vector = 0
     .if vector >= 32
     pushq $vector
     jmp interrupt
+    .elseif vector == DB
+    jmp debug
     .else
     .if !(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30)
     pushq $0
@@ -54,6 +58,18 @@ interrupt:
     pop %rax
     add $8, %rsp
     iretq
+
+/* Of a guest that single-steps, on a CPU that does not forget its trap when it exits (axvm/x86_64.h): GS is the guest's. */
+debug:
+    testl $RFLAGS_TF, 16(%rsp)
+    jnz 1f
+    cmpq $axvm_x86_guest_left, (%rsp)
+    jb 1f
+    cmpq $axvm_x86_host_back, (%rsp)
+    jae 1f
+    iretq
+1:  pushq $0
+    pushq $DB
 
 exception:
     push %r15

@@ -46,6 +46,8 @@ enter_guest:
 	clgi
 	sti
 	vmload	%rax
+	.globl	axvm_x86_guest_left, axvm_x86_host_back
+axvm_x86_guest_left:
 	vmrun	%rax
 	vmsave	%rax
 	/* rax, rsp and the host's segments, tables, control registers and flags are back; the rest is the guest's. */
@@ -53,6 +55,7 @@ enter_guest:
 	mov	8(%rsp), %rdi
 	mov	VCPU_HOST_PA(%rdi), %rax
 	vmload	%rax
+axvm_x86_host_back:
 	cli
 	stgi
 	save_used

@@ -118,9 +118,91 @@ static void the_guest_sees_nothing_of_our_step_over_iret(void **state)
     assert_int_equal(handled_stepping(state, 2, 0, 0xffff0ff0), 2);
 }
 
+/* ---- one that comes together with an exception ---- */
+
+/* The guest, and its handlers of #DB and NMI. */
+enum at { IN_GUEST, IN_DB, IN_NMI };
+struct together {
+    struct axvm *vm;
+    uint64_t own; /* RFLAGS.TF as the guest has it */
+    enum at at;
+    unsigned int dbs, handled;
+    bool wrong_flags;
+};
+
+static void delivered(struct axvm_vmcb *b, enum at *at, enum at to)
+{
+    b->rflags &= ~(uint64_t)RFLAGS_TF;
+    *at = to;
+}
+
+/* The delivery of an exception pushes TF as it is, and clears it. */
+static void together_guest(struct axvm_vcpu *vcpu, void *arg)
+{
+    struct axvm_vmcb *b = vcpu->arch.vmcb;
+    struct together *t = arg;
+
+    if ((uint8_t)x86.injected == X86_DB) {
+        t->dbs++;
+        t->wrong_flags |= (b->rflags & RFLAGS_TF) != t->own;
+        delivered(b, &t->at, IN_DB);
+        x86_exit_interrupted(vcpu); /* the host's own kick */
+    } else if ((uint8_t)x86.injected == X86_NMI) {
+        t->handled++;
+        t->wrong_flags |= (b->rflags & RFLAGS_TF) != 0;
+        delivered(b, &t->at, IN_NMI);
+        x86_exit(vcpu, SVM_IRET, 0, 0, 0);
+    } else {
+        t->wrong_flags |= t->at != IN_GUEST && (b->rflags & RFLAGS_TF) != 0;
+        b->rip += 0x100;
+        x86_exit(vcpu, SVM_VMMCALL, 0, 0, 3);
+    }
+}
+
+/* Our step would have been pushed with its flags, or been given to its handler. */
+static void comes_before_the_first_instruction(struct fake_hal *hal, uint64_t own)
+{
+    struct nmis n = { 0 };
+    struct together t = { .own = own };
+    struct axvm_exit exit;
+    struct axvm_vcpu *vcpu;
+    uint64_t kicks;
+
+    t.vm = boot(hal, &n);
+    vcpu = t.vm->vcpus[0];
+    x86.guest = together_guest;
+    x86.guest_arg = &t;
+    assert_int_equal(axvm_run_vcpu(t.vm, 0, &exit), AXVM_OK);
+    vcpu->arch.rflags |= own;
+    axvm_x86_raise(vcpu, X86_DB);
+    axvm_x86_nmi(vcpu);
+    kicks = hal->kicks[0];
+    do
+        assert_int_equal(axvm_run_vcpu(t.vm, 0, &exit), AXVM_OK);
+    while (exit.reason == AXVM_EXIT_KICKED);
+    assert_int_equal(exit.reason, AXVM_EXIT_HYPERCALL);
+    assert_int_equal(t.dbs, 1);
+    assert_int_equal(t.handled, 1);
+    assert_false(t.wrong_flags);
+    assert_true(hal->kicks[0] > kicks);
+    native_destroy(t.vm);
+}
+
+static void one_that_comes_with_an_exception_is_handled_before_its_handler_begins(void **state)
+{
+    comes_before_the_first_instruction(*state, 0);
+}
+
+static void a_guest_that_single_steps_keeps_its_flags_when_one_comes(void **state)
+{
+    comes_before_the_first_instruction(*state, RFLAGS_TF);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        NATIVE_TEST(one_that_comes_with_an_exception_is_handled_before_its_handler_begins),
+        NATIVE_TEST(a_guest_that_single_steps_keeps_its_flags_when_one_comes),
         NATIVE_TEST(one_is_handled_once),
         NATIVE_TEST(two_that_come_while_it_does_not_run_are_both_handled),
         NATIVE_TEST(of_many_that_come_while_it_does_not_run_two_are_handled),

@@ -3,8 +3,11 @@
  * NMIs of a guest. With vNMI the CPU keeps count of them; without, we do: from the injection on they are blocked until the
  * guest has executed an IRET, which is intercepted. The intercept comes before the instruction; whether it has been executed is
  * seen by RIP. If another NMI waits at that point, or one waits in the shadow of MOV SS, the guest makes one step with
- * RFLAGS.TF set. (A guest that pushes its flags in that step, or whose IRET faults then, sees TF.)
+ * RFLAGS.TF set. (A guest that pushes its flags in that step, or whose IRET faults then, sees TF.) If one waits because
+ * something else is being injected, which would push TF, an interrupt of the host's own brings us back before the first
+ * instruction of that.
  */
+#include "arch.h"
 #include "svm.h"
 
 static void intercept_iret(struct axvm_vmcb *b, bool on)
@@ -39,6 +42,13 @@ bool axvm_svm_nmi_allowed(struct axvm_vcpu *vcpu)
     return !axvm_svm_nmi_blocked(vcpu) && !axvm_svm_int_shadow(vcpu);
 }
 
+static void exit_soon(const struct axvm_vcpu *vcpu)
+{
+    const struct axvm_hal *hal = &vcpu->vm->hal;
+
+    hal->kick_cpu(hal->ctx, hal->pcpu_id(hal->ctx));
+}
+
 static void step(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
@@ -62,7 +72,10 @@ void axvm_svm_nmi_window(struct axvm_vcpu *vcpu, bool on)
             v->vmcb->int_ctl |= VMCB_V_NMI;
         v->vmcb->clean &= ~CLEAN_TPR;
     } else if (v->nmi_state != AXVM_NMI_BLOCKED) {
-        step(vcpu);
+        if (v->vmcb->eventinj & EVENT_VALID)
+            exit_soon(vcpu);
+        else
+            step(vcpu);
     }
 }
 
@@ -82,13 +95,14 @@ static bool iret_done(const struct axvm_arch_vcpu *v)
     return v->nmi_state == AXVM_NMI_AT_IRET && v->rip != v->nmi_iret_rip;
 }
 
-/* An exit during our step. IRET has brought the guest's own flags along; other instructions have kept ours. */
+/* An exit during our step. IRET has brought the guest's own flags along; other instructions have kept ours; an exception or an
+ * interrupt has cleared them. */
 void axvm_svm_step_over(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
-    if (!iret_done(v))
-        v->rflags = (v->rflags & ~RFLAGS_TF) | v->nmi_flags;
+    if (!iret_done(v) && v->nmi_flags == 0)
+        v->rflags &= ~RFLAGS_TF;
     v->work = (v->work & ~AXVM_WORK_STEP) | AXVM_WORK_NMI;
     v->stepped = v->vmcb->exitcode == SVM_EXCEPTION + X86_DB;
 }

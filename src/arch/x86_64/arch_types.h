@@ -81,6 +81,7 @@ struct axvm_x86_sys {
 #define AXVM_WORK_NMI (1u << 2)     /* .nmi may be set, or NMIs may have been unblocked */
 #define AXVM_WORK_TIMER (1u << 3)   /* the local APIC's timer may be due, or its deadline have changed */
 #define AXVM_WORK_WINDOW (1u << 4)  /* an interrupt or NMI window is open at the moment: close it when there is nothing left */
+#define AXVM_WORK_DF (1u << 10)     /* SVM: the last entry injected #DF */
 #define AXVM_WORK_PV (1u << 9)      /* .pv.stale: something of the paravirtual clock is to be written */
 #define AXVM_WORK_FLUSHED (1u << 8) /* SVM: the last entry flushed translations */
 #define AXVM_WORK_CR2 (1u << 7)     /* .cr2 goes into the hardware with .event */
@@ -156,8 +157,8 @@ struct axvm_arch_vcpu {
     uint8_t cr8;       /* what the hardware was given; AXVM_CR8_UNKNOWN */
     bool nrips;        /* SVM: the CPU says where the next instruction is */
     bool fp_loaded, dr_loaded;
-    uint8_t lapic_cpu;   /* AXVM_LAPIC_*: what the CPU does for .lapic: vmx_apicv.c */
-    bool lapic_plain;    /* that is nothing, as long as .lapic.changes is the next */
+    uint8_t lapic_cpu; /* AXVM_LAPIC_*: what the CPU does for .lapic: vmx_apicv.c */
+    bool lapic_plain;  /* that is nothing, as long as .lapic.changes is the next */
     uint32_t lapic_plain_for;
     bool halted;         /* HLT: until an interrupt comes */
     bool nmi_held;       /* .nmi waits for the IRET of another: it wakes nobody */

@@ -41,6 +41,10 @@ void axvm_svm_nmi_injected(struct axvm_vcpu *vcpu);
 void axvm_svm_step_over(struct axvm_vcpu *vcpu);
 bool axvm_svm_stepped(struct axvm_vcpu *vcpu);
 
+/* svm_df.c */
+void axvm_svm_df_injected(struct axvm_vcpu *vcpu);
+void axvm_svm_df_over(struct axvm_vcpu *vcpu);
+
 static inline bool axvm_svm_has(const struct axvm_vcpu *vcpu, uint32_t feature)
 {
     return (vcpu->arch.cpu->arch.svm_features & feature) != 0;

@@ -96,8 +96,16 @@ static enum axvm_trap_kind exit_exception(struct axvm_vcpu *vcpu, uint64_t code)
         return axvm_x86_exit_invalid_opcode(vcpu);
     case X86_NM:
         return axvm_x86_exit_nm(vcpu);
+    case X86_DF:
+    case X86_TS:
+    case X86_NP:
+    case X86_SS:
+    case X86_GP:
     case X86_AC:
-        axvm_x86_raise_error(vcpu, X86_AC, (uint32_t)b->exitinfo1);
+        axvm_x86_raise_error(vcpu, (unsigned int)(code - SVM_EXCEPTION), (uint32_t)b->exitinfo1);
+        return AXVM_TRAP_RESUME;
+    case X86_PF:
+        axvm_x86_raise_pf(vcpu, b->exitinfo2, (uint32_t)b->exitinfo1);
         return AXVM_TRAP_RESUME;
     case X86_MC:
         return axvm_x86_exit_machine_check(vcpu);
@@ -187,6 +195,7 @@ static enum axvm_trap_kind exit_rare(struct axvm_vcpu *vcpu, uint64_t code)
 }
 
 /* What was true of the last entry only. */
+#define OF_ONE_ENTRY (AXVM_WORK_STEP | AXVM_WORK_FLUSHED | AXVM_WORK_DF)
 static void tidy(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
@@ -197,6 +206,8 @@ static void tidy(struct axvm_vcpu *vcpu)
     b->tlb_control = TLB_KEEP;
     if (v->work & AXVM_WORK_STEP)
         axvm_svm_step_over(vcpu);
+    if (v->work & AXVM_WORK_DF)
+        axvm_svm_df_over(vcpu);
     v->work &= ~AXVM_WORK_FLUSHED;
 }
 
@@ -210,8 +221,7 @@ static void redeliver(struct axvm_vcpu *vcpu)
 
 static inline bool is_unusual(const struct axvm_arch_vcpu *v, const struct axvm_vmcb *b)
 {
-    return (b->exitintinfo & EVENT_VALID) != 0 || (uint8_t)b->int_ctl != v->cr8 ||
-           (v->work & (AXVM_WORK_STEP | AXVM_WORK_FLUSHED)) != 0;
+    return (b->exitintinfo & EVENT_VALID) != 0 || (uint8_t)b->int_ctl != v->cr8 || (v->work & OF_ONE_ENTRY) != 0;
 }
 
 /* Besides the reason for the exit there is something to be seen to. */
@@ -224,7 +234,7 @@ static AXVM_COLD void see_to_unusual(struct axvm_vcpu *vcpu)
         redeliver(vcpu);
     if ((uint8_t)b->int_ctl != v->cr8)
         axvm_x86_cr8_changed(vcpu, (uint8_t)(b->int_ctl & 15));
-    if (v->work & (AXVM_WORK_STEP | AXVM_WORK_FLUSHED))
+    if (v->work & OF_ONE_ENTRY)
         tidy(vcpu);
 }
 

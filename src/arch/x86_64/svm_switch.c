@@ -146,6 +146,8 @@ void axvm_svm_injected(struct axvm_vcpu *vcpu, uint64_t event)
 {
     if (axvm_field(event, EVENT_TYPE) == EVENT_EXCEPTION && axvm_field(event, EVENT_VECTOR) == X86_PF)
         load_cr2(vcpu->arch.vmcb);
+    if (axvm_field(event, EVENT_TYPE) == EVENT_EXCEPTION && axvm_field(event, EVENT_VECTOR) == X86_DF)
+        axvm_svm_df_injected(vcpu);
     if (axvm_field(event, EVENT_TYPE) == EVENT_NMI)
         axvm_svm_nmi_injected(vcpu);
 }

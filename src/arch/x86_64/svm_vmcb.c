@@ -31,8 +31,8 @@ void axvm_svm_vmcb_init(struct axvm_vmcb *b, uint32_t features, bool yield_on_pa
     b->dr_read = 0xffff;
     b->dr_write = 0xffff;
     /* #MC is the host's; #AC and #DB can be had without end by a guest alone (XSA-156), so that no interrupt would come
-     * through; #NM: see fpu.c; #UD: see axvm_x86_exit_invalid_opcode(). */
-    b->exceptions = 1u << X86_DB | 1u << X86_UD | 1u << X86_NM | 1u << X86_AC | 1u << X86_MC;
+     * through; #NM: see fpu.c; #UD: see axvm_x86_exit_invalid_opcode(); #DF: svm_df.c. */
+    b->exceptions = 1u << X86_DB | 1u << X86_UD | 1u << X86_NM | 1u << X86_DF | 1u << X86_AC | 1u << X86_MC;
     b->misc1 = MISC1;
     b->misc2 = MISC2;
     b->misc3 = MISC3;

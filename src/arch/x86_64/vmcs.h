@@ -160,6 +160,8 @@
 #define BLOCKING_NMI AXVM_BIT(3)
 
 /* VMCS_GUEST_PENDING_DB */
+#define PENDING_DB_HITS AXVM_BITS(3, 0)
+#define PENDING_DB_ENABLED AXVM_BIT(12) /* of a breakpoint that is */
 #define PENDING_DB_BS AXVM_BIT(14)
 
 /* Access rights of a segment: "Guest Register State" */

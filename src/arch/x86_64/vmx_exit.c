@@ -69,6 +69,25 @@ static enum axvm_trap_kind exit_db(struct axvm_vcpu *vcpu, uint64_t event)
     return AXVM_TRAP_RESUME;
 }
 
+/* "Delivery of Pending Debug Exceptions after VM Entry": not with an event that is injected. */
+static AXVM_COLD void raise_pending_db(struct axvm_vcpu *vcpu)
+{
+    uint64_t pending = axvm_vmread(VMCS_GUEST_PENDING_DB);
+
+    if ((pending & (PENDING_DB_BS | PENDING_DB_ENABLED)) == 0)
+        return;
+    axvm_vmwrite(VMCS_GUEST_PENDING_DB, 0);
+    axvm_write_dr6((axvm_read_dr6() & ~PENDING_DB_HITS) | (pending & (PENDING_DB_HITS | PENDING_DB_BS)));
+    axvm_x86_raise(vcpu, X86_DB);
+}
+
+/* Exits that come after an instruction, which may have been a step, or have met a breakpoint. */
+static inline void instruction_is_done(struct axvm_vcpu *vcpu)
+{
+    if (__builtin_expect((vcpu->arch.rflags & RFLAGS_TF) != 0 || vcpu->arch.dr_loaded, 0))
+        raise_pending_db(vcpu);
+}
+
 static enum axvm_trap_kind exit_exception(struct axvm_vcpu *vcpu)
 {
     uint64_t event = axvm_vmread(VMCS_EXIT_EVENT);
@@ -165,6 +184,7 @@ static enum axvm_trap_kind exit_rare(struct axvm_vcpu *vcpu, uint32_t reason)
         vcpu->arch.work |= AXVM_WORK_NMI;
         return AXVM_TRAP_RESUME;
     case VMX_TPR_BELOW: /* seen already */
+        instruction_is_done(vcpu);
         return AXVM_TRAP_RESUME;
     case VMX_INVD: /* what it would lose is not the guest's to lose */
     case VMX_WBINVD:
@@ -230,9 +250,11 @@ int axvm_vmx_exit(struct axvm_vcpu *vcpu)
         kind = axvm_x86_exit_hypercall(vcpu, next_rip(vcpu));
         break;
     case VMX_EOI:
+        instruction_is_done(vcpu);
         kind = axvm_vmx_exit_eoi(vcpu);
         break;
     case VMX_APIC_WRITE:
+        instruction_is_done(vcpu);
         kind = axvm_vmx_exit_apic_write(vcpu);
         break;
     case VMX_CPUID:

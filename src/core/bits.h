@@ -69,7 +69,7 @@ static inline bool axvm_overlap(uint64_t a, uint64_t alen, uint64_t b, uint64_t 
 /* The lowest @size bytes (1, 2, 4, 8) of @v; sign-extended when @sign. */
 static inline uint64_t axvm_extend(uint64_t v, unsigned int size, bool sign)
 {
-    unsigned int shift = 64 - 8 * size;
+    uint64_t shift = (0 - 8 * (uint64_t)size) % 64;
 
     return sign ? (uint64_t)((int64_t)(v << shift) >> shift) : v << shift >> shift;
 }

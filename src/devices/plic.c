@@ -19,12 +19,13 @@
 #define PENDING_BASE UINT64_C(0x1000)
 #define ENABLE_BASE UINT64_C(0x2000)
 #define ENABLE_STRIDE 0x80u
+#define ENABLE_WORDS (ENABLE_STRIDE / 4)
 #define CONTEXT_BASE UINT64_C(0x200000)
 #define CONTEXT_STRIDE 0x1000u
 enum { CONTEXT_THRESHOLD = 0, CONTEXT_CLAIM = 4 };
 
 struct context {
-    _Atomic uint32_t enable[WORDS];
+    _Atomic uint32_t *enable; /* WORDS of them, in axvm_plic.enables */
     uint8_t threshold;
     bool output;
 };
@@ -44,6 +45,8 @@ struct axvm_plic {
     _Atomic uint32_t latched[WORDS]; /* an edge that came while claimed */
     _Atomic uint32_t edge[WORDS], connected[WORDS];
     uint32_t host_irq[AXVM_PLIC_SOURCES]; /* 0: not a passthrough one */
+    _Atomic uint32_t *enables; /* behind contexts, as guests find them: ENABLE_WORDS of each; 0 where there is nothing */
+    uint32_t enable_words;
     struct context contexts[];
 };
 
@@ -203,15 +206,12 @@ static inline bool find_context(const struct axvm_plic *plic, uint64_t number, u
     return true;
 }
 
-/* The word of enable bits at @off, and whose it is. NULL: nothing is there. */
-static inline _Atomic uint32_t *enable_word(struct axvm_plic *plic, uint64_t off, uint32_t *ctx, uint32_t *index)
+/* The word of enable bits at @off. NULL: nothing is there. */
+static inline _Atomic uint32_t *enable_word(const struct axvm_plic *plic, uint64_t off)
 {
-    uint64_t word = (off - ENABLE_BASE) % ENABLE_STRIDE / 4;
+    uint64_t index = (off - ENABLE_BASE) / 4;
 
-    if (word >= WORDS || !find_context(plic, (off - ENABLE_BASE) / ENABLE_STRIDE, ctx))
-        return NULL;
-    *index = (uint32_t)axvm_nospec(word, WORDS);
-    return &plic->contexts[*ctx].enable[*index];
+    return index < plic->enable_words ? &plic->enables[axvm_nospec(index, plic->enable_words)] : NULL;
 }
 
 static NOINLINE int read_context(struct axvm_plic *plic, struct axvm_access *acc)
@@ -231,15 +231,15 @@ static NOINLINE int read_context(struct axvm_plic *plic, struct axvm_access *acc
 
 static inline uint32_t read_register(struct axvm_plic *plic, uint64_t off)
 {
-    uint32_t ctx, index;
     const _Atomic uint32_t *word;
+    uint32_t index;
 
-    if (off < PENDING_BASE) /* that of source 0 is always 0 */
-        return off / 4 < AXVM_PLIC_SOURCES ? load(&plic->priority[axvm_nospec(off / 4, AXVM_PLIC_SOURCES)]) : 0;
     if (off >= ENABLE_BASE) {
-        word = enable_word(plic, off, &ctx, &index);
+        word = enable_word(plic, off);
         return word ? load(word) : 0;
     }
+    if (off < PENDING_BASE) /* that of source 0 is always 0 */
+        return off / 4 < AXVM_PLIC_SOURCES ? load(&plic->priority[axvm_nospec(off / 4, AXVM_PLIC_SOURCES)]) : 0;
     index = (uint32_t)(off - PENDING_BASE) / 4;
     return index < WORDS ? load(&plic->pending[axvm_nospec(index, WORDS)]) : 0;
 }
@@ -263,13 +263,20 @@ static NOINLINE int write_context(struct axvm_plic *plic, uint64_t off, uint32_t
     return AXVM_OK;
 }
 
-static NOINLINE int change_enable(struct axvm_plic *plic, _Atomic uint32_t *word, uint32_t ctx, uint32_t index, uint32_t val)
+/* @val: source 0 is not in it. */
+static NOINLINE int change_enable(struct axvm_plic *plic, uint64_t off, uint32_t val)
 {
-    unsigned long flags = axvm_lock_irqsave(&plic->lock);
-    uint32_t changed = load(word) ^ val;
+    uint64_t word = off % ENABLE_STRIDE / 4;
+    unsigned long flags;
+    uint32_t ctx, changed;
 
-    store(word, val);
-    if ((changed & load(&plic->pending[index])) != 0)
+    if (word >= WORDS || !find_context(plic, off / ENABLE_STRIDE, &ctx))
+        return AXVM_OK;
+    word = axvm_nospec(word, WORDS);
+    flags = axvm_lock_irqsave(&plic->lock);
+    changed = load(&plic->contexts[ctx].enable[word]) ^ val;
+    store(&plic->contexts[ctx].enable[word], val);
+    if ((changed & load(&plic->pending[word])) != 0)
         update_context(plic, ctx);
     axvm_unlock_irqrestore(&plic->lock, flags);
     return AXVM_OK;
@@ -277,14 +284,14 @@ static NOINLINE int change_enable(struct axvm_plic *plic, _Atomic uint32_t *word
 
 static inline int write_enable(struct axvm_plic *plic, uint64_t off, uint32_t val)
 {
-    uint32_t ctx, index;
-    _Atomic uint32_t *word = enable_word(plic, off, &ctx, &index);
+    const _Atomic uint32_t *word = enable_word(plic, off);
 
     /* Source 0 does not exist. */
-    val &= word && index == 0 ? ~UINT32_C(1) : UINT32_MAX;
+    val &= off % ENABLE_STRIDE == 0 ? ~UINT32_C(1) : UINT32_MAX;
     /* One that writes what is there sees it, whoever changes it at the same time. */
-    return word && load(word) != val ? change_enable(plic, word, ctx, index, val) : AXVM_OK;
+    return word && load(word) != val ? change_enable(plic, off - ENABLE_BASE, val) : AXVM_OK;
 }
+_Static_assert(ENABLE_BASE % ENABLE_STRIDE == 0, "write_enable() finds the first word of a context by its offset");
 
 static NOINLINE int write_priority(struct axvm_plic *plic, uint32_t source, uint32_t val)
 {
@@ -362,9 +369,23 @@ static void plic_reset(struct axvm_device *dev)
 
 /* ---- for the owner ---- */
 
+static struct axvm_plic *alloc_plic(struct axvm *vm, uint32_t contexts)
+{
+    size_t head = sizeof(struct axvm_plic) + contexts * sizeof(struct context);
+    struct axvm_plic *plic = axvm_device_alloc(vm, head + contexts * (size_t)ENABLE_STRIDE);
+
+    if (!plic)
+        return NULL;
+    plic->enables = (_Atomic uint32_t *)(void *)((char *)plic + head);
+    plic->enable_words = contexts * ENABLE_WORDS;
+    for (uint32_t ctx = 0; ctx < contexts; ctx++)
+        plic->contexts[ctx].enable = &plic->enables[ctx * ENABLE_WORDS];
+    return plic;
+}
+
 int axvm_plic_create(struct axvm *vm, const struct axvm_plic_config *cfg, struct axvm_plic **out)
 {
-    struct axvm_plic *plic = axvm_device_alloc(vm, sizeof(*plic) + cfg->contexts * sizeof(plic->contexts[0]));
+    struct axvm_plic *plic = alloc_plic(vm, cfg->contexts);
 
     if (!plic)
         return AXVM_ERR_NOMEM;

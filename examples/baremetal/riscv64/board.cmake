@@ -17,6 +17,6 @@ target_sources(axvm-host PRIVATE
 set_source_files_properties(riscv64/canary.S PROPERTIES COMPILE_OPTIONS "-march=rv64gc")
 # Where RAM starts on QEMU's virt (2 GiB), plus what the image's header asks for.
 target_compile_definitions(axvm-host PRIVATE IMAGE_OFFSET=0x200000 LINK_ADDRESS=0x80200000)
-target_link_options(axvm-host PRIVATE -march=${AXVM_RISCV_MARCH} -mabi=lp64 -Wl,--no-relax -Wl,--defsym=LINK_ADDRESS=0x80200000
+target_link_options(axvm-host PRIVATE -march=${AXVM_RISCV_MARCH} -mabi=lp64 -Wl,--defsym=LINK_ADDRESS=0x80200000
   -T ${CMAKE_CURRENT_LIST_DIR}/link.ld)
 set_property(TARGET axvm-host APPEND PROPERTY LINK_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/link.ld)

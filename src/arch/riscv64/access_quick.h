@@ -19,7 +19,7 @@
 enum c_form { C_LW = 0x4000, C_LD = 0x6000, C_SW = 0xc000, C_SD = 0xe000 };
 
 /* Bits of a load or store, compressed or not, brought to one form: register [11:7], funct3 [14:12]. */
-#define FORM_REG(form) ((form) >> 7 & 31)
+#define FORM_REG(form) ((unsigned int)((form) >> 7 & 31))
 #define FORM_UNSIGNED AXVM_BIT(14)
 
 /* False: not decoded here. */
@@ -59,7 +59,7 @@ static inline bool decode_htinst(uint64_t htinst, bool store, uint64_t *form, ui
  */
 static inline bool may_cross(uint64_t va)
 {
-    return (va & (AXVM_PAGE_SIZE - 1)) == 0;
+    return va << (64 - AXVM_PAGE_SHIFT) == 0;
 }
 
 /* Is @va what the instruction says, as far as its base register has been saved? htinst tells by itself: "addr. offset". */
@@ -72,11 +72,9 @@ static inline bool begins_at(const struct axvm_vcpu *vcpu, uint64_t insn, bool s
     return (insn & 3) == 3 && axvm_is_caller_saved(insn >> 15 & 31) && vcpu->arch.gpr[insn >> 15 & 31] + imm == va;
 }
 
-static inline uint64_t extend_load(uint64_t val, uint64_t form, uint64_t size)
+static inline uint64_t extend_load(uint64_t val, uint64_t form, unsigned int size)
 {
-    unsigned int shift = (unsigned int)(64 - 8 * size);
-
-    return form & FORM_UNSIGNED ? val : (uint64_t)((int64_t)(val << shift) >> shift);
+    return form & FORM_UNSIGNED ? val : axvm_extend(val, size, true);
 }
 
 /* Gone, or this CPU fetches no misaligned words. */
@@ -99,10 +97,11 @@ static inline __attribute__((always_inline)) uint64_t quick_access(struct axvm_v
 {
     const struct axvm_bus_slot *slot = vcpu->hit[AXVM_BUS_MMIO];
     uint64_t pc = axvm_csr_read(CSR_SEPC), va = axvm_csr_read(CSR_STVAL), htinst, insn, form, size, len;
-    uint64_t off = (axvm_csr_read(CSR_HTVAL) << 2 | (va & 3)) - slot->base;
+    uint64_t off = (axvm_csr_read(CSR_HTVAL) << 2 | (va & 3)) - slot->base, slot_len = slot->aligned_len;
+    unsigned int reg;
     struct axvm_access acc;
 
-    if (off >= slot->aligned_len)
+    if (off >= slot_len)
         return axvm_quick_ram(vcpu, off + slot->base, write);
     if (!page_start && may_cross(va))
         return quick_page_start(vcpu, write);
@@ -119,19 +118,22 @@ static inline __attribute__((always_inline)) uint64_t quick_access(struct axvm_v
     }
     pc += len;
     size = UINT64_C(1) << (form >> 12 & 3);
-    if (!axvm_is_caller_saved(FORM_REG(form)) || (off & (size - 1)) != 0)
+    reg = FORM_REG(form);
+    if (!axvm_is_caller_saved(reg) || (off & (size - 1)) != 0)
         return AXVM_TRAP_SAVE_ALL;
-    acc.off = axvm_nospec(off, slot->aligned_len);
+    acc.off = axvm_nospec(off, slot_len);
     acc.size = (uint8_t)size;
     __asm__ volatile("" : : : "memory"); /* or compilers build a halfword of it and the next member, which takes longer */
     acc.may_call_host = false;
     acc.vcpu = vcpu;
     if (write)
-        acc.val = axvm_extend(vcpu->arch.gpr[FORM_REG(form)], (unsigned int)size, false);
+        acc.val = axvm_extend(vcpu->arch.gpr[reg], (unsigned int)size, false);
     if (axvm_bus_call(slot, &acc, write) != AXVM_OK)
         return AXVM_TRAP_SAVE_ALL;
-    if (!write && FORM_REG(form) != 0)
-        vcpu->arch.gpr[FORM_REG(form)] = extend_load(acc.val, form, UINT64_C(1) << (form >> 12 & 3));
+    /* From memory what is there: each register that is not needed any more makes it shorter. */
+    vcpu = acc.vcpu;
+    if (!write && reg != 0)
+        vcpu->arch.gpr[reg] = extend_load(acc.val, form, acc.size);
     axvm_stat_inc(vcpu, AXVM_STAT_MMIO);
     axvm_csr_write(CSR_SEPC, pc);
     return axvm_wake_trap(vcpu->vm);

@@ -45,7 +45,6 @@
 	sret
 	.endm
 
-	.option norelax
 	.section .text.axvm_guest_enter, "ax"
 	.balign	4
 

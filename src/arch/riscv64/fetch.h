@@ -52,7 +52,7 @@ static inline void axvm_fetch_undo(const struct axvm_trap_csrs *was)
 /* The whole word at @pc is on one page. */
 static inline bool axvm_is_whole_word(uint64_t pc)
 {
-    return ((pc + 2) & (AXVM_PAGE_SIZE - 1)) != 0;
+    return (pc + 2) << (64 - AXVM_PAGE_SHIFT) != 0;
 }
 
 #endif

@@ -25,6 +25,8 @@ axvm_riscv64_linux_test(.no-sstc 2 2 no-sstc)
 axvm_riscv64_linux_test(.canary 2 2 canary)
 axvm_riscv64_linux_test(.guest-regs 2 2 canary guest-regs)
 
+axvm_system_test(riscv64.finisher EXPECT "vm0 powered off" ARGS --arch riscv64 --kernel ${payloads}/finisher.bin)
+
 # A CPU with vectors: Linux, and what is refused of them.
 axvm_system_test(riscv64.linux.vectors EXPECT "axvm-check: PASS"
   ARGS ${linux} --cpu rv64,v=true,vlen=256 --host-arg canary --append "console=ttyS0 quiet axvm.batch axvm.cpus=2")

@@ -28,6 +28,8 @@ axvm_x86_64_payload_test(hello.ryzen hello "hello: done" --append "x2apic cpus=2
 
 # As test kernels for QEMU come up, and end.
 axvm_x86_64_payload_test(kernel kernel "kernel: MiB 300, cpus 1" --vcpus 1 --mem 300M)
+axvm_x86_64_payload_test(insn insn "insn: done 0" --test-device)
+axvm_x86_64_payload_test(insn.vmx insn "insn: done 0" --test-device --cpu vmx)
 axvm_x86_64_payload_test(kernel.8-vcpu kernel "vm0 powered off" --vcpus 8)
 axvm_x86_64_payload_test(kernel.nmi kernel "kernel: rounds in which an NMI was lost 0" --vcpus 2)
 axvm_x86_64_payload_test(kernel.ryzen kernel "kernel: rounds in which an NMI was lost 0" --cpu bochs:ryzen)

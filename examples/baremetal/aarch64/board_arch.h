@@ -12,6 +12,9 @@
 /* No guest asks: those that want to know the date are given the machine\'s clock. */
 #define BOARD_HAS_DATE 0
 
+/* Test kernels end by PSCI. */
+#define BOARD_HAS_TEST_DEVICE 0
+
 struct cpu;
 
 static inline unsigned long irq_save(void)

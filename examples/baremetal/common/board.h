@@ -6,6 +6,7 @@
  *   cpu_self()                  this CPU's struct cpu; stays true only while interrupts are masked
  *   cpu_relax()                 in every spin loop
  *   BOARD_COMPLETES_IRQS        0 or 1
+ *   BOARD_HAS_TEST_DEVICE       0 or 1: test_device(), in vms_priv.h
  */
 #ifndef BOARD_H
 #define BOARD_H

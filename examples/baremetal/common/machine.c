@@ -150,6 +150,8 @@ static void option(const char *word)
         options.trust_apicv = true;
     else if (str_equal(word, "hypercalls"))
         options.hypercalls = true;
+    else if (str_equal(word, "test-device"))
+        options.test_device = true;
     else if (str_equal(word, "hal-check"))
         options.hal_check = true;
     else if (str_equal(word, "verbose"))

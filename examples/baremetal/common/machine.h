@@ -37,6 +37,7 @@ struct host_options {
     bool no_apicv;     /* no-apicv: local APICs of x86-64 guests are emulated, whatever of them the CPU could serve */
     bool trust_apicv;  /* trust-apicv: the CPU serves them, though Bochs has it wrong */
     bool hypercalls;   /* hypercalls: answer vendor hypercalls with their number plus one */
+    bool test_device;  /* test-device: x86-64 guests have QEMU's pc-testdev and isa-debug-exit */
     bool hal_check;    /* hal-check: run axvm_hal_check() first */
     bool verbose;      /* verbose: log also what is only informative */
 };

@@ -9,8 +9,13 @@
  * port only if asked for, as reading some is how software on PCs finds out what there is. */
 static void unclaimed(struct vcpu *vcpu, const struct axvm_exit *exit)
 {
-    uint32_t n = ++vcpu->unclaimed;
+    uint32_t n;
 
+#if BOARD_HAS_TEST_DEVICE
+    if (test_device(vcpu, exit))
+        return;
+#endif
+    n = ++vcpu->unclaimed;
     if ((n & (n - 1)) == 0 && (exit->reason != AXVM_EXIT_IO || options.verbose))
         host_log("axvm-host: vm%u vcpu%u: %s %s of %u bytes at 0x%lx goes nowhere (%u)", vcpu->vm->index, vcpu->id,
                  axvm_exit_name(exit->reason), exit->u.access.write ? "write" : "read", exit->u.access.size,

@@ -47,6 +47,8 @@ void vcpu_main(void *arg);
 void vm_ends(struct vm *vm, enum outcome outcome, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* The calling vCPU was told that its VM stops. Comes back when it runs again, if ever. */
 void vm_leave(struct vcpu *vcpu);
+/* The board's testdev.c: an access that nobody has answered. True: it is one to a test device, and done. */
+bool test_device(struct vcpu *vcpu, const struct axvm_exit *exit);
 /* vms.c */
 void vms_release_irqs(const struct vm *vm);
 

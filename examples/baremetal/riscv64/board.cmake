@@ -11,6 +11,7 @@ target_sources(axvm-host PRIVATE
   riscv64/plic.c
   riscv64/seed.c
   riscv64/start.S
+  riscv64/testdev.c
   riscv64/trap.c
   riscv64/uart.c
   riscv64/vectors.S)

@@ -12,6 +12,9 @@
 /* No guest asks: those that want to know the date are given the machine\'s clock. */
 #define BOARD_HAS_DATE 0
 
+/* testdev.c */
+#define BOARD_HAS_TEST_DEVICE 1
+
 struct cpu;
 
 static inline unsigned long irq_save(void)

@@ -12,6 +12,7 @@ target_sources(axvm-host PRIVATE
   x86_64/power.c
   x86_64/rtc.c
   x86_64/start.S
+  x86_64/testdev.c
   x86_64/trap.c
   x86_64/tree.c
   x86_64/uart.c

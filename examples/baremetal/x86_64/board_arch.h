@@ -12,6 +12,9 @@
 /* Guests have an emulated clock that shows the date. */
 #define BOARD_HAS_DATE 1
 
+/* testdev.c */
+#define BOARD_HAS_TEST_DEVICE 1
+
 struct cpu;
 
 static inline unsigned long irq_save(void)

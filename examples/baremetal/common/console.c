@@ -16,10 +16,11 @@
 #define NOBODY -1
 #define HOST -2
 
+/* What a VM has written since its last line ended. */
 struct line {
     char text[200];
-    unsigned int len;
-    uint64_t since_ns; /* of the first byte */
+    unsigned int len, shown;
+    uint64_t since_ns; /* when the first byte that is not shown yet came */
 };
 
 /* Input on its way to a VM. The interrupt handler puts, with the lock; the console's thread takes. */
@@ -85,12 +86,19 @@ static void emit(int who, const char *text, size_t len)
     }
 }
 
+/* Whoever reads the console, or searches it, wants lines in one piece: where somebody else has cut in, it is begun again. */
 static void flush_line(unsigned int vm)
 {
     struct line *line = &console.lines[vm];
 
-    emit((int)vm, line->text, line->len);
-    line->len = 0;
+    if (line->len == line->shown)
+        return;
+    if (console.owner != (int)vm)
+        line->shown = 0;
+    emit((int)vm, line->text + line->shown, line->len - line->shown);
+    line->shown = line->len;
+    if (line->text[line->len - 1] == '\n' || line->len == sizeof(line->text))
+        line->len = line->shown = 0;
 }
 
 static void add_to_line(unsigned int vm, char c)
@@ -99,7 +107,7 @@ static void add_to_line(unsigned int vm, char c)
 
     if (c == '\r')
         return;
-    if (line->len == 0)
+    if (line->len == line->shown)
         line->since_ns = board_time_ns();
     line->text[line->len++] = c;
     if (c == '\n' || line->len == sizeof(line->text))
@@ -117,7 +125,7 @@ static size_t vm_write(void *ctx, const uint8_t *buf, size_t len)
     } else {
         for (size_t i = 0; i < len; i++)
             add_to_line(vm, (char)buf[i]);
-        wake = console.lines[vm].len != 0 && !console.flush_soon;
+        wake = console.lines[vm].len != console.lines[vm].shown && !console.flush_soon;
         console.flush_soon |= wake;
     }
     unlock(irqs);
@@ -170,7 +178,7 @@ static uint64_t flush_old(void)
     for (unsigned int vm = 0; vm < MAX_VMS; vm++) {
         uint64_t due = console.lines[vm].since_ns + FLUSH_NS;
 
-        if (console.lines[vm].len == 0)
+        if (console.lines[vm].len == console.lines[vm].shown)
             continue;
         if (due <= now)
             flush_line(vm);

@@ -193,7 +193,7 @@ static uint64_t take_trap(struct axvm_vcpu *vcpu, const struct hs_trap *trap)
     return kind == AXVM_TRAP_SAVE_ALL ? axvm_exit(vcpu, trap->cause) : kind;
 }
 
-uint64_t axvm_guest_enter(struct axvm_vcpu *vcpu)
+enum axvm_trap_kind axvm_guest_enter(struct axvm_vcpu *vcpu)
 {
     struct hs_trap trap;
     uint64_t kind;
@@ -204,7 +204,7 @@ uint64_t axvm_guest_enter(struct axvm_vcpu *vcpu)
         hs.guest(vcpu, &trap, hs.guest_arg);
         kind = take_trap(vcpu, &trap);
     } while (kind == AXVM_TRAP_RESUME);
-    return kind;
+    return (enum axvm_trap_kind)kind;
 }
 
 int hs_enable_cpu(struct fake_hal *hal, unsigned int pcpu)

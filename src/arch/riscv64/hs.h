@@ -36,7 +36,7 @@ static inline bool axvm_may_wait(const struct axvm_vcpu *vcpu)
 }
 
 /* ---- entry.S ---- */
-uint64_t axvm_guest_enter(struct axvm_vcpu *vcpu);
+enum axvm_trap_kind axvm_guest_enter(struct axvm_vcpu *vcpu);
 extern const char axvm_vector[];
 bool axvm_hlvx_hu(uint64_t va, uint64_t *val);
 bool axvm_hlvx_wu(uint64_t va, uint64_t *val);

@@ -219,8 +219,7 @@ void axvm_irqs_refresh(struct axvm_vcpu *vcpu)
 
 /* ---- to the guest and back ---- */
 
-/* @may_wait: its waits for an interrupt may happen in the CPU itself. */
-static inline void switch_to_guest(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, bool may_wait)
+static inline void switch_to_guest(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, uint64_t hstatus)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
     struct axvm_arch_cpu *h = &cpu->arch;
@@ -235,7 +234,7 @@ static inline void switch_to_guest(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu,
     v->loaded = true;
     h->shared.scounteren = axvm_csr_swap(CSR_SCOUNTEREN, v->shared.scounteren);
     h->shared.senvcfg = axvm_csr_swap(CSR_SENVCFG, v->shared.senvcfg);
-    h->hstatus = axvm_csr_swap(CSR_HSTATUS, may_wait ? v->hstatus & ~HSTATUS_VTW : v->hstatus | HSTATUS_VTW);
+    h->hstatus = axvm_csr_swap(CSR_HSTATUS, hstatus);
     h->sstatus = axvm_csr_swap(CSR_SSTATUS, v->sstatus);
     h->sscratch = axvm_csr_read(CSR_SSCRATCH);
     axvm_csr_write(CSR_SEPC, v->pc);
@@ -274,8 +273,8 @@ static inline void switch_to_host(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
         axvm_csr_write(CSR_HIE, h->hie);
 }
 
-/* The host took the CPU from it: that may be stolen time. May it wait in the CPU? Those who wait are asked about here;
- * exit_wfi() asks for the others. */
+/* The host took the CPU from it: that may be stolen time. May its waits for an interrupt happen in the CPU itself? Those who
+ * wait are asked about here; exit_wfi() asks for the others. */
 static AXVM_COLD bool go_on_after_interruption(struct axvm_vcpu *vcpu)
 {
     if (vcpu->arch.sta.left_ns != 0)
@@ -286,14 +285,17 @@ static AXVM_COLD bool go_on_after_interruption(struct axvm_vcpu *vcpu)
 enum axvm_trap_kind axvm_arch_vcpu_run(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, struct axvm_exit *exit)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
+    uint64_t hstatus = v->hstatus | HSTATUS_VTW;
     enum axvm_trap_kind kind;
 
     v->exit = exit;
     /* What was asked for until now is looked at by loading; what comes later kicks this CPU. */
     if (atomic_load_explicit(&vcpu->requests, memory_order_relaxed) & AXVM_REQ_IRQ)
         atomic_fetch_and(&vcpu->requests, ~AXVM_REQ_IRQ);
-    switch_to_guest(cpu, vcpu, v->interrupted && go_on_after_interruption(vcpu));
-    kind = (enum axvm_trap_kind)axvm_guest_enter(vcpu);
+    if (v->interrupted && go_on_after_interruption(vcpu))
+        hstatus &= ~HSTATUS_VTW;
+    switch_to_guest(cpu, vcpu, hstatus);
+    kind = axvm_guest_enter(vcpu);
     switch_to_host(cpu, vcpu);
     v->interrupted = kind == AXVM_TRAP_HOST_IRQ;
     if (v->interrupted && v->sta.shmem != AXVM_STA_OFF)

@@ -91,6 +91,16 @@ axvm_system_test(x86_64.hostile.vmx TIMEOUT 600 EXPECT "hostile: done 0"
 axvm_system_test(x86_64.hostile.beside-linux EXPECT "axvm-check: PASS"
   ARGS ${linux} --append "console=ttyS0 quiet axvm.batch axvm.cpus=2" --second ${payloads}/hostile.bin --second-vcpus 2)
 
+# A guest that debugs itself: single steps and breakpoints over what exits, NMIs, exceptions without end, storms of INIT and SIPI.
+axvm_x86_64_payload_test(debug debug "debug: done 0" --vcpus 4)
+axvm_x86_64_payload_test(debug.ryzen debug "debug: done 0" --vcpus 4 --cpu bochs:ryzen --append "strict bochs-svm" --host-arg canary)
+axvm_x86_64_payload_test(debug.vmx debug "debug: done 0" --vcpus 4 --cpu vmx --append strict --host-arg canary)
+# Its triple fault is not the machine's.
+foreach(cpu svm bochs:ryzen vmx)
+  string(REPLACE ":" "-" name ${cpu})
+  axvm_x86_64_payload_test(debug.triple-fault.${name} debug "SYSTEM_CRASH on vcpu0: code 0x7f" --vcpus 1 --cpu ${cpu} --append triple)
+endforeach()
+
 # The date is that of the machine's own clock, and the paravirtual wall clock's, too.
 axvm_x86_64_payload_test(date date "date: 2028-02-29 12:" --vcpus 1 -- -rtc base=2028-02-29T12:00:00)
 axvm_x86_64_payload_test(date.pv-clock date "date: both clocks agree" --vcpus 1 --pv-clock -- -rtc base=2028-02-29T12:00:00)

@@ -36,6 +36,7 @@ struct axvm_vmx_caps {
     uint64_t cr4_fixed1;                  /* bits that can be set */
     bool vpid, page_1g, page_2m, rdtscp, invpcid, pause_loop;
     bool timer;          /* VMX-preemption timer */
+    bool deaf;           /* interrupts of the host do not end a guest's run that began with RFLAGS.IF clear: vmx_timer.c */
     uint32_t apicv;      /* secondary controls that serve a local APIC, which begin clear */
     uint8_t timer_shift; /* it counts TSC ticks >> this */
     uint8_t invept;      /* type to use: 1 single context, 2 all */

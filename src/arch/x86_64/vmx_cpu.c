@@ -163,6 +163,7 @@ static int host_fits(void)
 
 static void choose_apicv(struct axvm_vmx_caps *caps, uint32_t flags)
 {
+    caps->deaf = caps->revision == BOCHS_REVISION;
     if (flags & AXVM_X86_NO_APICV)
         caps->apicv = 0;
     if (caps->revision == BOCHS_REVISION && (flags & AXVM_X86_TRUST_APICV) == 0)

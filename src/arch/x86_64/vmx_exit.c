@@ -269,7 +269,7 @@ int axvm_vmx_exit(struct axvm_vcpu *vcpu)
     case VMX_TIMER:
         axvm_vmx_of(vcpu)->timer_ns = 0; /* to be set again, should it have been too early */
         v->work |= AXVM_WORK_TIMER;
-        kind = AXVM_TRAP_RESUME;
+        kind = __builtin_expect(axvm_vmx_of(vcpu)->caps->deaf, 0) ? axvm_x86_exit_host_irq(vcpu) : AXVM_TRAP_RESUME;
         break;
     case VMX_IRQ_WINDOW: /* it is open */
         v->work |= AXVM_WORK_IRQ;

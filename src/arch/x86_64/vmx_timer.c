@@ -3,6 +3,9 @@
  * The guest's timer in the VMX-preemption timer: it counts down with the TSC while the guest runs, and exits at 0, so that
  * neither the host's timer nor a host interrupt is needed. It has to be set with each entry, as it stands still in between.
  * Intel SDM vol. 3C, "VMX-Preemption Timer".
+ *
+ * Bochs 2.7 masks the host's interrupts when a guest is entered with RFLAGS.IF clear, until the guest changes that: it could
+ * keep a CPU for itself. There the timer exits often enough for the host, and what it interrupts with is looked for then.
  */
 #include "cpu.h"
 #include "vmx.h"
@@ -10,6 +13,7 @@
 #define NS_PER_S UINT64_C(1000000000)
 /* Deadlines further away are looked at again by then. */
 #define FARTHEST_NS (100 * NS_PER_S)
+#define DEAF_HZ 1000u
 
 /* Rounded up: it must not come before its time. */
 static uint64_t ns_to_ticks(uint64_t ns, uint64_t hz)
@@ -28,7 +32,7 @@ bool axvm_vmx_set_timer(struct axvm_vcpu *vcpu, uint64_t deadline_ns)
     if (deadline_ns == vmx->timer_ns)
         return true;
     vmx->timer_ns = deadline_ns;
-    if (deadline_ns == AXVM_TIME_NEVER) {
+    if (deadline_ns == AXVM_TIME_NEVER && !vmx->caps->deaf) {
         vcpu->arch.timer_tsc = AXVM_TIME_NEVER;
         axvm_vmwrite(VMCS_TIMER, UINT32_MAX);
         return true;
@@ -47,5 +51,7 @@ void axvm_vmx_wind_up(struct axvm_vcpu *vcpu)
 
     if (vcpu->arch.timer_tsc > now)
         left = ((vcpu->arch.timer_tsc - now) >> vmx->caps->timer_shift) + 1;
+    if (__builtin_expect(vmx->caps->deaf, 0) && (vcpu->arch.rflags & RFLAGS_IF) == 0)
+        left = axvm_min(left, vcpu->vm->arch.tsc_hz / DEAF_HZ >> vmx->caps->timer_shift);
     axvm_vmwrite(VMCS_TIMER, axvm_min(left, UINT32_MAX));
 }

@@ -46,7 +46,7 @@ static void init_controls(struct axvm_vcpu *vcpu)
     axvm_vmwrite(VMCS_PIN_CONTROLS, vmx->caps->pin);
     if (vmx->caps->timer)
         axvm_vmwrite(VMCS_TIMER, UINT32_MAX);
-    vmx->timer_ns = AXVM_TIME_NEVER;
+    vmx->timer_ns = 0; /* to be set */
     vcpu->arch.timer_tsc = AXVM_TIME_NEVER;
     init_cpu_controls(vcpu);
     axvm_vmwrite(VMCS_EXIT_CONTROLS, vmx->caps->exit);

@@ -498,10 +498,6 @@ void guest_main(uint32_t magic, const char *cmdline)
     strict = find_word(cmdline, "strict") != NULL;
     bochs_svm = find_word(cmdline, "bochs-svm") != NULL;
     apic_enable(false);
-    if (find_word(cmdline, "only-cpus")) {
-        debug_cpus();
-        power_off();
-    }
     if (find_word(cmdline, "triple"))
         triple_fault();
     step_over_plain();

@@ -203,6 +203,8 @@ static void what_is_not_there_reads_as_zero_and_ignores_writes(void **state)
     assert_int_equal(read32(0x2080) & 1, 0); /* source 0 is never enabled */
     assert_int_equal(read32(0x2000), 0);     /* M-mode's */
     assert_int_equal(read32(0x2000 + 0x80 * CONTEXTS), 0);
+    for (uint64_t off = SOURCES / 8; off < 0x80; off += 4)
+        assert_int_equal(read32(0x2080 + off), 0); /* behind the last source */
     assert_int_equal(read32(0x200004 + 0x1000 * CONTEXTS), 0);
     assert_int_equal(read32(0x3fffffc), 0);
     for (uint32_t ctx = 1; ctx < CONTEXTS; ctx += 2)

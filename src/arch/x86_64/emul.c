@@ -123,7 +123,8 @@ static enum axvm_emul_result run(struct axvm_vcpu *vcpu, struct axvm_emul *e, st
                 return AXVM_EMUL_ACCESS;
             break;
         case COMPUTE:
-            axvm_emul_compute(vcpu, e);
+            if (!axvm_emul_compute(vcpu, e))
+                return AXVM_EMUL_DONE;
             break;
         case WRITE_0:
         case WRITE_1:

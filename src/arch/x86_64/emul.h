@@ -140,6 +140,8 @@ void axvm_emul_env_segs(struct axvm_vcpu *vcpu, struct axvm_emul_env *env);
 /* Register @n of XMM; false: they cannot be had now. */
 bool axvm_emul_get_xmm(struct axvm_vcpu *vcpu, unsigned int n, uint64_t val[2]);
 void axvm_emul_set_xmm(struct axvm_vcpu *vcpu, unsigned int n, const uint64_t val[2]);
+/* An exception, without an error code, of the instruction itself: it is not done. Either tier. */
+void axvm_emul_raise(struct axvm_vcpu *vcpu, enum axvm_x86_vector vector);
 /* LMSW at CPL 0. Fast tier. */
 void axvm_emul_load_msw(struct axvm_vcpu *vcpu, uint16_t msw);
 

@@ -5,29 +5,9 @@
 
 #define ARITHMETIC (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
 
-static inline uint64_t mask_of(unsigned int size)
-{
-    return UINT64_MAX >> (64 - 8 * size);
-}
-
 static inline bool sign_of(uint64_t v, unsigned int size)
 {
     return v >> (8 * size - 1) & 1;
-}
-
-/* PF is set when the lowest byte has an even number of ones. */
-static inline uint64_t result_flags(uint64_t r, unsigned int size)
-{
-    unsigned int nibble = (unsigned int)(r ^ r >> 4) & 15;
-    uint64_t f = (0x6996u >> nibble & 1) ? 0 : RFLAGS_PF;
-
-    f |= r == 0 ? RFLAGS_ZF : 0;
-    return f | (sign_of(r, size) ? RFLAGS_SF : 0);
-}
-
-static inline void set_flags(struct axvm_vcpu *vcpu, uint64_t which, uint64_t flags)
-{
-    vcpu->arch.rflags = (vcpu->arch.rflags & ~which) | (flags & which);
 }
 
 /* @carries: of each bit into the next. */
@@ -41,19 +21,19 @@ static uint64_t carry_flags(uint64_t carries, bool overflow, unsigned int size)
 
 static uint64_t add(uint64_t a, uint64_t b, bool carry, unsigned int size, uint64_t *flags)
 {
-    uint64_t r = (a + b + carry) & mask_of(size);
+    uint64_t r = (a + b + carry) & axvm_emul_mask(size);
     uint64_t carries = (a & b) | ((a | b) & ~r);
 
-    *flags = carry_flags(carries, sign_of((a ^ r) & (b ^ r), size), size) | result_flags(r, size);
+    *flags = carry_flags(carries, sign_of((a ^ r) & (b ^ r), size), size) | axvm_emul_result_flags(r, size);
     return r;
 }
 
 static uint64_t sub(uint64_t a, uint64_t b, bool borrow, unsigned int size, uint64_t *flags)
 {
-    uint64_t r = (a - b - borrow) & mask_of(size);
+    uint64_t r = (a - b - borrow) & axvm_emul_mask(size);
     uint64_t borrows = (~a & b) | ((~a | b) & r);
 
-    *flags = carry_flags(borrows, sign_of((a ^ b) & (a ^ r), size), size) | result_flags(r, size);
+    *flags = carry_flags(borrows, sign_of((a ^ b) & (a ^ r), size), size) | axvm_emul_result_flags(r, size);
     return r;
 }
 
@@ -63,7 +43,7 @@ static uint64_t arithmetic(struct axvm_vcpu *vcpu, unsigned int op, uint64_t a, 
     bool carry = (vcpu->arch.rflags & RFLAGS_CF) != 0;
     uint64_t r, flags = 0;
 
-    b &= mask_of(size);
+    b &= axvm_emul_mask(size);
     switch (op) {
     case X86_OP_ADD:
         r = add(a, b, false, size, &flags);
@@ -80,10 +60,10 @@ static uint64_t arithmetic(struct axvm_vcpu *vcpu, unsigned int op, uint64_t a, 
         break;
     default:
         r = op == X86_OP_OR ? a | b : op == X86_OP_XOR ? a ^ b : a & b;
-        flags = result_flags(r, size);
+        flags = axvm_emul_result_flags(r, size);
         break;
     }
-    set_flags(vcpu, ARITHMETIC, flags);
+    axvm_emul_set_flags(vcpu, ARITHMETIC, flags);
     return r;
 }
 
@@ -94,10 +74,10 @@ static uint64_t unary(struct axvm_vcpu *vcpu, unsigned int op, uint64_t a, unsig
 
     switch (op) {
     case X86_OP_NOT:
-        return ~a & mask_of(size);
+        return ~a & axvm_emul_mask(size);
     case X86_OP_NEG:
         r = sub(0, a, false, size, &flags);
-        set_flags(vcpu, ARITHMETIC, flags);
+        axvm_emul_set_flags(vcpu, ARITHMETIC, flags);
         return r;
     case X86_OP_INC:
         r = add(a, 1, false, size, &flags);
@@ -106,7 +86,7 @@ static uint64_t unary(struct axvm_vcpu *vcpu, unsigned int op, uint64_t a, unsig
         r = sub(a, 1, false, size, &flags);
         break;
     }
-    set_flags(vcpu, ARITHMETIC & ~RFLAGS_CF, flags);
+    axvm_emul_set_flags(vcpu, ARITHMETIC & ~RFLAGS_CF, flags);
     return r;
 }
 
@@ -115,7 +95,7 @@ static uint64_t bit_test(struct axvm_vcpu *vcpu, unsigned int op, uint64_t a, ui
 {
     uint64_t bit = UINT64_C(1) << (number & (8 * size - 1));
 
-    set_flags(vcpu, RFLAGS_CF, (a & bit) ? RFLAGS_CF : 0);
+    axvm_emul_set_flags(vcpu, RFLAGS_CF, (a & bit) ? RFLAGS_CF : 0);
     return op == X86_OP_BTS ? a | bit : op == X86_OP_BTR ? a & ~bit : op == X86_OP_BTC ? a ^ bit : a;
 }
 
@@ -151,7 +131,7 @@ static void cmpxchg_pair(struct axvm_vcpu *vcpu, struct axvm_emul *e)
     __builtin_memcpy(&low, buf, half);
     __builtin_memcpy(&high, buf + half, half);
     equal = low == axvm_emul_get_reg(vcpu, AXVM_RAX, half) && high == axvm_emul_get_reg(vcpu, AXVM_RDX, half);
-    set_flags(vcpu, RFLAGS_ZF, equal ? RFLAGS_ZF : 0);
+    axvm_emul_set_flags(vcpu, RFLAGS_ZF, equal ? RFLAGS_ZF : 0);
     if (equal) {
         __builtin_memcpy(buf, &gpr[AXVM_RBX], half);
         __builtin_memcpy(buf + half, &gpr[AXVM_RCX], half);
@@ -196,6 +176,26 @@ static void move(struct axvm_vcpu *vcpu, struct axvm_emul *e)
         axvm_emul_store(&e->op[0], v);
 }
 
+/* BSF, BSR, POPCNT */
+static void count_bits(struct axvm_vcpu *vcpu, const struct axvm_x86_insn *insn, uint64_t mem)
+{
+    uint64_t n = 0;
+
+    axvm_emul_set_flags(vcpu, insn->op == X86_OP_POPCNT ? ARITHMETIC : RFLAGS_ZF, mem == 0 ? RFLAGS_ZF : 0);
+    if (insn->op == X86_OP_POPCNT) {
+        for (; mem != 0; mem &= mem - 1)
+            n++;
+    } else if (mem == 0) {
+        return;
+    } else if (insn->op == X86_OP_BSF) {
+        n = axvm_ctz64(mem);
+    } else {
+        while (mem >> n > 1)
+            n++;
+    }
+    axvm_emul_set_operand(vcpu, insn, n);
+}
+
 /* A load of less than 16 bytes clears the rest. */
 static void move_xmm(struct axvm_vcpu *vcpu, struct axvm_emul *e)
 {
@@ -225,7 +225,7 @@ static void compute_arithmetic(struct axvm_vcpu *vcpu, struct axvm_emul *e, uint
     axvm_emul_store(&e->op[0], r);
 }
 
-void axvm_emul_compute(struct axvm_vcpu *vcpu, struct axvm_emul *e)
+bool axvm_emul_compute(struct axvm_vcpu *vcpu, struct axvm_emul *e)
 {
     const struct axvm_x86_insn *insn = e->insn;
     uint64_t mem = axvm_emul_load(&e->op[0]);
@@ -250,6 +250,24 @@ void axvm_emul_compute(struct axvm_vcpu *vcpu, struct axvm_emul *e)
         axvm_emul_store(&e->op[0],
                         bit_test(vcpu, insn->op, mem, insn->form == X86_FORM_MI ? insn->imm : axvm_emul_get_operand(vcpu, insn),
                                  insn->size));
+        break;
+    case X86_OP_ROL ... X86_OP_SHRD:
+        axvm_emul_store(&e->op[0], axvm_emul_shift(vcpu, insn, mem));
+        break;
+    case X86_OP_MUL:
+    case X86_OP_IMUL:
+        axvm_emul_multiply(vcpu, insn, mem);
+        break;
+    case X86_OP_DIV:
+    case X86_OP_IDIV:
+        if (axvm_emul_divide(vcpu, insn, mem))
+            break;
+        axvm_emul_raise(vcpu, X86_DE);
+        return false;
+    case X86_OP_BSF:
+    case X86_OP_BSR:
+    case X86_OP_POPCNT:
+        count_bits(vcpu, insn, mem);
         break;
     case X86_OP_XCHG:
     case X86_OP_XADD:
@@ -305,4 +323,5 @@ void axvm_emul_compute(struct axvm_vcpu *vcpu, struct axvm_emul *e)
         compute_arithmetic(vcpu, e, mem);
         break;
     }
+    return true;
 }

@@ -97,6 +97,12 @@ void axvm_emul_set_xmm(struct axvm_vcpu *vcpu, unsigned int n, const uint64_t va
     __builtin_memcpy(area + XSAVE_XMM + 16 * (n & 15), val, 16);
 }
 
+void axvm_emul_raise(struct axvm_vcpu *vcpu, enum axvm_x86_vector vector)
+{
+    vcpu->arch.work &= ~AXVM_WORK_DONE;
+    axvm_x86_raise(vcpu, vector);
+}
+
 void axvm_emul_load_msw(struct axvm_vcpu *vcpu, uint16_t msw)
 {
     axvm_x86_load_msw(vcpu, msw);

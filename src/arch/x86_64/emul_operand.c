@@ -36,7 +36,7 @@ static bool reads_memory(const struct axvm_x86_insn *insn)
 static bool writes_memory(const struct axvm_x86_insn *insn)
 {
     return insn->form != X86_FORM_RM && insn->op != X86_OP_CMP && insn->op != X86_OP_TEST && insn->op != X86_OP_BT &&
-           insn->op != X86_OP_LMSW;
+           insn->op != X86_OP_LMSW && !(insn->op >= X86_OP_MUL && insn->op <= X86_OP_IDIV);
 }
 
 /* BT and its kin with a register: its number may be anywhere in a string of bits around the address. "BT - Bit Test" */

@@ -72,6 +72,26 @@ static inline uint64_t axvm_emul_offset(const struct axvm_vcpu *vcpu, const stru
     return axvm_extend(at, insn->addr_size, false);
 }
 
+static inline void axvm_emul_set_flags(struct axvm_vcpu *vcpu, uint64_t which, uint64_t flags)
+{
+    vcpu->arch.rflags = (vcpu->arch.rflags & ~which) | (flags & which);
+}
+
+static inline uint64_t axvm_emul_mask(unsigned int size)
+{
+    return UINT64_MAX >> (64 - 8 * size);
+}
+
+/* ZF, SF, and PF, which is set when the lowest byte has an even number of ones. */
+static inline uint64_t axvm_emul_result_flags(uint64_t r, unsigned int size)
+{
+    unsigned int nibble = (unsigned int)(r ^ r >> 4) & 15;
+    uint64_t f = (0x6996u >> nibble & 1) ? 0 : RFLAGS_PF;
+
+    f |= r == 0 ? RFLAGS_ZF : 0;
+    return f | (r >> (8 * size - 1) & 1 ? RFLAGS_SF : 0);
+}
+
 static inline uint64_t axvm_emul_load(const struct axvm_emul_operand *op)
 {
     uint64_t v;
@@ -128,8 +148,15 @@ enum axvm_emul_result axvm_emul_resolve(struct axvm_vcpu *vcpu, struct axvm_emul
 
 /* ---- emul_alu.c ---- */
 
-/* From what was read to what is to be written, and to registers and flags. */
-void axvm_emul_compute(struct axvm_vcpu *vcpu, struct axvm_emul *e);
+/* From what was read to what is to be written, and to registers and flags. False: it has raised an exception instead. */
+bool axvm_emul_compute(struct axvm_vcpu *vcpu, struct axvm_emul *e);
+
+/* ---- emul_shift.c, emul_muldiv.c: of what @mem is. ---- */
+
+uint64_t axvm_emul_shift(struct axvm_vcpu *vcpu, const struct axvm_x86_insn *insn, uint64_t mem);
+void axvm_emul_multiply(struct axvm_vcpu *vcpu, const struct axvm_x86_insn *insn, uint64_t mem);
+/* False: #DE. */
+bool axvm_emul_divide(struct axvm_vcpu *vcpu, const struct axvm_x86_insn *insn, uint64_t mem);
 
 /* ---- emul_operand.c ---- */
 

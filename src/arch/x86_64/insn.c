@@ -306,6 +306,8 @@ static enum axvm_x86_decoded check_opcode(const struct decoder *d, struct axvm_x
         return AXVM_X86_DEC_UNKNOWN;
     if ((entry->flags & X86_PLAIN) && (d->opsize || d->rep))
         return AXVM_X86_DEC_UNKNOWN;
+    if (entry->flags & (X86_F3 | X86_NO_F3) && (d->rep == 0xf3) != ((entry->flags & X86_F3) != 0))
+        return AXVM_X86_DEC_UNKNOWN;
     if (entry->op == X86_OP_MOVSX && opcode == 0x63) {
         /* MOVSXD; ARPL elsewhere. */
         if (d->mode != AXVM_X86_MODE64)
@@ -314,6 +316,9 @@ static enum axvm_x86_decoded check_opcode(const struct decoder *d, struct axvm_x
     }
     if (entry->flags & X86_COND)
         insn->cond = opcode & 15;
+    else if ((entry->flags & X86_CL) || (insn->op == X86_OP_IMUL && (entry->flags & (X86_IMM8 | X86_IMMZ))))
+        insn->cond = 1;
+    insn->imm = (entry->flags & X86_ONE) != 0;
     return AXVM_X86_DECODED;
 }
 

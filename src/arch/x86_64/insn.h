@@ -43,6 +43,23 @@ enum axvm_x86_op {
     X86_OP_BTS,
     X86_OP_BTR,
     X86_OP_BTC,
+    X86_OP_ROL, /* those from here to SAR are in the order of the encoding: even ones go left; so do the two that follow */
+    X86_OP_ROR,
+    X86_OP_RCL,
+    X86_OP_RCR,
+    X86_OP_SHL,
+    X86_OP_SHR,
+    X86_OP_SAL,
+    X86_OP_SAR,
+    X86_OP_SHLD,
+    X86_OP_SHRD,
+    X86_OP_MUL, /* MUL to IDIV, BSF and BSR are in order */
+    X86_OP_IMUL,
+    X86_OP_DIV,
+    X86_OP_IDIV,
+    X86_OP_BSF,
+    X86_OP_BSR,
+    X86_OP_POPCNT,
     X86_OP_XCHG,
     X86_OP_XADD,
     X86_OP_CMPXCHG,
@@ -102,7 +119,7 @@ struct axvm_x86_insn {
     uint8_t index;
     uint8_t scale; /* 0..3 */
     uint8_t reg;
-    uint8_t cond; /* of SETcc, CMOVcc */
+    uint8_t cond; /* of SETcc, CMOVcc; of shifts: the count is in CL; of IMUL: one factor is imm */
     uint8_t rep;  /* enum axvm_x86_rep */
     bool high;    /* reg is AH, CH, DH or BH: bits 15:8 of register 0..3 */
     bool lock;

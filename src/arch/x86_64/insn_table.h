@@ -27,6 +27,7 @@ enum axvm_x86_prefix {
 enum axvm_x86_group {
     X86_GROUP_1,
     X86_GROUP_1A,
+    X86_GROUP_2,
     X86_GROUP_3,
     X86_GROUP_4,
     X86_GROUP_5,
@@ -47,6 +48,10 @@ enum axvm_x86_group {
 #define X86_SRC16 (1u << 7) /* or a word */
 #define X86_PLAIN (1u << 8) /* with 66, F2 or F3 it is something else */
 #define X86_COND (1u << 9)  /* the low four bits of the opcode are a condition */
+#define X86_ONE (1u << 10)  /* the immediate is 1 */
+#define X86_CL (1u << 11)   /* or CL */
+#define X86_F3 (1u << 12)   /* it is this only with F3, without it something else */
+#define X86_NO_F3 (1u << 13)
 
 struct axvm_x86_opcode {
     uint8_t op; /* enum axvm_x86_op, if form is not one of the above */

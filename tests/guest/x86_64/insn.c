@@ -56,6 +56,55 @@ struct state {
     X(cmov, "cmovl (%rdi), %rax; cmovae 4(%rdi), %ecx", 0)                                                                     \
     X(push, "push (%rdi); pop %rax; push %rcx; pop 8(%rdi)", 0)                                                                \
     X(push16, "pushw (%rdi); pop %cx", 0)                                                                                      \
+    X(rol8, "rolb $3, (%rdi)", OF)                                                                                             \
+    X(ror16, "rorw %cl, (%rdi)", OF)                                                                                           \
+    X(ror64, "rorq $1, (%rdi)", 0)                                                                                             \
+    X(rcl32, "rcll $7, (%rdi)", OF)                                                                                            \
+    X(rcl8, "rclb %cl, (%rdi)", OF)                                                                                            \
+    X(rcr16, "rcrw $1, (%rdi)", 0)                                                                                             \
+    X(rcr64, "rcrq %cl, (%rdi)", OF)                                                                                           \
+    X(shl8, "shlb $1, (%rdi)", AF)                                                                                             \
+    X(shl32, "shll %cl, (%rdi)", AF | OF | CF)                                                                                 \
+    X(shr64, "shrq $11, (%rdi)", AF | OF)                                                                                      \
+    X(shr16, "shrw $1, (%rdi)", AF)                                                                                            \
+    X(sar8, "sarb %cl, (%rdi)", AF | OF)                                                                                       \
+    X(sar64, "sarq $63, (%rdi)", AF | OF)                                                                                      \
+    X(sar32, "sarl $1, (%rdi)", AF)                                                                                            \
+    X(shift_by_0, "xor %ecx, %ecx; shll %cl, (%rdi); rcrw %cl, 8(%rdi)", AF)                                                   \
+    X(shld32, "shld $5, %eax, (%rdi)", AF | OF)                                                                                \
+    X(shld64, "shld %cl, %rax, (%rdi)", AF | OF)                                                                               \
+    X(shrd16, "shrd $9, %ax, (%rdi)", AF | OF)                                                                                 \
+    X(shrd64, "shrd $1, %rax, (%rdi)", AF)                                                                                     \
+    X(mul8, "mulb (%rdi)", ALL & ~CF & ~OF)                                                                                    \
+    X(mul16, "mulw (%rdi)", ALL & ~CF & ~OF)                                                                                   \
+    X(mul32, "mull (%rdi)", ALL & ~CF & ~OF)                                                                                   \
+    X(mul64, "mulq (%rdi)", ALL & ~CF & ~OF)                                                                                   \
+    X(imul8, "imulb (%rdi)", ALL & ~CF & ~OF)                                                                                  \
+    X(imul16, "imulw (%rdi)", ALL & ~CF & ~OF)                                                                                 \
+    X(imul32, "imull (%rdi)", ALL & ~CF & ~OF)                                                                                 \
+    X(imul64, "imulq (%rdi)", ALL & ~CF & ~OF)                                                                                 \
+    X(imul_r16, "imul (%rdi), %cx", ALL & ~CF & ~OF)                                                                           \
+    X(imul_r64, "imul (%rdi), %rcx", ALL & ~CF & ~OF)                                                                          \
+    X(imul_imm8, "imul $-7, (%rdi), %eax", ALL & ~CF & ~OF)                                                                    \
+    X(imul_imm, "imul $0x12345, (%rdi), %rax", ALL & ~CF & ~OF)                                                                \
+    X(imul_imm16, "imul $0x1234, (%rdi), %ax", ALL & ~CF & ~OF)                                                                \
+    X(div8, "mov $0x33, %ax; divb (%rdi)", ALL)                                                                                \
+    X(div16, "xor %edx, %edx; divw (%rdi)", ALL)                                                                               \
+    X(div32, "mov $3, %edx; orl $-256, (%rdi); divl (%rdi)", ALL)                                                              \
+    X(div64, "shr $5, %rdx; orq $-256, (%rdi); divq (%rdi)", ALL)                                                              \
+    X(idiv8, "movsbw %al, %ax; idivb 1(%rdi)", ALL)                                                                            \
+    X(idiv32, "cdq; idivl (%rdi)", ALL)                                                                                        \
+    X(idiv64, "cqo; idivq (%rdi)", ALL)                                                                                        \
+    X(div_by_0, "movq $0, (%rdi); divl (%rdi)", ALL)                                                                           \
+    X(div_overflow, "mov $-1, %rdx; shrq $1, (%rdi); divq (%rdi)", ALL)                                                        \
+    X(idiv_overflow, "movb $-1, (%rdi); mov $0x80, %eax; shl $8, %eax; idivb (%rdi)", ALL)                                     \
+    X(bsf16, "bsf (%rdi), %cx", ALL & ~ZF)                                                                                     \
+    X(bsf64, "bsf 8(%rdi), %rcx", ALL & ~ZF)                                                                                   \
+    X(bsr32, "bsr (%rdi), %eax", ALL & ~ZF)                                                                                    \
+    X(bsr64, "bsr (%rdi), %rax", ALL & ~ZF)                                                                                    \
+    X(bsf_0, "movq $0, (%rdi); bsf (%rdi), %rax", ALL & ~ZF)                                                                   \
+    X(popcnt16, "popcnt (%rdi), %ax", 0)                                                                                       \
+    X(popcnt64, "popcnt (%rdi), %rax", 0)                                                                                      \
     X(movs, "mov %rdi, %rsi; lea 8(%rdi), %rdi; mov $5, %ecx; rep movsb", 0)                                                   \
     X(stos, "mov $3, %ecx; rep stosl", 0)                                                                                      \
     X(scas, "mov $16, %ecx; repne scasb; mov %rdi, %rbx", 0)                                                                   \

@@ -127,6 +127,11 @@ void axvm_emul_set_xmm(struct axvm_vcpu *vcpu, unsigned int n, const uint64_t va
     memcpy(world_of_vcpu(vcpu)->xmm[n], val, 16);
 }
 
+void axvm_emul_raise(struct axvm_vcpu *vcpu, enum axvm_x86_vector vector)
+{
+    world_of_vcpu(vcpu)->raised = 1u << vector;
+}
+
 void axvm_emul_load_msw(struct axvm_vcpu *vcpu, uint16_t msw)
 {
     world_of_vcpu(vcpu)->msw = msw;

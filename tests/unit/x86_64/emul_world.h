@@ -49,6 +49,7 @@ struct world {
     uint64_t xmm[16][2];
     bool no_xmm;
     uint16_t msw;     /* what LMSW has loaded */
+    uint32_t raised;  /* vectors of axvm_emul_raise() */
     uint64_t port_in; /* counts up with each input */
     /* what axvm_emul_env() and _segs() say */
     struct axvm_emul_env env;

@@ -181,6 +181,70 @@ static void xmm_registers_that_cannot_be_had_are_said_so(void **state)
     assert_int_equal(w->count, 0);
 }
 
+static void a_division_that_does_not_fit_raises_and_leaves_registers_alone(void **state)
+{
+    struct world *w = *state;
+    uint64_t *gpr = w->vcpu.arch.gpr;
+
+    CODE_IS(w, 0xf6, 0x37); /* divb (%rdi) */
+    poke(w, DEV, 16, 1);
+    gpr[RDI] = DEV;
+    gpr[RAX] = 0x1000;
+    assert_int_equal(world_mmio(w, DEV, false), AXVM_EMUL_DONE);
+    assert_int_equal(w->raised, 1u << X86_DE);
+    assert_int_equal(gpr[RAX], 0x1000);
+    assert_int_equal(w->vcpu.arch.rip, CODE);
+    w->raised = 0;
+    gpr[RAX] = 0xfff;
+    assert_int_equal(world_mmio(w, DEV, false), AXVM_EMUL_DONE);
+    assert_int_equal(w->raised, 0);
+    assert_int_equal(gpr[RAX], 0xfff);
+    assert_int_equal(w->vcpu.arch.rip, CODE + 2);
+}
+
+static const struct division {
+    uint64_t rax, rdx, by;
+    uint8_t code[4]; /* of (%rdi) */
+    unsigned int len, size;
+    bool fits;
+    uint64_t quotient, remainder;
+} divisions[] = {
+    { 100, 0, 7, { 0xf7, 0x37 }, 2, 4, true, 14, 2 },
+    { 0, 6, 7, { 0xf7, 0x37 }, 2, 4, true, 0xdb6db6db, 3 },
+    { 0, 7, 7, { 0xf7, 0x37 }, 2, 4, false, 0, 0 },
+    { 5, 1, 0, { 0x48, 0xf7, 0x37 }, 3, 8, false, 0, 0 },
+    { 5, UINT64_MAX - 1, UINT64_MAX, { 0x48, 0xf7, 0x37 }, 3, 8, true, UINT64_MAX, 4 },
+    { (uint64_t)-100, UINT64_MAX, 7, { 0x48, 0xf7, 0x3f }, 3, 8, true, (uint64_t)-14, (uint64_t)-2 },
+    { (uint64_t)-100, UINT64_MAX, (uint64_t)-7, { 0x48, 0xf7, 0x3f }, 3, 8, true, 14, (uint64_t)-2 },
+    { UINT64_C(1) << 63, UINT64_MAX, 1, { 0x48, 0xf7, 0x3f }, 3, 8, true, UINT64_C(1) << 63, 0 },
+    { UINT64_C(1) << 63, UINT64_MAX, UINT64_MAX, { 0x48, 0xf7, 0x3f }, 3, 8, false, 0, 0 },
+    { 0x8000, 0xffff, 0xffff, { 0x66, 0xf7, 0x3f }, 3, 2, false, 0, 0 },
+    { 0x8001, 0xffff, 0xffff, { 0x66, 0xf7, 0x3f }, 3, 2, true, 0x7fff, 0 },
+};
+
+static void divisions_have_the_signs_and_limits_of_the_manual(void **state)
+{
+    struct world *w = *state;
+    uint64_t *gpr = w->vcpu.arch.gpr;
+
+    for (size_t i = 0; i < AXVM_ARRAY_LEN(divisions); i++) {
+        const struct division *d = &divisions[i];
+
+        world_code(w, CODE, d->code, d->len);
+        poke(w, DEV, d->by, 8);
+        gpr[RDI] = DEV;
+        gpr[RAX] = d->rax;
+        gpr[RDX] = d->rdx;
+        w->raised = 0;
+        assert_int_equal(world_mmio(w, DEV, false), AXVM_EMUL_DONE);
+        assert_int_equal(w->raised != 0, !d->fits);
+        if (!d->fits)
+            continue;
+        assert_int_equal(axvm_extend(gpr[RAX], d->size, false), d->quotient);
+        assert_int_equal(axvm_extend(gpr[RDX], d->size, false), d->remainder);
+    }
+}
+
 /* ---- fetching ---- */
 
 static void the_instruction_is_read_only_once(void **state)
@@ -1003,6 +1067,8 @@ int main(void)
         T(refused_reads_are_ones_and_refused_writes_are_lost),
         T(sixteen_bytes_are_two_accesses_of_eight),
         T(xmm_registers_that_cannot_be_had_are_said_so),
+        T(a_division_that_does_not_fit_raises_and_leaves_registers_alone),
+        T(divisions_have_the_signs_and_limits_of_the_manual),
         T(the_instruction_is_read_only_once),
         T(code_that_cannot_be_fetched_is_the_page_fault_of_a_fetch),
         T(code_that_is_not_there_yet_is_asked_for),

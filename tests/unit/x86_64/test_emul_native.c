@@ -273,6 +273,9 @@ enum {
     STORES = 1 << 16,
     X86_MOVBE = 1 << 17,
     ONLY64 = 1 << 18,
+    ROTATE = 1 << 19,   /* OF is not defined */
+    SHIFT = 1 << 20,    /* OF, AF, and of fewer than 32 bits CF */
+    MULTIPLY = 1 << 21, /* CF and OF only are defined */
 };
 
 static const struct gen {
@@ -330,6 +333,32 @@ static const struct gen {
     { { 0xf7 }, 1, 0, 3, LOCKABLE | STORES },
     { { 0xfe }, 1, 0, 0, BYTE | LOCKABLE | STORES },
     { { 0xfe }, 1, 0, 1, BYTE | LOCKABLE | STORES },
+#define SHIFTS(n, kind)                                                                                                        \
+    { { 0xc0 }, 1, 0, (n), BYTE | IMM8 | STORES | (kind) }, { { 0xc1 }, 1, 0, (n), IMM8 | STORES | (kind) },                   \
+        { { 0xd0 }, 1, 0, (n), BYTE | STORES | (kind) }, { { 0xd1 }, 1, 0, (n), STORES | (kind) },                             \
+        { { 0xd2 }, 1, 0, (n), BYTE | STORES | (kind) },                                                                       \
+    {                                                                                                                          \
+        { 0xd3 }, 1, 0, (n), STORES | (kind)                                                                                   \
+    }
+    SHIFTS(0, ROTATE),
+    SHIFTS(1, ROTATE),
+    SHIFTS(2, ROTATE),
+    SHIFTS(3, ROTATE),
+    SHIFTS(4, SHIFT),
+    SHIFTS(5, SHIFT),
+    SHIFTS(6, SHIFT),
+    SHIFTS(7, SHIFT),
+    { { 0xf6 }, 1, 0, 4, BYTE | MULTIPLY },
+    { { 0xf7 }, 1, 0, 4, MULTIPLY },
+    { { 0xf6 }, 1, 0, 5, BYTE | MULTIPLY },
+    { { 0xf7 }, 1, 0, 5, MULTIPLY },
+    { { 0x69 }, 1, 0, -1, IMMZ | MULTIPLY },
+    { { 0x6b }, 1, 0, -1, IMM8 | MULTIPLY },
+    { { 0x0f, 0xaf }, 2, 0, -1, MULTIPLY },
+    { { 0x0f, 0xa4 }, 2, 0, -1, IMM8 | NO_PREFIX | STORES | SHIFT },
+    { { 0x0f, 0xa5 }, 2, 0, -1, NO_PREFIX | STORES | SHIFT },
+    { { 0x0f, 0xac }, 2, 0, -1, IMM8 | NO_PREFIX | STORES | SHIFT },
+    { { 0x0f, 0xad }, 2, 0, -1, NO_PREFIX | STORES | SHIFT },
     { { 0xff }, 1, 0, 0, LOCKABLE | STORES },
     { { 0xff }, 1, 0, 1, LOCKABLE | STORES },
     { { 0xff }, 1, 0, 6, STACK },
@@ -623,9 +652,17 @@ static bool run_emulated(struct world *w, const struct trial *t)
     return true;
 }
 
-static uint64_t defined_flags(const struct gen *g)
+static uint64_t defined_flags(const struct trial *t)
 {
+    const struct gen *g = t->gen;
     uint64_t mask = 0x8d5 | RFLAGS_DF;
+
+    if (g->flags & (ROTATE | SHIFT))
+        mask &= ~RFLAGS_OF;
+    if (g->flags & SHIFT)
+        mask &= ~(RFLAGS_AF | (t->size < 4 ? RFLAGS_CF : 0));
+    if (g->flags & MULTIPLY)
+        mask = RFLAGS_CF | RFLAGS_OF | RFLAGS_DF;
 
     if (g->flags & BITFLAGS)
         mask &= ~(RFLAGS_OF | RFLAGS_SF | RFLAGS_AF | RFLAGS_PF);
@@ -634,7 +671,7 @@ static uint64_t defined_flags(const struct gen *g)
 
 static void compare(struct world *w, const struct trial *t)
 {
-    uint64_t flags = (w->vcpu.arch.rflags ^ native->out_flags) & defined_flags(t->gen);
+    uint64_t flags = (w->vcpu.arch.rflags ^ native->out_flags) & defined_flags(t);
 
     for (unsigned int i = 0; i < (t->mode32 ? 8u : 16u); i++) {
         if (w->vcpu.arch.gpr[i] != native->out_gpr[i]) {

@@ -184,6 +184,12 @@ int axvm_lapic_highest(const struct axvm_lapic *apic);
 /** Would pending() say something, as far as can be seen from any CPU: in doubt, true. */
 bool axvm_lapic_wakes(const struct axvm_lapic *apic);
 
+/** IA32_APIC_BASE. */
+static inline uint64_t axvm_lapic_base(const struct axvm_lapic *apic)
+{
+    return atomic_load_explicit(&apic->base, memory_order_relaxed);
+}
+
 /** CR8, also while the APIC is disabled. */
 static inline uint32_t axvm_lapic_cr8(const struct axvm_lapic *apic)
 {

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bits.h"
+
 /* Registers in this order everywhere: what the instruction returns. */
 enum axvm_cpuid_reg { AXVM_EAX, AXVM_EBX, AXVM_ECX, AXVM_EDX };
 
@@ -118,6 +120,14 @@ void axvm_cpuid_init(struct axvm_cpuid *c, const struct axvm_cpuid_host *host, c
 
 /* What CPUID answers; never NULL. r[] is final if dynamic == AXVM_CPUID_STATIC, otherwise axvm_cpuid_patch() makes it so. */
 const struct axvm_cpuid_entry *axvm_cpuid_find(const struct axvm_cpuid *c, uint32_t leaf, uint32_t subleaf);
+/* The same, of a basic leaf that is the same for all; NULL: ask axvm_cpuid_find(). */
+static inline const struct axvm_cpuid_entry *axvm_cpuid_plain(const struct axvm_cpuid *c, uint32_t leaf)
+{
+    const struct axvm_cpuid_index *idx = &c->basic[axvm_nospec(leaf, AXVM_CPUID_BASIC_LEAVES)];
+    const struct axvm_cpuid_entry *e = &c->entry[idx->first];
+
+    return leaf < AXVM_CPUID_BASIC_LEAVES && idx->subleaves == 0 && e->dynamic == AXVM_CPUID_STATIC ? e : NULL;
+}
 /* @r: copy of e->r, to be adapted to the vCPU's state. */
 void axvm_cpuid_patch(const struct axvm_cpuid *c, const struct axvm_cpuid_entry *e, uint32_t subleaf,
                       const struct axvm_cpuid_state *state, uint32_t r[4]);

@@ -5,22 +5,9 @@
 #include "exit.h"
 #include "mem.h"
 
-/* What the code segment says; outside of long mode, or with L clear, of its base and limit as well. */
-static inline void set_code(struct axvm_vcpu *vcpu, struct axvm_emul_env *env)
-{
-    struct axvm_x86_seg cs = axvm_x86_get_seg(vcpu, AXVM_X86_CS);
-
-    if (__builtin_expect((env->paging.efer & EFER_LMA) && (cs.attr & SEG_L), 1)) {
-        env->mode = AXVM_X86_MODE64;
-        return;
-    }
-    env->mode = (cs.attr & SEG_DB) ? AXVM_X86_MODE32 : AXVM_X86_MODE16;
-    env->cs = cs;
-}
-
 /* What stays as it is for all of a vCPU's life. Reserved bits of the guest's tables are for the hardware's walker to say, which
  * goes by what the host's CPU has. */
-static void set_constants(struct axvm_vcpu *vcpu, struct axvm_x86_paging *p)
+static AXVM_COLD void set_constants(struct axvm_vcpu *vcpu, struct axvm_x86_paging *p)
 {
     const struct axvm_cpuid_entry *extended = axvm_cpuid_find(vcpu->vm->arch.cpuid, AXVM_CPUID_EXTENDED + 1, 0);
 
@@ -29,18 +16,40 @@ static void set_constants(struct axvm_vcpu *vcpu, struct axvm_x86_paging *p)
     p->pdpte = NULL;
 }
 
-void axvm_emul_env(struct axvm_vcpu *vcpu, struct axvm_emul_env *env)
+/* What the code segment says; outside of long mode, or with L clear, of its base and limit as well. */
+static inline __attribute__((always_inline)) void fill(struct axvm_vcpu *vcpu, struct axvm_emul_env *env)
 {
     struct axvm_x86_paging *p = &env->paging;
+    struct axvm_x86_seg cs = axvm_x86_get_seg(vcpu, AXVM_X86_CS);
+    uint64_t cr0 = axvm_x86_get_cr0(vcpu), cr3 = axvm_x86_get_cr3(vcpu), cr4 = axvm_x86_get_cr4(vcpu);
+    uint64_t efer = axvm_x86_get_efer(vcpu);
 
-    if (p->phys_bits == 0)
-        set_constants(vcpu, p);
-    p->cr0 = axvm_x86_get_cr0(vcpu);
-    p->cr3 = axvm_x86_get_cr3(vcpu);
-    p->cr4 = axvm_x86_get_cr4(vcpu);
-    p->efer = axvm_x86_get_efer(vcpu);
     p->cpl = (uint8_t)axvm_x86_get_cpl(vcpu);
-    set_code(vcpu, env);
+    p->cr0 = cr0;
+    p->cr3 = cr3;
+    p->cr4 = cr4;
+    p->efer = efer;
+    if (__builtin_expect((efer & EFER_LMA) && (cs.attr & SEG_L), 1)) {
+        env->mode = AXVM_X86_MODE64;
+        return;
+    }
+    env->mode = (cs.attr & SEG_DB) ? AXVM_X86_MODE32 : AXVM_X86_MODE16;
+    env->cs = cs;
+}
+
+static __attribute__((noinline)) void fill_from_vmcs(struct axvm_vcpu *vcpu, struct axvm_emul_env *env)
+{
+    fill(vcpu, env);
+}
+
+void axvm_emul_env(struct axvm_vcpu *vcpu, struct axvm_emul_env *env)
+{
+    if (__builtin_expect(env->paging.phys_bits == 0, 0))
+        set_constants(vcpu, &env->paging);
+    if (axvm_x86_is_svm(vcpu))
+        fill(vcpu, env);
+    else
+        fill_from_vmcs(vcpu, env);
 }
 
 /* The VMCB has them in the encoding's order. */

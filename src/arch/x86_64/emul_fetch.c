@@ -121,14 +121,15 @@ static inline struct axvm_emul_site *site_of(struct axvm_vcpu *vcpu, struct axvm
 static inline bool is_same(const struct axvm_vcpu *vcpu, const struct axvm_emul *e, const struct axvm_emul_site *s)
 {
     const struct axvm_x86_paging *p = &e->env.paging;
-    uint64_t bytes[2];
+    uint64_t first, second;
 
     if (s->gen != vcpu->vm->as.gen + 1 || s->rip != vcpu->arch.rip || s->cr3 != p->cr3 || s->who != who_of(e))
         return false;
     if (s->cr0 != p->cr0 || s->cr4 != p->cr4 || s->efer != p->efer)
         return false;
-    __builtin_memcpy(bytes, s->code, sizeof(bytes));
-    if (bytes[0] != s->bytes[0] || bytes[1] != s->bytes[1])
+    __builtin_memcpy(&first, s->code, sizeof(first));
+    __builtin_memcpy(&second, s->code + sizeof(first), sizeof(second));
+    if (first != s->bytes[0] || second != s->bytes[1])
         return false;
     return axvm_x86_load_entry(s->entry[0].at) == s->entry[0].val && axvm_x86_load_entry(s->entry[1].at) == s->entry[1].val &&
            axvm_x86_load_entry(s->entry[2].at) == s->entry[2].val && axvm_x86_load_entry(s->entry[3].at) == s->entry[3].val;
@@ -200,10 +201,12 @@ __attribute__((cold, noinline)) static enum axvm_emul_result fetch_anew(struct a
 enum axvm_emul_result axvm_emul_fetch(struct axvm_vcpu *vcpu, struct axvm_emul *e)
 {
     struct axvm_emul_site *s = site_of(vcpu, e);
-    unsigned long irqs = axvm_lock_irqsave(&vcpu->vm->as.lock);
-    bool same = e->given == 0 && is_same(vcpu, e, s);
+    bool same;
 
-    axvm_unlock_irqrestore(&vcpu->vm->as.lock, irqs);
+    /* In the fast tier interrupts are off. */
+    axvm_lock_raw(&vcpu->vm->as.lock);
+    same = e->given == 0 && is_same(vcpu, e, s);
+    axvm_unlock_raw(&vcpu->vm->as.lock);
     if (!same)
         return fetch_anew(vcpu, e);
     e->insn = &s->insn;

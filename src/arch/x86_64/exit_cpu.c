@@ -57,14 +57,20 @@ static __attribute__((noinline)) enum axvm_trap_kind answer_patched(struct axvm_
     return answer(vcpu, r, next);
 }
 
-enum axvm_trap_kind axvm_x86_exit_cpuid(struct axvm_vcpu *vcpu, uint64_t next)
+static __attribute__((noinline)) enum axvm_trap_kind answer_any(struct axvm_vcpu *vcpu, uint64_t next)
 {
     const uint64_t *gpr = vcpu->arch.gpr;
-    const struct axvm_cpuid_entry *e;
+    const struct axvm_cpuid_entry *e = axvm_cpuid_find(vcpu->vm->arch.cpuid, (uint32_t)gpr[AXVM_RAX], (uint32_t)gpr[AXVM_RCX]);
+
+    return e->dynamic == AXVM_CPUID_STATIC ? answer(vcpu, e->r, next) : answer_patched(vcpu, e, next);
+}
+
+enum axvm_trap_kind axvm_x86_exit_cpuid(struct axvm_vcpu *vcpu, uint64_t next)
+{
+    const struct axvm_cpuid_entry *e = axvm_cpuid_plain(vcpu->vm->arch.cpuid, (uint32_t)vcpu->arch.gpr[AXVM_RAX]);
 
     axvm_stat_inc(vcpu, AXVM_STAT_SYSREG);
-    e = axvm_cpuid_find(vcpu->vm->arch.cpuid, (uint32_t)gpr[AXVM_RAX], (uint32_t)gpr[AXVM_RCX]);
-    return e->dynamic == AXVM_CPUID_STATIC ? answer(vcpu, e->r, next) : answer_patched(vcpu, e, next);
+    return e ? answer(vcpu, e->r, next) : answer_any(vcpu, next);
 }
 
 /* ---- control registers ---- */

@@ -7,9 +7,14 @@
 
 /* ---- answering an access ---- */
 
+static inline bool is_lapic_page(struct axvm_vcpu *vcpu, uint64_t gpa)
+{
+    return vcpu->vm->arch.vintc && axvm_vlapic_mmio(vcpu, gpa);
+}
+
 static inline bool is_lapic(struct axvm_vcpu *vcpu, const struct axvm_mmio *mmio)
 {
-    return mmio->space == AXVM_BUS_MMIO && vcpu->vm->arch.vintc && axvm_vlapic_mmio(vcpu, mmio->addr);
+    return mmio->space == AXVM_BUS_MMIO && is_lapic_page(vcpu, mmio->addr);
 }
 
 static inline void answer_lapic(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
@@ -141,6 +146,12 @@ enum axvm_trap_kind axvm_x86_answer(struct axvm_vcpu *vcpu, struct axvm_mmio *mm
     return AXVM_TRAP_RESUME;
 }
 
+/* Of a device that needs neither the host nor a lock of ours? */
+static inline bool is_quick(const struct axvm_bus_slot *slot, uint64_t off, unsigned int size)
+{
+    return off < slot->quick_len && off + size <= slot->quick_len;
+}
+
 /* ---- ports ---- */
 
 /* The ports around @port that no device has. */
@@ -252,11 +263,6 @@ static __attribute__((noinline)) enum axvm_trap_kind out_quick(struct axvm_vcpu 
     return io_quick(vcpu, slot, off, size, false, next);
 }
 
-static inline bool is_quick(const struct axvm_bus_slot *slot, uint64_t off, unsigned int size)
-{
-    return off < slot->quick_len && off + size <= slot->quick_len;
-}
-
 enum axvm_trap_kind axvm_x86_exit_in(struct axvm_vcpu *vcpu, uint16_t port, unsigned int size, uint64_t next)
 {
     const struct axvm_bus_slot *slot = vcpu->hit[AXVM_BUS_PORT];
@@ -337,13 +343,64 @@ static inline enum axvm_trap_kind with_fp(struct axvm_vcpu *vcpu, enum axvm_trap
     return kind;
 }
 
-static enum axvm_trap_kind exit_mmio(struct axvm_vcpu *vcpu, uint64_t gpa, bool write)
+static AXVM_COLD enum axvm_trap_kind plain_not_done(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio, int rc)
 {
-    struct axvm_arch_vcpu *v = &vcpu->arch;
+    mmio->arch.kind = AXVM_X86_MMIO_EMUL;
+    vcpu->arch.work |= AXVM_WORK_DONE;
+    if (rc == AXVM_ERR_AGAIN)
+        return AXVM_TRAP_MMIO;
+    axvm_x86_refuse(vcpu, mmio);
+    finish_here(vcpu);
+    return AXVM_TRAP_RESUME;
+}
+
+/* The device that was found last, if it is quick. */
+static inline int answer_quick(struct axvm_vcpu *vcpu, const struct axvm_bus_slot *slot, struct axvm_mmio *mmio)
+{
+    struct axvm_access acc = {
+        .off = axvm_nospec(mmio->addr - slot->base, slot->quick_len),
+        .val = mmio->val[0],
+        .size = mmio->size,
+        .may_call_host = false,
+        .vcpu = vcpu,
+    };
+    int rc = axvm_bus_call(slot, &acc, mmio->write);
+
+    mmio->val[0] = acc.val;
+    return rc;
+}
+
+/* A plain load or store, which is what drivers do. Of the local APIC or a quick device it is over at once. */
+static inline enum axvm_trap_kind answer_plain(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
+{
+    const struct axvm_bus_slot *slot = vcpu->hit[AXVM_BUS_MMIO];
+    int rc;
+
+    if (is_lapic_page(vcpu, mmio->addr)) {
+        answer_lapic(vcpu, mmio);
+    } else if (is_quick(slot, mmio->addr - slot->base, mmio->size)) {
+        rc = answer_quick(vcpu, slot, mmio);
+        if (__builtin_expect(rc != AXVM_OK, 0))
+            return plain_not_done(vcpu, mmio, rc);
+    } else {
+        return act_on(vcpu, AXVM_EMUL_ACCESS);
+    }
+    axvm_emul_continue(vcpu, mmio);
+    axvm_x86_instruction_done(vcpu);
+    return AXVM_TRAP_RESUME;
+}
+
+static __attribute__((noinline)) enum axvm_trap_kind exit_mmio(struct axvm_vcpu *vcpu, uint64_t gpa, bool write)
+{
+    struct axvm_mmio *mmio = &vcpu->trap.mmio;
+    enum axvm_emul_result result;
 
     axvm_stat_inc(vcpu, AXVM_STAT_MMIO);
-    v->emul.given = 0;
-    return with_fp(vcpu, act_on(vcpu, axvm_emul_mmio(vcpu, gpa, write, &vcpu->trap.mmio)));
+    vcpu->arch.emul.given = 0;
+    result = axvm_emul_mmio(vcpu, gpa, write, mmio);
+    if (__builtin_expect(result == AXVM_EMUL_ACCESS && vcpu->arch.emul.shortcut, 1))
+        return answer_plain(vcpu, mmio);
+    return with_fp(vcpu, act_on(vcpu, result));
 }
 
 static enum axvm_trap_kind exit_tables(struct axvm_vcpu *vcpu)
@@ -352,15 +409,12 @@ static enum axvm_trap_kind exit_tables(struct axvm_vcpu *vcpu)
     return with_fp(vcpu, act_on(vcpu, axvm_emul_tables(vcpu, &vcpu->trap.mmio)));
 }
 
-static bool is_device(struct axvm_vcpu *vcpu, uint64_t gpa)
+/* The one of last time, or the local APIC. */
+static inline bool is_known_device(struct axvm_vcpu *vcpu, uint64_t gpa)
 {
     const struct axvm_bus_slot *hit = vcpu->hit[AXVM_BUS_MMIO];
 
-    if (gpa - hit->base < hit->len)
-        return true;
-    if (vcpu->vm->arch.vintc && axvm_vlapic_mmio(vcpu, gpa))
-        return true;
-    return axvm_bus_find(&vcpu->vm->bus[AXVM_BUS_MMIO], gpa, 1) != NULL;
+    return gpa - hit->base < hit->len || is_lapic_page(vcpu, gpa);
 }
 
 /* Code in what a bus answers with all ones is no instruction. */
@@ -370,12 +424,12 @@ static enum axvm_trap_kind refuse_fetch(struct axvm_vcpu *vcpu)
     return AXVM_TRAP_RESUME;
 }
 
-enum axvm_trap_kind axvm_x86_exit_fault(struct axvm_vcpu *vcpu, uint64_t gpa, uint32_t prot, bool walk)
+static __attribute__((noinline)) enum axvm_trap_kind exit_unmapped(struct axvm_vcpu *vcpu, uint64_t gpa, uint32_t prot,
+                                                                   bool walk)
 {
-    bool data = !walk && prot != AXVM_PROT_EXEC;
     int rc;
 
-    if (data && is_device(vcpu, gpa))
+    if (!walk && prot != AXVM_PROT_EXEC && axvm_bus_find(&vcpu->vm->bus[AXVM_BUS_MMIO], gpa, 1))
         return exit_mmio(vcpu, gpa, prot == AXVM_PROT_WRITE);
     rc = axvm_aspace_fault(vcpu->vm, &vcpu->pages, axvm_gpa(gpa), prot);
     if (rc == AXVM_OK) {
@@ -390,4 +444,11 @@ enum axvm_trap_kind axvm_x86_exit_fault(struct axvm_vcpu *vcpu, uint64_t gpa, ui
     if (walk)
         return exit_tables(vcpu);
     return prot == AXVM_PROT_EXEC ? refuse_fetch(vcpu) : exit_mmio(vcpu, gpa, prot == AXVM_PROT_WRITE);
+}
+
+enum axvm_trap_kind axvm_x86_exit_fault(struct axvm_vcpu *vcpu, uint64_t gpa, uint32_t prot, bool walk)
+{
+    if (!walk && prot != AXVM_PROT_EXEC && is_known_device(vcpu, gpa))
+        return exit_mmio(vcpu, gpa, prot == AXVM_PROT_WRITE);
+    return exit_unmapped(vcpu, gpa, prot, walk);
 }

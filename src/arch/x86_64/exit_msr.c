@@ -200,16 +200,30 @@ static __attribute__((noinline)) enum axvm_trap_kind read_elsewhere(struct axvm_
     return rc == AXVM_OK ? finish_read(vcpu, val, next) : done(vcpu, rc, next);
 }
 
+static __attribute__((noinline)) enum axvm_trap_kind read_x2apic(struct axvm_vcpu *vcpu, uint32_t msr, uint64_t next)
+{
+    uint64_t val;
+    int rc = read_apic(vcpu, msr, &val);
+
+    return rc == AXVM_OK ? finish_read(vcpu, val, next) : done(vcpu, rc, next);
+}
+
+static __attribute__((noinline)) enum axvm_trap_kind read_other(struct axvm_vcpu *vcpu, uint32_t msr, uint64_t next)
+{
+    uint64_t val;
+    enum axvm_msr_result where = axvm_msr_read(&vcpu->arch.msrs, limits(vcpu), msr, &val);
+
+    return where == AXVM_MSR_DONE ? finish_read(vcpu, val, next) : read_elsewhere(vcpu, where, next);
+}
+
 enum axvm_trap_kind axvm_x86_exit_rdmsr(struct axvm_vcpu *vcpu, uint64_t next)
 {
-    enum axvm_msr_result where;
-    uint64_t val;
+    uint32_t msr = (uint32_t)vcpu->arch.gpr[AXVM_RCX];
 
     axvm_stat_inc(vcpu, AXVM_STAT_SYSREG);
-    if (((uint32_t)vcpu->arch.gpr[AXVM_RCX] & ~0xffu) == MSR_X2APIC)
-        return read_elsewhere(vcpu, AXVM_MSR_APIC, next);
-    where = axvm_msr_read(&vcpu->arch.msrs, limits(vcpu), (uint32_t)vcpu->arch.gpr[AXVM_RCX], &val);
-    return where == AXVM_MSR_DONE ? finish_read(vcpu, val, next) : read_elsewhere(vcpu, where, next);
+    if (msr == MSR_IA32_APIC_BASE && vcpu->vm->arch.vintc)
+        return finish_read(vcpu, axvm_lapic_base(&vcpu->arch.lapic), next);
+    return (msr & ~0xffu) == MSR_X2APIC ? read_x2apic(vcpu, msr, next) : read_other(vcpu, msr, next);
 }
 
 /* It takes more than to keep the value, which msr.c has done or refused. */

@@ -6,6 +6,7 @@
 
 /* What is behind a number. */
 enum kind {
+    NOTHING, /* of the row that stands for all others: AXVM_MSR_UNKNOWN */
     CONST,   /* reads as .value; a write of the bits in .mask vanishes, of others is #GP */
     STATE,   /* the member at .offset; bits in .mask can be written, those in .ignored vanish, others are #GP */
     HW,      /* AXVM_MSR_HW; bits in .mask may be set */
@@ -207,9 +208,7 @@ static inline const struct row *lookup(const struct axvm_x86_limits *lim, uint32
         i = high_index[axvm_nospec(msr - HIGH_BASE, HIGH_END - HIGH_BASE)];
     else
         i = msr - MSR_X2APIC < 0x100 ? ROW_APIC_BASE : other_index(msr); /* the APIC's all of them */
-    if (i == ROW_NONE || (table[i].vendor != ANY && (table[i].vendor == AMD) != lim->amd))
-        return NULL;
-    return &table[i];
+    return table[i].vendor == ANY || (table[i].vendor == AMD) == lim->amd ? &table[i] : &table[ROW_NONE];
 }
 
 static uint64_t load(const struct axvm_msrs *m, const struct row *r)
@@ -281,6 +280,8 @@ static enum axvm_msr_result read_row(const struct axvm_msrs *m, const struct axv
                                      uint64_t *val)
 {
     switch ((enum kind)r->kind) {
+    case NOTHING:
+        return AXVM_MSR_UNKNOWN;
     case CONST:
         return give(val, r->value);
     case STATE:
@@ -314,9 +315,7 @@ static enum axvm_msr_result read_row(const struct axvm_msrs *m, const struct axv
 
 enum axvm_msr_result axvm_msr_read(const struct axvm_msrs *m, const struct axvm_x86_limits *lim, uint32_t msr, uint64_t *val)
 {
-    const struct row *r = lookup(lim, msr);
-
-    return r ? read_row(m, lim, r, val) : AXVM_MSR_UNKNOWN;
+    return read_row(m, lim, lookup(lim, msr), val);
 }
 
 /* ---- writing ---- */
@@ -360,6 +359,8 @@ static enum axvm_msr_result write_row(struct axvm_msrs *m, const struct axvm_x86
                                       uint64_t *val)
 {
     switch ((enum kind)r->kind) {
+    case NOTHING:
+        return AXVM_MSR_UNKNOWN;
     case CONST:
         return (*val & ~r->mask) != 0 || r->mask == 0 ? AXVM_MSR_GP : AXVM_MSR_DONE;
     case STATE:
@@ -396,9 +397,7 @@ static enum axvm_msr_result write_row(struct axvm_msrs *m, const struct axvm_x86
 
 enum axvm_msr_result axvm_msr_write(struct axvm_msrs *m, const struct axvm_x86_limits *lim, uint32_t msr, uint64_t *val)
 {
-    const struct row *r = lookup(lim, msr);
-
-    return r ? write_row(m, lim, r, val) : AXVM_MSR_UNKNOWN;
+    return write_row(m, lim, lookup(lim, msr), val);
 }
 
 void axvm_msrs_reset(struct axvm_msrs *m, const struct axvm_x86_limits *lim)

@@ -318,8 +318,6 @@ static uint64_t read_registers(struct axvm_ns16550 *uart, uint64_t reg, unsigned
 {
     uint64_t val = read_register(uart, reg);
 
-    if (size == 1 && !has_effect(reg))
-        return val;
     for (unsigned int i = 1; i < size; i++)
         val |= (uint64_t)read_register(uart, reg + i) << 8 * i;
     axvm_ns16550_update_irq(uart);
@@ -345,6 +343,15 @@ static __attribute__((noinline)) int read_locked(struct axvm_device *dev, struct
     return AXVM_OK;
 }
 
+static int read_plain(struct axvm_device *dev, struct axvm_access *acc)
+{
+    unsigned long irqs = axvm_device_lock(dev);
+
+    acc->val = read_register((struct axvm_ns16550 *)dev, acc->off);
+    axvm_device_unlock(dev, irqs);
+    return AXVM_OK;
+}
+
 int axvm_ns16550_read(struct axvm_device *dev, struct axvm_access *acc)
 {
     struct axvm_ns16550 *uart = (struct axvm_ns16550 *)dev;
@@ -358,20 +365,28 @@ int axvm_ns16550_read(struct axvm_device *dev, struct axvm_access *acc)
             return AXVM_OK;
         }
     }
-    return read_locked(dev, acc);
+    return acc->size == 1 && !has_effect(acc->off) ? read_plain(dev, acc) : read_locked(dev, acc);
 }
 
 static void write_registers(struct axvm_ns16550 *uart, uint64_t reg, unsigned int size, uint64_t val)
 {
     write_register(uart, reg, (uint8_t)val);
-    if (size == 1 && reg == NS16550_SCR) /* which nothing depends on */
-        return;
     for (unsigned int i = 1; i < size; i++)
         write_register(uart, reg + i, (uint8_t)(val >> 8 * i));
     axvm_ns16550_update_irq(uart);
 }
 
-int axvm_ns16550_write(struct axvm_device *dev, struct axvm_access *acc)
+/* Nothing depends on it. */
+static int write_scratch(struct axvm_device *dev, const struct axvm_access *acc)
+{
+    unsigned long irqs = axvm_device_lock(dev);
+
+    ((struct axvm_ns16550 *)dev)->scr = (uint8_t)acc->val;
+    axvm_device_unlock(dev, irqs);
+    return AXVM_OK;
+}
+
+static __attribute__((noinline)) int write_any(struct axvm_device *dev, struct axvm_access *acc)
 {
     struct axvm_ns16550 *uart = (struct axvm_ns16550 *)dev;
     bool sends = acc->off == NS16550_RBR && uart->out.write;
@@ -388,4 +403,9 @@ int axvm_ns16550_write(struct axvm_device *dev, struct axvm_access *acc)
     if (sends)
         axvm_ns16550_drain(uart);
     return AXVM_OK;
+}
+
+int axvm_ns16550_write(struct axvm_device *dev, struct axvm_access *acc)
+{
+    return acc->off == NS16550_SCR && acc->size == 1 ? write_scratch(dev, acc) : write_any(dev, acc);
 }

@@ -224,11 +224,11 @@ static inline bool is_unusual(const struct axvm_arch_vcpu *v, const struct axvm_
     return (b->exitintinfo & EVENT_VALID) != 0 || (uint8_t)b->int_ctl != v->cr8 || (v->work & OF_ONE_ENTRY) != 0;
 }
 
-/* Besides the reason for the exit there is something to be seen to. */
-static AXVM_COLD void see_to_unusual(struct axvm_vcpu *vcpu)
+/* Besides the reason for the exit there is something to be seen to. The VMCB again, so that it is loaded once. */
+static AXVM_COLD struct axvm_vmcb *see_to_unusual(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
-    const struct axvm_vmcb *b = v->vmcb;
+    struct axvm_vmcb *b = v->vmcb;
 
     if (b->exitintinfo & EVENT_VALID)
         redeliver(vcpu);
@@ -236,12 +236,12 @@ static AXVM_COLD void see_to_unusual(struct axvm_vcpu *vcpu)
         axvm_x86_cr8_changed(vcpu, (uint8_t)(b->int_ctl & 15));
     if (v->work & OF_ONE_ENTRY)
         tidy(vcpu);
+    return b;
 }
 
 /* The exits that come often; SVM_ALL_REGISTERS: it is another one. */
-static inline int exit_often(struct axvm_vcpu *vcpu)
+static inline int exit_often(struct axvm_vcpu *vcpu, const struct axvm_vmcb *b)
 {
-    const struct axvm_vmcb *b = vcpu->arch.vmcb;
     uint32_t code = (uint32_t)b->exitcode;
 
     switch (code) {
@@ -288,8 +288,8 @@ int axvm_svm_exit(struct axvm_vcpu *vcpu)
     axvm_x86_mode_out(vcpu);
     b->clean = CLEAN_ALL;
     if (__builtin_expect(is_unusual(&vcpu->arch, b), 0))
-        see_to_unusual(vcpu);
-    return finish(vcpu, exit_often(vcpu));
+        b = see_to_unusual(vcpu);
+    return finish(vcpu, exit_often(vcpu, b));
 }
 
 int axvm_svm_exit_all(struct axvm_vcpu *vcpu)

@@ -32,23 +32,44 @@ static struct axvm_i8259 *pic_of(struct axvm_device *dev)
     return &AXVM_CONTAINER_OF(dev, struct axvm_vintc, pic_device)->pic;
 }
 
+static uint32_t pic_port(const struct axvm_device *dev, const struct axvm_access *acc)
+{
+    return (uint32_t)(dev->windows[acc->window].base + acc->off);
+}
+
 /* A wider access is one of each port. */
+static __attribute__((noinline)) void pic_read_wide(struct axvm_device *dev, struct axvm_access *acc)
+{
+    uint32_t port = pic_port(dev, acc);
+
+    acc->val = 0;
+    for (unsigned int i = 0; i < acc->size; i++)
+        acc->val |= (uint64_t)axvm_i8259_read(pic_of(dev), port + i) << 8 * i;
+}
+
 static int pic_read(struct axvm_device *dev, struct axvm_access *acc)
 {
-    uint32_t port = (uint32_t)(dev->windows[acc->window].base + acc->off);
-
-    acc->val = axvm_i8259_read(pic_of(dev), port);
-    for (unsigned int i = 1; i < acc->size; i++)
-        acc->val |= (uint64_t)axvm_i8259_read(pic_of(dev), port + i) << 8 * i;
+    if (acc->size == 1)
+        acc->val = axvm_i8259_read(pic_of(dev), pic_port(dev, acc));
+    else
+        pic_read_wide(dev, acc);
     return AXVM_OK;
+}
+
+static __attribute__((noinline)) void pic_write_wide(struct axvm_device *dev, const struct axvm_access *acc)
+{
+    uint32_t port = pic_port(dev, acc);
+
+    for (unsigned int i = 0; i < acc->size; i++)
+        axvm_i8259_write(pic_of(dev), port + i, (uint8_t)(acc->val >> 8 * i));
 }
 
 static int pic_write(struct axvm_device *dev, struct axvm_access *acc)
 {
-    uint32_t port = (uint32_t)(dev->windows[acc->window].base + acc->off);
-
-    for (unsigned int i = 0; i < acc->size; i++)
-        axvm_i8259_write(pic_of(dev), port + i, (uint8_t)(acc->val >> 8 * i));
+    if (acc->size == 1)
+        axvm_i8259_write(pic_of(dev), pic_port(dev, acc), (uint8_t)acc->val);
+    else
+        pic_write_wide(dev, acc);
     return AXVM_OK;
 }
 

@@ -58,8 +58,10 @@ void axvm_x86_redeliver(struct axvm_vcpu *vcpu, uint64_t event)
 
 static uint64_t deadline(struct axvm_vcpu *vcpu)
 {
-    uint64_t d = vcpu->vm->arch.vintc ? axvm_vlapic_deadline(vcpu) : AXVM_TIME_NEVER;
+    uint64_t d = vcpu->vm->arch.vintc ? axvm_lapic_deadline(&vcpu->arch.lapic) : AXVM_TIME_NEVER;
 
+    if (d != AXVM_TIME_NEVER)
+        d = axvm_vlapic_deadline(vcpu); /* in hal->time_ns() */
     return vcpu->id == 0 ? axvm_min(d, axvm_x86_platform_deadline(vcpu->vm)) : d;
 }
 
@@ -102,7 +104,7 @@ static void look_at_timers(struct axvm_vcpu *vcpu)
     timer_poll(vcpu);
     vcpu->arch.lapic_deadline = axvm_lapic_deadline(&vcpu->arch.lapic);
     d = deadline(vcpu);
-    if (axvm_x86_hw(vcpu, set_timer, d)) {
+    if (!axvm_x86_is_svm(vcpu) && axvm_vmx_set_timer(vcpu, d)) {
         h->timer_ns = 0; /* counts only while the guest runs: to be set with each entry */
         return;
     }

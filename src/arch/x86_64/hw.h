@@ -55,15 +55,15 @@ struct axvm_x86_cpu_config;
     int axvm_##v##_write_msr(struct axvm_vcpu *vcpu, uint32_t msr, uint64_t val);                                              \
     /* CR3 was loaded with PAE paging on: what the CPU keeps of it in registers, if it does. */                                \
     void axvm_##v##_set_pdptes(struct axvm_vcpu *vcpu, const uint64_t pdpte[4]);                                               \
-    /* Exit at @deadline_ns of hal->time_ns(), AXVM_TIME_NEVER: not. False: it has no timer of its own, the host's is to be    \
-     * used. */                                                                                                                \
-    bool axvm_##v##_set_timer(struct axvm_vcpu *vcpu, uint64_t deadline_ns);                                                   \
     /* All that this CPU has cached of the guest's translations, linear or guest-physical, goes before it is entered again. */ \
     void axvm_##v##_flush(struct axvm_vcpu *vcpu)
 
 AXVM_X86_VENDOR_API(svm);
 AXVM_X86_VENDOR_API(vmx);
 
+/* VMX only: exit at @deadline_ns of hal->time_ns(), AXVM_TIME_NEVER: not. False: this CPU has no timer for it, the host's is to
+ * be used, as with SVM. */
+bool axvm_vmx_set_timer(struct axvm_vcpu *vcpu, uint64_t deadline_ns);
 /* VMX only, vmx_apicv.c: what the CPU does for the local APIC, which is .lapic_cpu. True: it delivers interrupts. Loaded. */
 bool axvm_vmx_choose_lapic(struct axvm_vcpu *vcpu);
 static inline bool axvm_vmx_lend_lapic(struct axvm_vcpu *vcpu)

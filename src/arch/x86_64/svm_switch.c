@@ -100,13 +100,6 @@ void axvm_svm_set_tsc_offset(struct axvm_vcpu *vcpu, uint64_t offset)
     vcpu->arch.vmcb->clean &= ~CLEAN_INTERCEPTS;
 }
 
-bool axvm_svm_set_timer(struct axvm_vcpu *vcpu, uint64_t deadline_ns)
-{
-    (void)vcpu;
-    (void)deadline_ns;
-    return false;
-}
-
 /* ---- FP, debug registers ---- */
 
 /* While the guest's FP registers are loaded it may set and clear CR0.TS by itself. */

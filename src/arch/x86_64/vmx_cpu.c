@@ -157,16 +157,25 @@ static int host_fits(void)
 
 /*
  * Bochs 2.7 delivers a virtual interrupt that waits for RFLAGS.IF as soon as an interrupt of the host comes, and tells
- * exits in the middle of that of another event. Linux hangs of it sooner or later. No real CPU has its revision.
+ * exits in the middle of that of another event. Linux hangs of it sooner or later. And see .deaf. Most of its models have a
+ * revision that no real CPU has; and all that deliver virtual interrupts lack posted ones, which came together.
  */
 #define BOCHS_REVISION 0x2bu
+#define PIN_POSTED (AXVM_BIT(7) << 32) /* allowed to be set */
+
+static bool is_bochs(const struct axvm_vmx_caps *caps)
+{
+    bool delivers = (caps->apicv & CPU2_VIRTUAL_IRQS) != 0;
+
+    return caps->revision == BOCHS_REVISION || (delivers && (axvm_rdmsr(MSR_VMX_TRUE_PINBASED) & PIN_POSTED) == 0);
+}
 
 static void choose_apicv(struct axvm_vmx_caps *caps, uint32_t flags)
 {
-    caps->deaf = caps->revision == BOCHS_REVISION;
+    caps->deaf = is_bochs(caps);
     if (flags & AXVM_X86_NO_APICV)
         caps->apicv = 0;
-    if (caps->revision == BOCHS_REVISION && (flags & AXVM_X86_TRUST_APICV) == 0)
+    if (caps->deaf && (flags & AXVM_X86_TRUST_APICV) == 0)
         caps->apicv &= ~(uint32_t)CPU2_VIRTUAL_IRQS;
 }
 

@@ -116,6 +116,8 @@ struct axvm_image_config {
 #define AXVM_VM_NO_DEFAULT_DEVICES (1u << 2)
 /** x86: KVM's paravirtual clock and steal time. Linux then knows the rate of its TSC from the start. */
 #define AXVM_VM_PV_CLOCK (1u << 3)
+/** riscv64: SBI's legacy calls (but for IPIs), which small kernels use without asking. "Legacy Extensions". */
+#define AXVM_VM_LEGACY_SBI (1u << 4)
 
 struct axvm_config {
     uint32_t id;            /**< Which VM, in HAL callbacks. Any number the host likes, unique. */

@@ -7,7 +7,8 @@
 #include "config_check.h"
 
 #define CMDLINE_MAX 65536u
-#define KNOWN_FLAGS (AXVM_VM_HYPERCALLS | AXVM_VM_YIELD_ON_SPIN | AXVM_VM_NO_DEFAULT_DEVICES | AXVM_VM_PV_CLOCK)
+#define KNOWN_FLAGS                                                                                                            \
+    (AXVM_VM_HYPERCALLS | AXVM_VM_YIELD_ON_SPIN | AXVM_VM_NO_DEFAULT_DEVICES | AXVM_VM_PV_CLOCK | AXVM_VM_LEGACY_SBI)
 
 int axvm_config_bad(struct axvm_config_error *err, int rc, const char *field, uint32_t index, const char *why)
 {

@@ -79,6 +79,7 @@ static void read_flags(struct axvm_fdt_reader *r, int node)
         { "axvm,yield-on-spin", AXVM_VM_YIELD_ON_SPIN },
         { "axvm,no-default-devices", AXVM_VM_NO_DEFAULT_DEVICES },
         { "axvm,pv-clock", AXVM_VM_PV_CLOCK },
+        { "axvm,legacy-sbi", AXVM_VM_LEGACY_SBI },
     };
 
     for (size_t i = 0; i < AXVM_ARRAY_LEN(flags); i++) {

@@ -38,7 +38,7 @@ foreach(variant sstc no-sstc)
   if(variant STREQUAL no-sstc)
     set(words --host-arg ${variant} --host-arg canary)
   endif()
-  axvm_system_test(riscv64.sbi.${variant} EXPECT "sbi: done 0" ARGS --arch riscv64 --kernel ${payloads}/sbi.bin ${words})
+  axvm_system_test(riscv64.sbi.${variant} EXPECT "sbi: done 0" ARGS --arch riscv64 --kernel ${payloads}/sbi.bin --legacy-sbi ${words})
 endforeach()
 # Software events: among four harts on two CPUs and on one; and with memory that is touched by the calls first.
 axvm_system_test(riscv64.sse EXPECT "sse: done 0" ARGS --arch riscv64 --kernel ${payloads}/sse.bin --vcpus 4 --touch)

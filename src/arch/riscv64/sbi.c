@@ -14,11 +14,12 @@
 
 /* ---- BASE ---- */
 
-static bool has_extension(uint64_t eid)
+static bool has_extension(const struct axvm *vm, uint64_t eid)
 {
     switch (eid) {
     case SBI_LEGACY_SET_TIMER ... SBI_LEGACY_CLEAR_IPI:
     case SBI_LEGACY_FENCE_I ... SBI_LEGACY_SHUTDOWN:
+        return (vm->flags & AXVM_VM_LEGACY_SBI) != 0;
     case SBI_EXT_BASE:
     case SBI_EXT_TIME:
     case SBI_EXT_IPI:
@@ -46,7 +47,7 @@ static NOINLINE uint64_t sbi_base(struct axvm_vcpu *vcpu, uint64_t fid)
     case 2:
         return axvm_sbi_reply(vcpu, SBI_SUCCESS, IMPL_VERSION);
     case 3:
-        return axvm_sbi_reply(vcpu, SBI_SUCCESS, has_extension(vcpu->arch.gpr[10]));
+        return axvm_sbi_reply(vcpu, SBI_SUCCESS, has_extension(vcpu->vm, vcpu->arch.gpr[10]));
     case 4: /* mvendorid, marchid, mimpid: 0 is always legal, and says nothing of the host */
     case 5:
     case 6:
@@ -152,7 +153,9 @@ static NOINLINE uint64_t rare_call(struct axvm_vcpu *vcpu, uint64_t fid, uint64_
     switch (eid) {
     case SBI_LEGACY_SET_TIMER ... SBI_LEGACY_CLEAR_IPI:
     case SBI_LEGACY_FENCE_I ... SBI_LEGACY_SHUTDOWN:
-        return axvm_sbi_legacy(vcpu, eid);
+        if (vcpu->vm->flags & AXVM_VM_LEGACY_SBI)
+            return axvm_sbi_legacy(vcpu, eid);
+        break;
     case SBI_EXT_HSM:
         return axvm_sbi_hsm(vcpu, fid);
     case SBI_EXT_SRST:

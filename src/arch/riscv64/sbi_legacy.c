@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * "Legacy Extensions": deprecated, and what small kernels use all the same. They have no function number, answer in a0 and
- * leave all other registers alone. Hart masks are at virtual addresses: fences are for all harts, which is more than was asked
- * for; sending IPIs is not here.
+ * "Legacy Extensions", for VMs with AXVM_VM_LEGACY_SBI: deprecated, and what small kernels use all the same. They have no
+ * function number, answer in a0 and leave all other registers alone. Hart masks are at virtual addresses: fences are for all
+ * harts, which is more than was asked for; sending IPIs is not here.
  */
 #include "hs.h"
 #include "sbi.h"

@@ -221,7 +221,8 @@ static void expect(const char *name, struct sbi_ret r, int64_t error)
 
 static void sbi_unknown(void)
 {
-    static const uint64_t eids[] = { 4,           9,          15,         0x11,       0xffffffffffffffff,
+    static const uint64_t eids[] = { 0,           1,          2,          3,          4,         5,
+                                     6,           7,          8,          15,         0x11,      0xffffffffffffffff,
                                      0x100000010, 0x0a000000, 0x09000000, 0x4e41434c, 0x44425452 };
 
     for (unsigned int i = 0; i < sizeof(eids) / sizeof(eids[0]); i++)

@@ -100,20 +100,31 @@ static enum step finish_pending(struct axvm_vcpu *vcpu, struct axvm_exit *exit)
     return step;
 }
 
-/* The vCPU has to stay out of its guest because of the VM's state or its own. */
+/* A kick asks for no more than this. */
+static enum step stay_out(struct axvm_vcpu *vcpu, struct axvm_exit *exit, enum axvm_exit_reason reason)
+{
+    set_exit(exit, reason);
+    atomic_fetch_and(&vcpu->requests, ~AXVM_REQ_KICK);
+    return STEP_EXIT;
+}
+
+/*
+ * The vCPU has to stay out of its guest because of the VM's state or its own. This is what AXVM_REQ_STOP asks for; and whoever
+ * stays out has no interrupts to look at, so leave() is not to find that asked for, and have the thread woken, again and again.
+ */
 static enum step check_state(struct axvm_vcpu *vcpu, struct axvm_exit *exit)
 {
     uint32_t power;
 
+    /* First this, then the look. */
+    atomic_fetch_and(&vcpu->requests, ~(AXVM_REQ_STOP | AXVM_REQ_IRQ));
     switch (axvm_get_state(vcpu->vm)) {
     case AXVM_RUNNING:
         break;
     case AXVM_SUSPENDED:
-        set_exit(exit, AXVM_EXIT_SUSPENDED);
-        return STEP_EXIT;
+        return stay_out(vcpu, exit, AXVM_EXIT_SUSPENDED);
     default:
-        set_exit(exit, AXVM_EXIT_SHUTDOWN);
-        return STEP_EXIT;
+        return stay_out(vcpu, exit, AXVM_EXIT_SHUTDOWN);
     }
     power = atomic_load(&vcpu->power);
     if (power == AXVM_POWER_ON_PENDING) {
@@ -121,8 +132,7 @@ static enum step check_state(struct axvm_vcpu *vcpu, struct axvm_exit *exit)
         vcpu->pending = AXVM_PENDING_NONE;
         atomic_store(&vcpu->power, AXVM_POWER_ON);
     } else if (power != AXVM_POWER_ON) {
-        set_exit(exit, AXVM_EXIT_CPU_OFF);
-        return STEP_EXIT;
+        return stay_out(vcpu, exit, AXVM_EXIT_CPU_OFF);
     }
     return STEP_RUN;
 }

@@ -75,12 +75,12 @@ void axvm_wake_flush(struct axvm *vm)
 {
     if (axvm_wake_trap(vm) == AXVM_TRAP_RESUME)
         return;
-    /* First this, then the bits: who adds one after we have looked sets it again. */
+    /* First this, then the bits, both sequentially consistent: who adds one after we have looked sets it again. */
     atomic_store(&vm->wake_trap, AXVM_TRAP_RESUME);
     for (unsigned int w = 0; w < AXVM_MAX_VCPUS / 64; w++) {
         uint64_t set;
 
-        if (atomic_load_explicit(&vm->wake[w], memory_order_relaxed) == 0)
+        if (atomic_load(&vm->wake[w]) == 0)
             continue;
         for (set = atomic_exchange(&vm->wake[w], 0); set != 0; set &= set - 1)
             vm->hal.wake_vcpu(vm->hal.ctx, vm->id, w * 64 + axvm_ctz64(set));

@@ -50,6 +50,28 @@ static int host_irq(struct axvm_vcpu *vcpu, struct axvm_exit *exit, void *arg)
     return (*left)-- != 0 ? AXVM_TRAP_HOST_IRQ : AXVM_TRAP_IDLE;
 }
 
+/* Or a host's thread that sleeps until it is woken would never sleep. */
+static void a_vcpu_that_is_off_is_not_woken_again_for_what_it_was_asked(void **state)
+{
+    struct fake_hal *hal = *state;
+    struct axvm *vm = booted(hal, 2, idle, NULL);
+    struct axvm_exit exit;
+    uint64_t wakes;
+
+    axvm_vcpu_request(vm->vcpus[1], AXVM_REQ_IRQ | AXVM_REQ_STOP);
+    axvm_vcpu_kick(vm->vcpus[1]);
+    wakes = hal->wakes[0][1];
+    assert_int_equal(run(vm, 1, &exit), AXVM_EXIT_CPU_OFF);
+    assert_int_equal(hal->wakes[0][1], wakes);
+    assert_int_equal(run(vm, 0, &exit), AXVM_EXIT_IDLE);
+    assert_int_equal(axvm_suspend(vm), AXVM_OK);
+    axvm_vcpu_request(vm->vcpus[0], AXVM_REQ_IRQ);
+    wakes = hal->wakes[0][0];
+    assert_int_equal(run(vm, 0, &exit), AXVM_EXIT_SUSPENDED);
+    assert_int_equal(hal->wakes[0][0], wakes);
+    end(vm);
+}
+
 static void only_a_booted_vm_with_such_a_vcpu_runs(void **state)
 {
     struct axvm *vm = fake_vm(*state, 1);
@@ -496,6 +518,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FAKE_TEST(only_a_booted_vm_with_such_a_vcpu_runs),
+        FAKE_TEST(a_vcpu_that_is_off_is_not_woken_again_for_what_it_was_asked),
         FAKE_TEST(vcpus_that_are_off_say_so_until_they_are_started),
         FAKE_TEST(idle_tells_the_deadline_and_an_interrupt_ends_it),
         FAKE_TEST(a_device_that_turns_the_machine_off_wakes_vcpus_that_sleep),

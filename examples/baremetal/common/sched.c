@@ -16,6 +16,13 @@ static struct {
 /* At the bottom of each stack; gone when one has overflowed. */
 #define STACK_MAGIC UINT64_C(0x57ac4ba5e0ddba11)
 
+/*
+ * While a guest waits in its CPU, the CPU is left this often. No hardware needs it; but QEMU 7.2 may lose an interrupt that
+ * becomes pending just when the CPU writes another one's bit (riscv_cpu_update_mip() looks at vstimecmp's before it takes its
+ * lock), and delivers it with the next such write: the guest would wait until somebody else wants something of it.
+ */
+#define LOOK_NS UINT64_C(100000000)
+
 static bool may_run(const struct thread *t, const struct cpu *cpu)
 {
     return (t->cpu_mask >> cpu->id & 1) != 0;
@@ -87,6 +94,8 @@ static void timer_update(struct cpu *cpu)
         cpu->slice_end_ns = board_time_ns() + TIME_SLICE_NS;
     if (cpu->slice_end_ns < ns)
         ns = cpu->slice_end_ns;
+    if (cpu->look_ns < ns)
+        ns = cpu->look_ns;
     if (ns != cpu->timer_ns) {
         cpu->timer_ns = ns;
         board_timer_set(ns);
@@ -240,6 +249,15 @@ void thread_yield(void)
     spin_unlock(&lock, irqs);
 }
 
+static void look_soon(struct cpu *cpu)
+{
+    unsigned long irqs = spin_lock(&lock);
+
+    cpu->look_ns = board_time_ns() + LOOK_NS;
+    timer_update(cpu);
+    spin_unlock(&lock, irqs);
+}
+
 /* Whoever makes a thread ready after we have looked sees guest_waits, and pokes us or another. */
 bool sched_is_alone(void)
 {
@@ -254,6 +272,8 @@ bool sched_is_alone(void)
         spin_unlock(&lock, irqs);
     }
     atomic_store(&cpu->guest_waits, alone);
+    if (alone && cpu->look_ns == TIME_NEVER)
+        look_soon(cpu);
     return alone;
 }
 
@@ -301,8 +321,8 @@ void host_timer_irq(void)
     uint64_t now = board_time_ns();
 
     /*
-     * Set it again in any case. It can have come early; and QEMU 7.2's stimecmp, set to something later just when it expires, lets
-     * the interrupt become pending all the same and stay so until the next write: the CPU would do nothing but take it.
+     * Set it again in any case. It can have come early; and QEMU 7.2's stimecmp, set to something later just when it expires,
+     * lets the interrupt become pending all the same and stay so until the next write: the CPU would do nothing but take it.
      */
     cpu->timer_ns = 0;
     while (cpu->sleepers && cpu->sleepers->deadline_ns <= now) {
@@ -320,6 +340,8 @@ void host_timer_irq(void)
         cpu->library_ns = TIME_NEVER;
     if (cpu->slice_end_ns <= now)
         cpu->resched = true;
+    if (cpu->look_ns <= now)
+        cpu->look_ns = TIME_NEVER;
     timer_update(cpu);
     spin_unlock(&lock, irqs);
 }
@@ -358,6 +380,7 @@ void sched_cpu_init(struct cpu *cpu, void *stack)
     cpu->idle.cpu = cpu->id;
     cpu->slice_end_ns = TIME_NEVER;
     cpu->library_ns = TIME_NEVER;
+    cpu->look_ns = TIME_NEVER;
     cpu->timer_ns = TIME_NEVER;
     format(cpu->idle.name, sizeof(cpu->idle.name), "idle%u", cpu->id);
     board_set_self(cpu);

@@ -42,6 +42,7 @@ struct cpu {
     struct thread *sleepers;  /* went to sleep here with a deadline, soonest first */
     uint64_t slice_end_ns;    /* TIME_NEVER while nobody waits for this CPU */
     uint64_t library_ns;      /* hal->timer_set() */
+    uint64_t look_ns;         /* sched_is_alone() has said yes, and not been asked since: when to have it asked again */
     uint64_t timer_ns;        /* what the timer is set to */
     bool resched;             /* switch threads when the interrupt handler returns */
     bool poked;               /* board_send_poke() is under way */

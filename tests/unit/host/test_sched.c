@@ -209,6 +209,7 @@ static void a_cpu_whose_guest_waits_is_poked_for_whoever_comes(void **state)
     (void)state;
     runs(0);
     assert_true(sched_is_alone());
+    assert_true(board.timer[0] != TIME_NEVER); /* nor may it wait for ever */
     fake_self = &cpus[1];
     thread_create(&threads[1], "thread", NULL, NULL, 1);
     assert_int_equal(board.pokes[0], 1);

@@ -225,6 +225,51 @@ static void compute_arithmetic(struct axvm_vcpu *vcpu, struct axvm_emul *e, uint
     axvm_emul_store(&e->op[0], r);
 }
 
+/* What moves more than it computes, and arithmetic, which is the rest. */
+static void transfer(struct axvm_vcpu *vcpu, struct axvm_emul *e, uint64_t mem)
+{
+    const struct axvm_x86_insn *insn = e->insn;
+
+    switch (insn->op) {
+    case X86_OP_MOVXMM:
+        move_xmm(vcpu, e);
+        break;
+    case X86_OP_SMSW:
+        axvm_emul_store(&e->op[0], e->env.paging.cr0);
+        break;
+    case X86_OP_LMSW:
+        axvm_emul_load_msw(vcpu, (uint16_t)mem);
+        break;
+    case X86_OP_PUSH:
+    case X86_OP_POP:
+        axvm_emul_move_stack(vcpu, e);
+        __builtin_memcpy(e->op[1].buf, e->op[0].buf, sizeof(e->op[1].buf));
+        break;
+    case X86_OP_MOVS:
+    case X86_OP_INS:
+    case X86_OP_OUTS:
+        __builtin_memcpy(e->op[1].buf, e->op[0].buf, sizeof(e->op[1].buf));
+        break;
+    case X86_OP_STOS:
+    case X86_OP_OUT:
+        axvm_emul_store(&e->op[0], vcpu->arch.gpr[AXVM_RAX]);
+        break;
+    case X86_OP_LODS:
+    case X86_OP_IN:
+        axvm_emul_set_reg(vcpu, AXVM_RAX, insn->size, mem);
+        break;
+    case X86_OP_SCAS:
+        arithmetic(vcpu, X86_OP_CMP, axvm_emul_get_reg(vcpu, AXVM_RAX, insn->size), mem, insn->size);
+        break;
+    case X86_OP_CMPS:
+        arithmetic(vcpu, X86_OP_CMP, mem, axvm_emul_load(&e->op[1]), insn->size);
+        break;
+    default:
+        compute_arithmetic(vcpu, e, mem);
+        break;
+    }
+}
+
 bool axvm_emul_compute(struct axvm_vcpu *vcpu, struct axvm_emul *e)
 {
     const struct axvm_x86_insn *insn = e->insn;
@@ -286,41 +331,8 @@ bool axvm_emul_compute(struct axvm_vcpu *vcpu, struct axvm_emul *e)
         /* The upper half of the register is cleared in any case. */
         axvm_emul_set_operand(vcpu, insn, condition(vcpu->arch.rflags, insn->cond) ? mem : axvm_emul_get_operand(vcpu, insn));
         break;
-    case X86_OP_MOVXMM:
-        move_xmm(vcpu, e);
-        break;
-    case X86_OP_SMSW:
-        axvm_emul_store(&e->op[0], e->env.paging.cr0);
-        break;
-    case X86_OP_LMSW:
-        axvm_emul_load_msw(vcpu, (uint16_t)mem);
-        break;
-    case X86_OP_PUSH:
-    case X86_OP_POP:
-        axvm_emul_move_stack(vcpu, e);
-        __builtin_memcpy(e->op[1].buf, e->op[0].buf, sizeof(e->op[1].buf));
-        break;
-    case X86_OP_MOVS:
-    case X86_OP_INS:
-    case X86_OP_OUTS:
-        __builtin_memcpy(e->op[1].buf, e->op[0].buf, sizeof(e->op[1].buf));
-        break;
-    case X86_OP_STOS:
-    case X86_OP_OUT:
-        axvm_emul_store(&e->op[0], vcpu->arch.gpr[AXVM_RAX]);
-        break;
-    case X86_OP_LODS:
-    case X86_OP_IN:
-        axvm_emul_set_reg(vcpu, AXVM_RAX, insn->size, mem);
-        break;
-    case X86_OP_SCAS:
-        arithmetic(vcpu, X86_OP_CMP, axvm_emul_get_reg(vcpu, AXVM_RAX, insn->size), mem, insn->size);
-        break;
-    case X86_OP_CMPS:
-        arithmetic(vcpu, X86_OP_CMP, mem, axvm_emul_load(&e->op[1]), insn->size);
-        break;
     default:
-        compute_arithmetic(vcpu, e, mem);
+        transfer(vcpu, e, mem);
         break;
     }
     return true;

@@ -5,7 +5,8 @@
  *     bench: NAME INSTRUCTIONS
  * scripts/bench reads them. Loops are long, as the counter's granule is 16 ns, and a loop of NOPs is subtracted.
  */
-#include "guest.h"
+#include "report.h"
+#include "touch.h"
 
 #define ROUNDS 2000u
 
@@ -21,11 +22,7 @@ static void report(const char *name, uint64_t ticks, uint64_t base_ticks, uint64
 {
     uint64_t m = ticks > base_ticks ? (milli(ticks) - milli(base_ticks)) / n : 0;
 
-    put_str("bench: ");
-    put_str(name);
-    put_char(' ');
-    put_dec((m + 500) / 1000);
-    put_char('\n');
+    report_number(name, (m + 500) / 1000);
 }
 
 /* A loop of ROUNDS times one instruction, all of x0..x17 free for it; b (x20) is its operand. */
@@ -172,15 +169,9 @@ extern char _image_end[];
 
 static void first_touch(void)
 {
-    uint64_t base = ((uint64_t)_image_end + 0x3fffff) & ~0x1ffffful, start = counter(), first;
+    struct touch t = touch_pages((uint64_t)_image_end);
 
-    for (uint64_t i = 0; i < 1024; i++)
-        write32(base + i * 4096, 1);
-    first = counter() - start;
-    start = counter();
-    for (uint64_t i = 0; i < 1024; i++)
-        write32(base + i * 4096, 2);
-    report("first_touch_4k", first, counter() - start, 1024);
+    report("first_touch_4k", t.first, t.again, TOUCHED_PAGES);
 }
 
 void guest_main(uint64_t fdt)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A guest that debugs itself: breakpoints, watchpoints, software step, which the library loads only while a guest has enabled
- * them. One line each, "debug: NAME ok" or "... FAIL ec=...", then "debug: done FAILURES".
+ * them. One line each, "debug: NAME ok" or "... FAIL got=", the syndrome or how far ELR is off, then "debug: done FAILURES".
  */
-#include "guest.h"
+#include "report.h"
 
 #define EC_BREAKPOINT 0x31u
 #define EC_STEP 0x33u
@@ -53,22 +53,10 @@ struct taken {
                      : "r"(in), "r"((uint64_t)(mdscr))                                             \
                      : "x9", "x10", "x11", "x12", "x13", "x14", "x15", "memory", "cc")
 
-static unsigned int failures;
 
-static void result(const char *name, const struct taken *t, uint64_t ec, uint64_t elr)
+static void taken(const char *name, const struct taken *t, uint64_t ec, uint64_t elr)
 {
-    put_str("debug: ");
-    put_str(name);
-    if (t->esr >> 26 == ec && t->elr == elr) {
-        put_str(" ok\n");
-        return;
-    }
-    failures++;
-    put_str(" FAIL ec=");
-    put_hex(t->esr >> 26);
-    put_str(" elr - expected=");
-    put_hex(t->elr - elr);
-    put_char('\n');
+    result(name, t->esr >> 26 == ec && t->elr == elr, t->esr >> 26 != ec ? t->esr : t->elr - elr);
 }
 
 static void breakpoint(void)
@@ -77,11 +65,11 @@ static void breakpoint(void)
 
     UNDER_DEBUG(t, MDSCR_KDE_MDE, "msr dbgbvr0_el1, %3\n\tmsr dbgbcr0_el1, %4\n\tisb", "msr daifclr, #8\n\tisb\n1:\tnop\n\tnop",
                 BCR_EL1);
-    result("breakpoint", &t, EC_BREAKPOINT, t.marker);
+    taken("breakpoint", &t, EC_BREAKPOINT, t.marker);
     UNDER_DEBUG(t, MDSCR_KDE_MDE, "msr dbgbvr1_el1, %3\n\tmsr dbgbcr1_el1, %4\n\tisb", "1:\tnop\n\tnop", BCR_EL1);
-    result("no breakpoint while masked", &t, 0, 0);
+    taken("no breakpoint while masked", &t, 0, 0);
     UNDER_DEBUG(t, 0, "msr dbgbvr1_el1, %3\n\tmsr dbgbcr1_el1, %4\n\tisb", "msr daifclr, #8\n\tisb\n1:\tnop\n\tnop", BCR_EL1);
-    result("no breakpoint while disabled", &t, 0, 0);
+    taken("no breakpoint while disabled", &t, 0, 0);
     write_sysreg("dbgbcr0_el1", 0);
     write_sysreg("dbgbcr1_el1", 0);
 }
@@ -95,7 +83,7 @@ static void breakpoint_across_an_exit(void)
                 "movz x15, #0x0900, lsl #16\n\tmov w13, #'.'\n\tstr w13, [x15]\n\tmsr daifclr, #8\n\tisb\n1:\tnop\n\tnop",
                 BCR_EL1);
     put_char('\n');
-    result("breakpoint after an exit to the host", &t, EC_BREAKPOINT, t.marker);
+    taken("breakpoint after an exit to the host", &t, EC_BREAKPOINT, t.marker);
     write_sysreg("dbgbcr0_el1", 0);
 }
 
@@ -109,11 +97,8 @@ static void watchpoint(void)
     isb();
     UNDER_DEBUG(t, MDSCR_KDE_MDE, "", "msr daifclr, #8\n\tisb\n\tstr xzr, [%4]\n\tldr x15, [%4, #-8]\n1:\tldr x15, [%4]",
                 &watched[1]);
-    result("watchpoint", &t, EC_WATCHPOINT, t.marker);
-    if (t.far != (uint64_t)&watched[1]) {
-        failures++;
-        put_str("debug: FAR of a watchpoint FAIL\n");
-    }
+    taken("watchpoint", &t, EC_WATCHPOINT, t.marker);
+    result("FAR of a watchpoint", t.far == (uint64_t)&watched[1], t.far);
     write_sysreg("dbgwcr0_el1", 0);
 }
 
@@ -127,13 +112,13 @@ static void step(void)
     struct taken t;
 
     UNDER_DEBUG(t, MDSCR_KDE_MDE | MDSCR_SS, "", STEP("nop"), 0ul);
-    result("software step", &t, EC_STEP, t.marker);
+    taken("software step", &t, EC_STEP, t.marker);
     UNDER_DEBUG(t, MDSCR_KDE_MDE | MDSCR_SS, "", STEP("mrs x15, cntp_ctl_el0"), 0ul);
-    result("software step over an emulated register", &t, EC_STEP, t.marker);
+    taken("software step over an emulated register", &t, EC_STEP, t.marker);
     UNDER_DEBUG(t, MDSCR_KDE_MDE | MDSCR_SS, "", STEP("ldr w15, [%4]"), UART + 0xfe0);
-    result("software step over an emulated load", &t, EC_STEP, t.marker);
+    taken("software step over an emulated load", &t, EC_STEP, t.marker);
     UNDER_DEBUG(t, MDSCR_KDE_MDE | MDSCR_SS, "", STEP("ldp w15, w13, [%4]"), UART + 0xfe0);
-    result("software step over an emulated pair", &t, EC_STEP, t.marker);
+    taken("software step over an emulated pair", &t, EC_STEP, t.marker);
 }
 
 void guest_main(uint64_t fdt)
@@ -146,18 +131,6 @@ void guest_main(uint64_t fdt)
     breakpoint_across_an_exit();
     watchpoint();
     step();
-    put_str("debug: done ");
-    put_dec(failures);
-    put_char('\n');
+    report_done();
     power_off();
-}
-
-void guest_secondary_main(uint64_t cpu)
-{
-    (void)cpu;
-}
-
-void guest_irq(uint32_t intid)
-{
-    (void)intid;
 }

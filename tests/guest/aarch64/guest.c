@@ -13,31 +13,6 @@ void put_char(char c)
     write32(UART, (uint8_t)c);
 }
 
-void put_str(const char *s)
-{
-    while (*s)
-        put_char(*s++);
-}
-
-void put_dec(uint64_t v)
-{
-    char buf[20];
-    int n = 0;
-
-    do
-        buf[n++] = (char)('0' + v % 10);
-    while ((v /= 10) != 0);
-    while (n > 0)
-        put_char(buf[--n]);
-}
-
-void put_hex(uint64_t v)
-{
-    put_str("0x");
-    for (int i = 60; i >= 0; i -= 4)
-        put_char("0123456789abcdef"[v >> i & 15]);
-}
-
 uint64_t hvc(uint64_t fn, uint64_t a, uint64_t b, uint64_t c)
 {
     register uint64_t x0 __asm__("x0") = fn, x1 __asm__("x1") = a, x2 __asm__("x2") = b, x3 __asm__("x3") = c;
@@ -69,6 +44,16 @@ uint64_t mpidr_of(unsigned int cpu)
 int64_t start_cpu(unsigned int cpu)
 {
     return (int64_t)hvc(PSCI_CPU_ON, mpidr_of(cpu), (uint64_t)guest_secondary, cpu);
+}
+
+__attribute__((weak)) void guest_secondary_main(uint64_t cpu)
+{
+    (void)cpu;
+}
+
+__attribute__((weak)) void guest_irq(uint32_t intid)
+{
+    (void)intid;
 }
 
 /* ---- exceptions ---- */

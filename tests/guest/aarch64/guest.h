@@ -10,6 +10,8 @@
 /* Linked at 0 and run wherever it is loaded: nothing may be reached through a table of addresses. */
 #pragma GCC visibility push(hidden)
 
+#include "text.h"
+
 #define UART 0x09000000ul
 #define GICD 0x08000000ul
 #define GICR 0x080a0000ul
@@ -77,11 +79,6 @@ static inline void irqs_off(void)
     __asm__ volatile("msr daifset, #2\n\tisb" : : : "memory");
 }
 
-void put_char(char c);
-void put_str(const char *s);
-void put_dec(uint64_t v);
-void put_hex(uint64_t v);
-
 uint64_t hvc(uint64_t fn, uint64_t a, uint64_t b, uint64_t c);
 uint64_t smc(uint64_t fn, uint64_t a, uint64_t b, uint64_t c);
 #define PSCI_VERSION 0x84000000ul
@@ -101,6 +98,7 @@ void gic_sgi(unsigned int intid, unsigned int target_cpu);
 
 /* Provided by the payload. */
 void guest_main(uint64_t fdt);
+/* And these, if it wants to know. */
 void guest_secondary_main(uint64_t cpu);
 /* An interrupt was taken and will be EOIed; runs with interrupts off. */
 void guest_irq(uint32_t intid);

@@ -3,23 +3,8 @@
  * A guest that does what hostile-guest.md lists and looks at what it gets: each line is "hostile: NAME ok" or "... FAIL got=...".
  * It ends with "hostile: done FAILURES". The rows of that list are named at each check.
  */
-#include "guest.h"
+#include "report.h"
 
-static unsigned int failures;
-
-static void result(const char *name, bool ok, uint64_t got)
-{
-    put_str("hostile: ");
-    put_str(name);
-    if (ok) {
-        put_str(" ok\n");
-        return;
-    }
-    failures++;
-    put_str(" FAIL got=");
-    put_hex(got);
-    put_char('\n');
-}
 
 /* Run @insn, which may fault; the syndrome, or 0. */
 #define TRY(insn_and_operands)                                     \
@@ -366,8 +351,6 @@ void guest_main(uint64_t fdt)
     every_width(GICD, "43 GICD at all widths");
     every_width(GICR, "47 GICR at all widths");
     gic_registers();
-    put_str("hostile: done ");
-    put_dec(failures);
-    put_char('\n');
+    report_done();
     power_off();
 }

@@ -4,7 +4,7 @@
  * A2. The device is the distributor: IPRIORITYR are bytes of memory, IROUTER doublewords. "insn: NAME ok" or "... FAIL got=",
  * then "insn: done FAILURES".
  */
-#include "guest.h"
+#include "report.h"
 
 #define PRIORITIES (GICD + 0x420) /* of SPI 32 and up */
 #define ROUTES (GICD + 0x6100)
@@ -12,21 +12,6 @@
 /* The compiler is kept from these registers, and clang then from the instructions too. */
 #define FP ".arch_extension fp\n\t.arch_extension simd\n\t"
 
-static unsigned int failures;
-
-static void result(const char *name, bool ok, uint64_t got)
-{
-    put_str("insn: ");
-    put_str(name);
-    if (ok) {
-        put_str(" ok\n");
-        return;
-    }
-    failures++;
-    put_str(" FAIL got=");
-    put_hex(got);
-    put_char('\n');
-}
 
 static uint64_t read64(uint64_t a)
 {
@@ -132,18 +117,6 @@ void guest_main(uint64_t fdt)
     writeback();
     ordered();
     refused();
-    put_str("insn: done ");
-    put_dec(failures);
-    put_char('\n');
+    report_done();
     power_off();
-}
-
-void guest_secondary_main(uint64_t cpu)
-{
-    (void)cpu;
-}
-
-void guest_irq(uint32_t intid)
-{
-    (void)intid;
 }

@@ -4,7 +4,7 @@
  * other values ("leak.b" on its command line) takes turns with it on the same CPU: hostile-guest.md, "state of others". Each finds
  * zeroes at its start. It ends with "leak: done FAILURES".
  */
-#include "guest.h"
+#include "report.h"
 
 #define ROUNDS 400u
 #define SPINS 20000u
@@ -31,7 +31,6 @@ static const char names[][16] = { EACH_REGISTER(NAME) };
 #undef NAME
 #define REGISTERS (sizeof(names) / sizeof(names[0]))
 
-static unsigned int failures;
 
 static uint64_t get(unsigned int n)
 {
@@ -56,18 +55,6 @@ static void set(unsigned int n, uint64_t v)
     EACH_REGISTER(WRITE)
 #undef WRITE
     isb();
-}
-
-static void fail(const char *what, uint64_t got, uint64_t expected)
-{
-    failures++;
-    put_str("leak: FAIL ");
-    put_str(what);
-    put_str(" got=");
-    put_hex(got);
-    put_str(" expected=");
-    put_hex(expected);
-    put_char('\n');
 }
 
 /* ---- SIMD&FP ---- */
@@ -134,7 +121,7 @@ static void probe(bool *have)
         have[n] = c->faults == before;
         /* Exceptions taken in the probe itself leave FAR_EL1 alone: no abort was among them. */
         if (have[n] && v != 0)
-            fail(names[n], v, 0);
+            report_wrong(names[n], v, 0);
     }
 }
 
@@ -154,7 +141,7 @@ static void check(const bool *have, const uint64_t *own)
         uint64_t v = have[n] ? get(n) : 0;
 
         if (have[n] && v != own[n])
-            fail(names[n], v, own[n]);
+            report_wrong(names[n], v, own[n]);
     }
 }
 
@@ -167,49 +154,31 @@ static void take_turns(uint64_t pattern, unsigned int round)
     write_sysreg("cntv_ctl_el0", 1);
     isb();
     diff = leak_gprs(pattern + round, SPINS);
-    if (diff != 0)
-        fail("x0..x30", diff, 0);
+    expect_same("x0..x30", diff, 0);
     if (read_sysreg("cntv_cval_el0") != cval || (read_sysreg("cntv_ctl_el0") & 3) != 1)
-        fail("the virtual timer", read_sysreg("cntv_cval_el0"), cval);
+        report_wrong("the virtual timer", read_sysreg("cntv_cval_el0"), cval);
     write_sysreg("cntv_ctl_el0", 0);
     isb();
 }
 
-static bool is_second(const char *fdt)
-{
-    static const char word[] = "leak.b";
-    uint32_t size = __builtin_bswap32(read32((uint64_t)fdt + 4)); /* totalsize */
-
-    for (unsigned int i = 0; i + sizeof(word) <= size; i++) {
-        unsigned int n = 0;
-
-        while (n < sizeof(word) - 1 && fdt[i + n] == word[n])
-            n++;
-        if (n == sizeof(word) - 1)
-            return true;
-    }
-    return false;
-}
-
 static void check_start(void)
 {
-    if (check_vectors(0, 0) != 0)
-        fail("v0..v31 at the start", check_vectors(0, 0), 0);
-    if (read_sysreg("fpcr") != 0)
-        fail("FPCR at the start", read_sysreg("fpcr"), 0);
+    expect_same("v0..v31 at the start", check_vectors(0, 0), 0);
+    expect_same("FPCR at the start", read_sysreg("fpcr"), 0);
     if (read_sysreg("elr_el1") != 0 || read_sysreg("spsr_el1") != 0 || read_sysreg("esr_el1") != 0)
-        fail("ELR_EL1, SPSR_EL1, ESR_EL1 at the start", read_sysreg("elr_el1"), 0);
+        report_wrong("ELR_EL1, SPSR_EL1, ESR_EL1 at the start", read_sysreg("elr_el1"), 0);
     if (read_sysreg("cntv_cval_el0") != 0 || read_sysreg("cntv_ctl_el0") != 0)
-        fail("the virtual timer at the start", read_sysreg("cntv_cval_el0"), 0);
+        report_wrong("the virtual timer at the start", read_sysreg("cntv_cval_el0"), 0);
 }
 
 void guest_main(uint64_t fdt)
 {
     static bool have[REGISTERS];
     static uint64_t own[REGISTERS];
-    bool second = is_second((const char *)fdt);
+    bool second = fdt_has_word(fdt, "leak.b");
     uint64_t pattern = second ? PATTERN_B : PATTERN_A, fpcr = second ? 0x01800000 : 0x02400000;
 
+    report_part(second ? "second " : NULL);
     check_start();
     probe(have);
     gic_init_distributor();
@@ -217,26 +186,12 @@ void guest_main(uint64_t fdt)
     fill_vectors(pattern);
     write_sysreg("fpcr", fpcr);
     fill(have, own, pattern);
-    for (unsigned int round = 0; round < ROUNDS && failures < 10; round++) {
+    for (unsigned int round = 0; round < ROUNDS && report_failures < 10; round++) {
         take_turns(pattern, round);
         check(have, own);
-        if (check_vectors(pattern, 1) != 0)
-            fail("v0..v31", check_vectors(pattern, 1), 0);
-        if (read_sysreg("fpcr") != fpcr)
-            fail("FPCR", read_sysreg("fpcr"), fpcr);
+        expect_same("v0..v31", check_vectors(pattern, 1), 0);
+        expect_same("FPCR", read_sysreg("fpcr"), fpcr);
     }
-    put_str(second ? "leak: second done " : "leak: done ");
-    put_dec(failures);
-    put_char('\n');
+    report_done();
     power_off();
-}
-
-void guest_secondary_main(uint64_t cpu)
-{
-    (void)cpu;
-}
-
-void guest_irq(uint32_t intid)
-{
-    (void)intid;
 }

@@ -5,23 +5,9 @@
  * hostile-guest.md.
  */
 #include "intc.h"
+#include "report.h"
 
-static unsigned int failures;
 static enum intc intc;
-
-static void result(const char *name, bool ok, uint64_t got)
-{
-    put_str("aia: ");
-    put_str(name);
-    if (ok) {
-        put_str(" ok\n");
-        return;
-    }
-    failures++;
-    put_str(" FAIL got=");
-    put_hex(got);
-    put_char('\n');
-}
 
 enum { ILLEGAL = 2, LOAD_ACCESS = 5, STORE_ACCESS = 7 };
 enum { DETACHED = 1, EDGE1 = 4, LEVEL1 = 6 };
@@ -349,8 +335,6 @@ void guest_main(uint64_t fdt)
             ;
         back_and_forth();
     }
-    put_str("aia: done ");
-    put_dec(failures);
-    put_char('\n');
+    report_done();
     power_off();
 }

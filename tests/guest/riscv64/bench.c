@@ -5,6 +5,8 @@
  * them. Loops are long, as a tick of the counter is 100 instructions, and a loop of NOPs is subtracted.
  */
 #include "intc.h"
+#include "report.h"
+#include "touch.h"
 
 #define ROUNDS 2000u
 #define TICK 100u /* instructions: the machine's counter runs at 10 MHz */
@@ -12,18 +14,9 @@
 #define SIE_TIMER (1ul << 5)
 #define SBI_FIRMWARE 0x0a000000ul /* the first of "Firmware Specific SBI Extension Space": the host's own calls */
 
-static uint64_t counter(void)
-{
-    return read_csr(time);
-}
-
 static void report_milli(const char *name, uint64_t milli)
 {
-    put_str("bench: ");
-    put_str(name);
-    put_char(' ');
-    put_dec((milli + 500) / 1000);
-    put_char('\n');
+    report_number(name, (milli + 500) / 1000);
 }
 
 static void report(const char *name, uint64_t ticks, uint64_t base_ticks, uint64_t n)
@@ -373,15 +366,9 @@ extern char _image_end[];
 
 static void first_touch(void)
 {
-    uint64_t base = ((uint64_t)_image_end + 0x3fffff) & ~0x1ffffful, start = counter(), first;
+    struct touch t = touch_pages((uint64_t)_image_end);
 
-    for (uint64_t i = 0; i < 1024; i++)
-        write32(base + i * 4096, 1);
-    first = counter() - start;
-    start = counter();
-    for (uint64_t i = 0; i < 1024; i++)
-        write32(base + i * 4096, 2);
-    report("first_touch_4k", first, counter() - start, 1024);
+    report("first_touch_4k", t.first, t.again, TOUCHED_PAGES);
 }
 
 void guest_main(uint64_t fdt)

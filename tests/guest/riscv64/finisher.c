@@ -14,14 +14,3 @@ void guest_main(uint64_t fdt)
     for (;;)
         __asm__ volatile("wfi");
 }
-
-void guest_irq(uint64_t cause)
-{
-    (void)cause;
-}
-
-void guest_secondary_main(uint64_t cpu, uint64_t opaque)
-{
-    (void)cpu;
-    (void)opaque;
-}

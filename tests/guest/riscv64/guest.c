@@ -13,31 +13,6 @@ void put_char(char c)
     write8(UART, (uint8_t)c);
 }
 
-void put_str(const char *s)
-{
-    while (*s)
-        put_char(*s++);
-}
-
-void put_dec(uint64_t v)
-{
-    char buf[20];
-    int n = 0;
-
-    do
-        buf[n++] = (char)('0' + v % 10);
-    while ((v /= 10) != 0);
-    while (n > 0)
-        put_char(buf[--n]);
-}
-
-void put_hex(uint64_t v)
-{
-    put_str("0x");
-    for (int i = 60; i >= 0; i -= 4)
-        put_char("0123456789abcdef"[v >> i & 15]);
-}
-
 struct sbi_ret sbi(uint64_t eid, uint64_t fid, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
 {
     register uint64_t a0 __asm__("a0") = a, a1 __asm__("a1") = b, a2 __asm__("a2") = c, a3 __asm__("a3") = d, a4 __asm__("a4") = e;
@@ -57,6 +32,17 @@ void power_off(void)
 int64_t start_cpu(unsigned int cpu, uint64_t opaque)
 {
     return sbi(SBI_HSM, 0, cpu, (uint64_t)guest_secondary, opaque, 0, 0).error;
+}
+
+__attribute__((weak)) void guest_secondary_main(uint64_t cpu, uint64_t opaque)
+{
+    (void)cpu;
+    (void)opaque;
+}
+
+__attribute__((weak)) void guest_irq(uint64_t cause)
+{
+    (void)cause;
 }
 
 static void die(uint64_t cause, const struct frame *f)

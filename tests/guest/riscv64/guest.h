@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "text.h"
+
 #define UART 0x10000000ul
 #define UART_IRQ 10u
 #define PLIC 0x0c000000ul
@@ -62,6 +64,11 @@ static inline void write8(uint64_t a, uint8_t v)
     __asm__ volatile("sb %0, (%1)" : : "r"(v), "r"(a) : "memory");
 }
 
+static inline uint64_t counter(void)
+{
+    return read_csr(time);
+}
+
 static inline unsigned int hart(void)
 {
     uint64_t v;
@@ -85,10 +92,17 @@ static inline void irqs_off(void)
     __asm__ volatile("csrci sstatus, 2" : : : "memory");
 }
 
-void put_char(char c);
-void put_str(const char *s);
-void put_dec(uint64_t v);
-void put_hex(uint64_t v);
+#define NO_FAULT UINT64_MAX
+/* Run @insn, which may fault; the cause, or NO_FAULT. */
+#define TRY(insn_and_operands)                                                                                                 \
+    __extension__({                                                                                                            \
+        struct guest_cpu *c_ = this_cpu();                                                                                     \
+        c_->cause = NO_FAULT;                                                                                                  \
+        c_->expect = true;                                                                                                     \
+        insn_and_operands;                                                                                                     \
+        c_->expect = false;                                                                                                    \
+        c_->cause;                                                                                                             \
+    })
 
 struct sbi_ret {
     int64_t error;
@@ -109,6 +123,7 @@ int64_t start_cpu(unsigned int cpu, uint64_t opaque);
 
 /* Provided by the payload. */
 void guest_main(uint64_t fdt);
+/* And these, if it wants to know. */
 void guest_secondary_main(uint64_t cpu, uint64_t opaque);
 /* An interrupt was taken; runs with interrupts off, and has to take its cause away. */
 void guest_irq(uint64_t cause);

@@ -3,35 +3,7 @@
  * A guest that does what hostile-guest.md lists and looks at what it gets: each line is "hostile: NAME ok" or "... FAIL
  * got=...". It ends with "hostile: done FAILURES". The rows of that list are named at each check.
  */
-#include "guest.h"
-
-static unsigned int failures;
-
-static void result(const char *name, bool ok, uint64_t got)
-{
-    put_str("hostile: ");
-    put_str(name);
-    if (ok) {
-        put_str(" ok\n");
-        return;
-    }
-    failures++;
-    put_str(" FAIL got=");
-    put_hex(got);
-    put_char('\n');
-}
-
-#define NO_FAULT UINT64_MAX
-/* Run @insn, which may fault; the cause, or NO_FAULT. */
-#define TRY(insn_and_operands)                                                                                                 \
-    __extension__({                                                                                                            \
-        struct guest_cpu *c_ = this_cpu();                                                                                     \
-        c_->cause = NO_FAULT;                                                                                                  \
-        c_->expect = true;                                                                                                     \
-        insn_and_operands;                                                                                                     \
-        c_->expect = false;                                                                                                    \
-        c_->cause;                                                                                                             \
-    })
+#include "report.h"
 
 enum { FETCH_ACCESS = 1, ILLEGAL = 2, LOAD_ACCESS = 5, STORE_ACCESS = 7 };
 enum { NOT_SUPPORTED = -2, INVALID_PARAM = -3, DENIED = -4, INVALID_ADDRESS = -5, ALREADY = -6 };
@@ -524,8 +496,6 @@ void guest_main(uint64_t fdt)
     second_hart();
     every_width(UART, 16, "1/83 UART at all widths");
     every_width(PLIC, 0x1100, "1/68 PLIC at all widths");
-    put_str("hostile: done ");
-    put_dec(failures);
-    put_char('\n');
+    report_done();
     power_off();
 }

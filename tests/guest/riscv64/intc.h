@@ -10,18 +10,6 @@
 
 enum intc { INTC_PLIC, INTC_APLIC, INTC_IMSIC };
 
-#define NO_FAULT UINT64_MAX
-/* Run @insn, which may fault; the cause, or NO_FAULT. */
-#define TRY(insn_and_operands)                                                                                                 \
-    __extension__({                                                                                                            \
-        struct guest_cpu *c_ = this_cpu();                                                                                     \
-        c_->cause = NO_FAULT;                                                                                                  \
-        c_->expect = true;                                                                                                     \
-        insn_and_operands;                                                                                                     \
-        c_->expect = false;                                                                                                    \
-        c_->cause;                                                                                                             \
-    })
-
 /* The registers of an IMSIC behind siselect and sireg, and stopei. */
 static inline uint64_t imsic_read(uint64_t reg)
 {

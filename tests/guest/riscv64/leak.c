@@ -4,7 +4,7 @@
  * other values ("leak.b" on its command line) takes turns with it on the same CPU: hostile-guest.md rows 60, 86, "state of
  * others". Each finds zeroes at its start. It ends with "leak: done FAILURES"; "leak: vectors" says how long they are.
  */
-#include "guest.h"
+#include "report.h"
 
 #define ROUNDS 400u
 #define SPINS 20000u
@@ -25,7 +25,6 @@ static const uint16_t numbers[] = { EACH_CSR(NUMBER) };
 #define CSRS (sizeof(numbers) / sizeof(numbers[0]))
 #define STIMECMP 0x14d
 
-static unsigned int failures;
 static uint64_t vlenb; /* 0: no vectors */
 static uint64_t vectors[32 * 512 / 8] __attribute__((aligned(16)));
 
@@ -53,24 +52,12 @@ static void set(unsigned int n, uint64_t v)
 #undef WRITE
 }
 
-static void fail(const char *what, uint64_t got, uint64_t expected)
-{
-    failures++;
-    put_str("leak: FAIL ");
-    put_str(what);
-    put_str(" got=");
-    put_hex(got);
-    put_str(" expected=");
-    put_hex(expected);
-    put_char('\n');
-}
-
 static void fail_csr(unsigned int n, uint64_t got, uint64_t expected)
 {
     put_str("leak: CSR ");
     put_hex(numbers[n]);
     put_char('\n');
-    fail("it", got, expected);
+    report_wrong("it", got, expected);
 }
 
 /* ---- f0..f31: FMV.D.X and FMV.X.D by number ---- */
@@ -221,47 +208,24 @@ static void take_turns(uint64_t pattern, unsigned int round)
     sbi(SBI_TIME, 0, read_csr(time) + 10000, 0, 0, 0, 0);
     set_csr(sie, SIE_TIMER);
     diff = leak_gprs(pattern + round, SPINS);
-    if (diff != 0)
-        fail("x1..x31", diff, 0);
+    expect_same("x1..x31", diff, 0);
     clear_csr(sie, SIE_TIMER);
     sbi(SBI_TIME, 0, UINT64_MAX, 0, 0, 0, 0);
-}
-
-static bool is_second(const char *fdt)
-{
-    static const char word[] = "leak.b";
-    const uint8_t *be = (const uint8_t *)fdt + 4;
-    uint32_t size = (uint32_t)be[0] << 24 | (uint32_t)be[1] << 16 | (uint32_t)be[2] << 8 | be[3]; /* totalsize */
-
-    for (unsigned int i = 0; i + sizeof(word) <= size; i++) {
-        unsigned int n = 0;
-
-        while (n < sizeof(word) - 1 && fdt[i + n] == word[n])
-            n++;
-        if (n == sizeof(word) - 1)
-            return true;
-    }
-    return false;
 }
 
 static void check_start(void)
 {
     if (read_csr(sepc) != 0 || read_csr(scause) != 0 || read_csr(stval) != 0)
-        fail("sepc, scause, stval at the start", read_csr(sepc), 0);
-    if (read_csr(satp) != 0)
-        fail("satp at the start", read_csr(satp), 0);
+        report_wrong("sepc, scause, stval at the start", read_csr(sepc), 0);
+    expect_same("satp at the start", read_csr(satp), 0);
     set_csr(sstatus, STATUS_FS);
-    if (check_fp(0, 0) != 0)
-        fail("f0..f31 at the start", check_fp(0, 0), 0);
-    if (read_csr(0x003) != 0)
-        fail("fcsr at the start", read_csr(0x003), 0);
+    expect_same("f0..f31 at the start", check_fp(0, 0), 0);
+    expect_same("fcsr at the start", read_csr(0x003), 0);
     if (!have_vectors())
         return;
     vlenb = read_csr(0xc22);
-    if (check_vectors(0, 0) != 0)
-        fail("v0..v31 at the start", check_vectors(0, 0), 0);
-    if (read_csr(0x00f) != 0)
-        fail("vcsr at the start", read_csr(0x00f), 0);
+    expect_same("v0..v31 at the start", check_vectors(0, 0), 0);
+    expect_same("vcsr at the start", read_csr(0x00f), 0);
 }
 
 /* vl = 1, vcsr and fcsr of its own. */
@@ -277,54 +241,39 @@ static void fill_others(bool second)
 static void check_others(bool second)
 {
     if (read_csr(0x003) != (second ? 0x21 : 0x4e))
-        fail("fcsr", read_csr(0x003), 0);
+        report_wrong("fcsr", read_csr(0x003), 0);
     if (vlenb == 0)
         return;
     if (read_csr(0x00f) != (second ? 0x3 : 0x4))
-        fail("vcsr", read_csr(0x00f), 0);
+        report_wrong("vcsr", read_csr(0x00f), 0);
     if (read_csr(0xc20) != 1 || read_csr(0xc21) != 0xd8)
-        fail("vl, vtype", read_csr(0xc20), read_csr(0xc21));
+        report_wrong("vl, vtype", read_csr(0xc20), read_csr(0xc21));
 }
 
 void guest_main(uint64_t fdt)
 {
     static bool have[CSRS];
     static uint64_t own[CSRS];
-    bool second = is_second((const char *)fdt);
+    bool second = fdt_has_word(fdt, "leak.b");
     uint64_t pattern = second ? PATTERN_B : PATTERN_A;
 
+    report_part(second ? "second " : NULL);
     check_start();
-    put_str("leak: vectors ");
-    put_dec(8 * vlenb);
-    put_char('\n');
+    report_number("vectors", 8 * vlenb);
     probe(have);
     fill_fp(pattern);
     if (vlenb != 0)
         fill_vectors(pattern);
     fill_others(second);
     fill(have, own, pattern);
-    for (unsigned int round = 0; round < ROUNDS && failures < 10; round++) {
+    for (unsigned int round = 0; round < ROUNDS && report_failures < 10; round++) {
         take_turns(pattern, round);
         check(have, own);
         check_others(second);
-        if (check_fp(pattern, 1) != 0)
-            fail("f0..f31", check_fp(pattern, 1), 0);
+        expect_same("f0..f31", check_fp(pattern, 1), 0);
         if (vlenb != 0 && check_vectors(pattern, 1) != 0)
-            fail("v0..v31", check_vectors(pattern, 1), 0);
+            report_wrong("v0..v31", check_vectors(pattern, 1), 0);
     }
-    put_str(second ? "leak: second done " : "leak: done ");
-    put_dec(failures);
-    put_char('\n');
+    report_done();
     power_off();
-}
-
-void guest_secondary_main(uint64_t cpu, uint64_t opaque)
-{
-    (void)cpu;
-    (void)opaque;
-}
-
-void guest_irq(uint64_t cause)
-{
-    (void)cause;
 }

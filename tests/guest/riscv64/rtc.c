@@ -61,9 +61,3 @@ void guest_main(uint64_t fdt)
     put_str(good == ROUNDS && others == 0 ? " ok\n" : " FAIL\n");
     power_off();
 }
-
-void guest_secondary_main(uint64_t cpu, uint64_t opaque)
-{
-    (void)cpu;
-    (void)opaque;
-}

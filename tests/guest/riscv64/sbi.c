@@ -3,7 +3,7 @@
  * Firmware calls that do something: counters that count, time that is stolen, a system that sleeps and wakes, a hart that is
  * suspended without its registers. hostile-guest.md rows 61, 65..67. It ends with "sbi: done FAILURES".
  */
-#include "guest.h"
+#include "report.h"
 
 #define SBI_PMU 0x504d55ul
 #define SBI_STA 0x535441ul
@@ -12,22 +12,6 @@
 #define SIE_TIMER (1ul << 5)
 enum { INVALID_PARAM = -3, DENIED = -4, INVALID_ADDRESS = -5, ALREADY_STARTED = -7, NO_SHMEM = -9, DENIED_LOCKED = -14 };
 enum { NUM_COUNTERS, GET_INFO, CONFIG, START, STOP, FW_READ, FW_READ_HI, SET_SHMEM, EVENT_INFO };
-
-static unsigned int failures;
-
-static void result(const char *name, bool ok, uint64_t got)
-{
-    put_str("sbi: ");
-    put_str(name);
-    if (ok) {
-        put_str(" ok\n");
-        return;
-    }
-    failures++;
-    put_str(" FAIL got=");
-    put_hex(got);
-    put_char('\n');
-}
 
 static void expect(const char *name, struct sbi_ret r, int64_t error)
 {
@@ -305,9 +289,7 @@ void guest_main(uint64_t fdt)
     steal_time();
     suspend();
     features();
-    put_str("sbi: done ");
-    put_dec(failures);
-    put_char('\n');
+    report_done();
     legacy(8, 0, 0, &kept);
     power_off();
 }

@@ -3,7 +3,7 @@
  * Software events of SBI 3.0: what each call answers in each state, delivery, order, and events across harts that run, wait,
  * sleep, stop and start. hostile-guest.md rows 66, 67. It ends with "sse: done FAILURES".
  */
-#include "guest.h"
+#include "report.h"
 
 #define SBI_SSE 0x535345ul
 enum { READ, WRITE, REGISTER, UNREGISTER, ENABLE, DISABLE, COMPLETE, INJECT, UNMASK, MASK };
@@ -60,23 +60,17 @@ void sse_event(struct sse_context *c, uint64_t hart)
 
 /* ---- what is reported ---- */
 
-static unsigned int failures, checks;
+static unsigned int checks;
 static uint32_t console;
 
-static void result(const char *name, uint64_t event, bool ok, uint64_t got)
+static void check(const char *name, uint64_t event, bool ok, uint64_t got)
 {
     while (__atomic_exchange_n(&console, 1, __ATOMIC_ACQUIRE))
         ;
     checks++;
-    if (!ok) {
-        failures++;
-        put_str("sse: ");
-        put_str(name);
-        put_str(event == GLOBAL ? " (global)" : event == LOCAL ? " (local)" : "");
-        put_str(" FAIL got=");
-        put_hex(got);
-        put_char('\n');
-    }
+    report_part(event == GLOBAL ? "(global) " : event == LOCAL ? "(local) " : NULL);
+    result_if_wrong(name, ok, got);
+    report_part(NULL);
     __atomic_store_n(&console, 0, __ATOMIC_RELEASE);
 }
 
@@ -87,7 +81,7 @@ static struct sbi_ret sse(uint64_t fid, uint64_t a, uint64_t b, uint64_t c, uint
 
 static void expect(const char *name, uint64_t event, struct sbi_ret r, int64_t error)
 {
-    result(name, event, r.error == error, (uint64_t)r.error);
+    check(name, event, r.error == error, (uint64_t)r.error);
 }
 
 static int64_t read_attr(uint64_t event, uint64_t attr, uint64_t *value)
@@ -112,7 +106,7 @@ static void is_state(const char *name, uint64_t event, uint64_t state)
 {
     uint64_t s = status(event);
 
-    result(name, event, (s & 3) == state && (s & ~7ul) == 8, s);
+    check(name, event, (s & 3) == state && (s & ~7ul) == 8, s);
 }
 
 static struct sbi_ret register_event(uint64_t event, struct sse_context *c, void (*handler)(struct sse_context *c))
@@ -162,7 +156,7 @@ static void one_absent_event(uint64_t event, int64_t error)
     expect("67 disable of no event", event, sse(DISABLE, event, 0, 0, 0, 0), error);
     expect("67 inject of no event", event, sse(INJECT, event, hart(), 0, 0, 0), error);
     expect("67 write of no event", event, write_attr(event, PRIORITY, 0), error);
-    result("67 read of no event", event, read_attr(event, PRIORITY, (uint64_t[1]){ 0 }) == error, 0);
+    check("67 read of no event", event, read_attr(event, PRIORITY, (uint64_t[1]){ 0 }) == error, 0);
 }
 
 static void absent_events(void)
@@ -218,7 +212,7 @@ static void wild_arguments(uint64_t event)
     /* Nobody has touched these pages yet. */
     expect("write from fresh memory", event, sse(WRITE, event, PRIORITY, 2, fresh, 0), SUCCESS);
     expect("read into fresh memory", event, sse(READ, event, STATUS, 2, fresh + 4088, 0), SUCCESS);
-    result("fresh memory is written", event, *(volatile uint64_t *)(fresh + 4088) == 8, *(volatile uint64_t *)(fresh + 4088));
+    check("fresh memory is written", event, *(volatile uint64_t *)(fresh + 4088) == 8, *(volatile uint64_t *)(fresh + 4088));
     fresh += 8192;
 }
 
@@ -233,11 +227,11 @@ static void attributes(uint64_t event)
         expect("67 read-only attribute", event, write_attr(event, read_only[i], 0), DENIED);
     all[ATTRS] = 0xa5a5;
     expect("read of all", event, sse(READ, event, 0, ATTRS, (uint64_t)all, 0), SUCCESS);
-    result("nothing beyond is written", event, all[ATTRS] == 0xa5a5, all[ATTRS]);
+    check("nothing beyond is written", event, all[ATTRS] == 0xa5a5, all[ATTRS]);
     for (unsigned int i = 0; i < ATTRS; i++) {
-        result("read of one", event, read_attr(event, i, &value) == SUCCESS && value == all[i], value);
+        check("read of one", event, read_attr(event, i, &value) == SUCCESS && value == all[i], value);
         value = i == STATUS ? value & ~8ul : i == PREFERRED ? value - (event == LOCAL ? hart() : value) : value;
-        result("value at reset", event, value == 0, value);
+        check("value at reset", event, value == 0, value);
     }
     expect("67 priority beyond 32 bits", event, write_attr(event, PRIORITY, HIGH), INVALID_PARAM);
     expect("67 reserved configuration", event, write_attr(event, CONFIG, 2), INVALID_PARAM);
@@ -251,12 +245,12 @@ static void attributes(uint64_t event)
     all[PRIORITY] = 9;
     all[CONFIG] = 8;
     expect("67 one of several is wrong", event, sse(WRITE, event, PRIORITY, 2, (uint64_t)&all[PRIORITY], 0), INVALID_PARAM);
-    result("and none is written", event, read_attr(event, PRIORITY, &value) == SUCCESS && value == 0, value);
+    check("and none is written", event, read_attr(event, PRIORITY, &value) == SUCCESS && value == 0, value);
     all[CONFIG] = 1;
     expect("67 a read-only one after them", event, sse(WRITE, event, PRIORITY, 4, (uint64_t)&all[PRIORITY], 0), DENIED);
     expect("two at once", event, sse(WRITE, event, PRIORITY, 2, (uint64_t)&all[PRIORITY], 0), SUCCESS);
     expect("read of two", event, sse(READ, event, PRIORITY, 2, (uint64_t)all, 0), SUCCESS);
-    result("both are written", event, all[0] == 9 && all[1] == 1, all[0]);
+    check("both are written", event, all[0] == 9 && all[1] == 1, all[0]);
     all[0] = all[1] = 0;
     expect("and back", event, sse(WRITE, event, PRIORITY, 2, (uint64_t)all, 0), SUCCESS);
 }
@@ -309,7 +303,7 @@ static void aliases(uint64_t event)
             uint64_t back = 0;
 
             sse(READ, event + high[r][0], A6 + high[r][1], 1 + high[r][2], (uint64_t)&back, 0);
-            result("67 alias read", event, back == value, back);
+            check("67 alias read", event, back == value, back);
         }
     }
 }
@@ -319,21 +313,21 @@ static void simple_handler(struct sse_context *c)
     static const uint64_t changed[4] = { 0xdeadbeef, 3, 2, 1 };
     uint64_t event = c->event, saved[4], back[4];
 
-    result("SPP is set, SIE clear", event, (c->status & SSTATUS_SPP) && !(c->status & 2), c->status);
-    result("a6 is the hart", event, c->hart == hart(), c->hart);
+    check("SPP is set, SIE clear", event, (c->status & SSTATUS_SPP) && !(c->status & 2), c->status);
+    check("a6 is the hart", event, c->hart == hart(), c->hart);
     is_state("RUNNING", event, RUNNING);
-    result("not pending any more", event, !(status(event) & PENDING), status(event));
+    check("not pending any more", event, !(status(event) & PENDING), status(event));
     expect("interrupted state", event, sse(READ, event, SEPC, 4, (uint64_t)saved, 0), SUCCESS);
-    result("interrupted a6", event, saved[2] == expected_a6, saved[2]);
-    result("interrupted a7", event, saved[3] == SBI_SSE, saved[3]);
+    check("interrupted a6", event, saved[2] == expected_a6, saved[2]);
+    check("interrupted a7", event, saved[3] == SBI_SSE, saved[3]);
     expect("interrupted state written", event, sse(WRITE, event, SEPC, 4, (uint64_t)changed, 0), SUCCESS);
     expect("interrupted state read", event, sse(READ, event, SEPC, 4, (uint64_t)back, 0), SUCCESS);
     for (unsigned int i = 0; i < 4; i++)
-        result("interrupted state kept", event, back[i] == changed[i], back[i]);
+        check("interrupted state kept", event, back[i] == changed[i], back[i]);
     aliases(event);
     for (uint64_t flag = 1; flag < 0x40; flag <<= 1) {
         expect("a flag", event, write_attr(event, FLAGS, flag), SUCCESS);
-        result("a flag kept", event, read_attr(event, FLAGS, back) == SUCCESS && back[0] == flag, back[0]);
+        check("a flag kept", event, read_attr(event, FLAGS, back) == SUCCESS && back[0] == flag, back[0]);
     }
     expect("67 reserved flag", event, write_attr(event, FLAGS, 0x40), INVALID_PARAM);
     expect("67 reserved flag, high", event, write_attr(event, FLAGS, HIGH), INVALID_PARAM);
@@ -369,45 +363,45 @@ static void delivery(uint64_t event)
     enable_for(event, simple_handler);
     expect("mask", event, sse(MASK, 0, 0, 0, 0, 0), SUCCESS);
     expect("inject while masked", event, sse(INJECT, event, hart(), 0, 0, 0), SUCCESS);
-    result("not handled while masked", event, c->count == 0 && (status(event) & 7) == (ENABLED | PENDING), status(event));
+    check("not handled while masked", event, c->count == 0 && (status(event) & 7) == (ENABLED | PENDING), status(event));
     expected_a6 = UNMASK;
     expect("unmask", event, sse(UNMASK, 0, 0, 0, 0, 0), SUCCESS);
-    result("handled at once", event, c->count == 1, c->count);
+    check("handled at once", event, c->count == 1, c->count);
     is_state("ENABLED after the handler", event, ENABLED);
     /* One shot. */
     expect("disable", event, sse(DISABLE, event, 0, 0, 0, 0), SUCCESS);
     expect("one shot", event, write_attr(event, CONFIG, 1), SUCCESS);
     /* Injected in between: it waits. */
     expect("inject while disabled", event, sse(INJECT, event, hart(), 0, 0, 0), SUCCESS);
-    result("not handled while disabled", event, c->count == 1 && (status(event) & 7) == (REGISTERED | PENDING), status(event));
+    check("not handled while disabled", event, c->count == 1 && (status(event) & 7) == (REGISTERED | PENDING), status(event));
     expected_a6 = ENABLE;
     expect("enable of a pending event", event, sse(ENABLE, event, 0, 0, 0, 0), SUCCESS);
-    result("handled at once when enabled", event, c->count == 2, c->count);
+    check("handled at once when enabled", event, c->count == 2, c->count);
     is_state("REGISTERED after one shot", event, REGISTERED);
     expect("no more one shot", event, write_attr(event, CONFIG, 0), SUCCESS);
     expect("enable", event, sse(ENABLE, event, 0, 0, 0, 0), SUCCESS);
     /* Interrupts that were on are on again, and registers are there. */
     c->handler = NULL;
     irqs_on();
-    result("registers are kept", event, sse_keeps_registers(event, hart()), 0);
+    check("registers are kept", event, sse_keeps_registers(event, hart()), 0);
     sie = (read_csr(sstatus) & 2) != 0;
     irqs_off();
-    result("SIE is kept", event, sie && c->count == 3 && (c->status & SSTATUS_SPIE), c->status);
+    check("SIE is kept", event, sie && c->count == 3 && (c->status & SSTATUS_SPIE), c->status);
     /* sepc, SPP and SPIE of what was interrupted are back: as if in a trap handler. */
     write_csr(sepc, 0x12345678);
     clear_csr(sstatus, SSTATUS_SPP | SSTATUS_SPIE);
     sse(INJECT, event, hart(), 0, 0, 0);
-    result("sepc is kept", event, read_csr(sepc) == 0x12345678, read_csr(sepc));
-    result("SPP and SPIE are kept clear", event, !(read_csr(sstatus) & (SSTATUS_SPP | SSTATUS_SPIE)), read_csr(sstatus));
+    check("sepc is kept", event, read_csr(sepc) == 0x12345678, read_csr(sepc));
+    check("SPP and SPIE are kept clear", event, !(read_csr(sstatus) & (SSTATUS_SPP | SSTATUS_SPIE)), read_csr(sstatus));
     set_csr(sstatus, SSTATUS_SPP | SSTATUS_SPIE);
     sse(INJECT, event, hart(), 0, 0, 0);
-    result("SPP and SPIE are kept set", event,
-           (read_csr(sstatus) & (SSTATUS_SPP | SSTATUS_SPIE)) == (SSTATUS_SPP | SSTATUS_SPIE), read_csr(sstatus));
+    check("SPP and SPIE are kept set", event,
+          (read_csr(sstatus) & (SSTATUS_SPP | SSTATUS_SPIE)) == (SSTATUS_SPP | SSTATUS_SPIE), read_csr(sstatus));
     disable(event);
     expect("register", event, register_event(event, c, NULL), SUCCESS);
     sse(INJECT, event, hart(), 0, 0, 0);
     expect("unregister of a pending event", event, sse(UNREGISTER, event, 0, 0, 0, 0), SUCCESS);
-    result("an unused event is not pending", event, status(event) == 8, status(event));
+    check("an unused event is not pending", event, status(event) == 8, status(event));
 }
 
 /* What the handler writes is what comes back: "If the supervisor software wishes to resume from a different location". */
@@ -436,11 +430,11 @@ static void changes(uint64_t event)
                      : "memory");
     got6 = a6;
     got7 = a7;
-    result("it goes on elsewhere", event, skipped == 0, skipped);
-    result("a6 and a7 are the handler's", event, got6 == 0x1111 && got7 == 0x2222, got6);
-    result("sepc is the handler's", event, read_csr(sepc) == 0x33334, read_csr(sepc));
-    result("SPP and SPIE are the handler's", event,
-           (read_csr(sstatus) & (SSTATUS_SPP | SSTATUS_SPIE)) == (SSTATUS_SPP | SSTATUS_SPIE), read_csr(sstatus));
+    check("it goes on elsewhere", event, skipped == 0, skipped);
+    check("a6 and a7 are the handler's", event, got6 == 0x1111 && got7 == 0x2222, got6);
+    check("sepc is the handler's", event, read_csr(sepc) == 0x33334, read_csr(sepc));
+    check("SPP and SPIE are the handler's", event,
+          (read_csr(sstatus) & (SSTATUS_SPP | SSTATUS_SPIE)) == (SSTATUS_SPP | SSTATUS_SPIE), read_csr(sstatus));
     disable(event);
 }
 
@@ -450,7 +444,7 @@ static void again_handler(struct sse_context *c)
     if (c->count != 0)
         return;
     expect("inject of a running event", c->event, sse(INJECT, c->event, hart(), 0, 0, 0), SUCCESS);
-    result("it is pending while it runs", c->event, (status(c->event) & 7) == (RUNNING | PENDING), status(c->event));
+    check("it is pending while it runs", c->event, (status(c->event) & 7) == (RUNNING | PENDING), status(c->event));
     expect("mask in a handler", c->event, sse(MASK, 0, 0, 0, 0, 0), SUCCESS);
 }
 
@@ -460,9 +454,9 @@ static void again(uint64_t event)
 
     enable_for(event, again_handler);
     sse(INJECT, event, hart(), 0, 0, 0);
-    result("masked in its handler, it waits", event, c->count == 1 && (status(event) & PENDING), c->count);
+    check("masked in its handler, it waits", event, c->count == 1 && (status(event) & PENDING), c->count);
     expect("unmask", event, sse(UNMASK, 0, 0, 0, 0, 0), SUCCESS);
-    result("and comes again", event, c->count == 2 && !(status(event) & PENDING), c->count);
+    check("and comes again", event, c->count == 2 && !(status(event) & PENDING), c->count);
     disable(event);
 }
 
@@ -473,8 +467,8 @@ static void high_handler(struct sse_context *c)
     if (!c->next)
         return;
     sse(INJECT, c->next->event, hart(), 0, 0, 0);
-    result("a higher one comes at once", c->next->event, c->next->count == 1 && !(status(c->next->event) & PENDING),
-           c->next->count);
+    check("a higher one comes at once", c->next->event, c->next->count == 1 && !(status(c->next->event) & PENDING),
+          c->next->count);
 }
 
 static void low_handler(struct sse_context *c)
@@ -482,7 +476,7 @@ static void low_handler(struct sse_context *c)
     if (!c->next)
         return;
     sse(INJECT, c->next->event, hart(), 0, 0, 0);
-    result("a lower one waits", c->next->event, c->next->count == 0 && (status(c->next->event) & PENDING), c->next->count);
+    check("a lower one waits", c->next->event, c->next->count == 0 && (status(c->next->event) & PENDING), c->next->count);
 }
 
 static void order(uint64_t first, uint64_t first_priority, uint64_t second, uint64_t second_priority,
@@ -497,15 +491,15 @@ static void order(uint64_t first, uint64_t first_priority, uint64_t second, uint
     a->next = b;
     b->next = NULL;
     sse(INJECT, first, hart(), 0, 0, 0);
-    result("both have come", first, a->count == 1 && b->count == 1, a->count);
+    check("both have come", first, a->count == 1 && b->count == 1, a->count);
     /* Both at once. */
     a->next = NULL;
     sse(MASK, 0, 0, 0, 0, 0);
     sse(INJECT, second, hart(), 0, 0, 0);
     sse(INJECT, first, hart(), 0, 0, 0);
     sse(UNMASK, 0, 0, 0, 0, 0);
-    result("both come when unmasked", first, a->count == 2 && b->count == 2, a->count);
-    result("in their order", first, (handler == low_handler) == (a->order < b->order), a->order);
+    check("both come when unmasked", first, a->count == 2 && b->count == 2, a->count);
+    check("in their order", first, (handler == low_handler) == (a->order < b->order), a->order);
     disable(first);
     disable(second);
     write_attr(first, PRIORITY, 0);
@@ -560,7 +554,7 @@ static void begin(unsigned int cpu, void (*f)(void))
 
 static void finished(unsigned int cpu)
 {
-    result("a hart has done its work", 0, comes(&busy[cpu], 0), cpu);
+    check("a hart has done its work", 0, comes(&busy[cpu], 0), cpu);
 }
 
 static void on_hart(unsigned int cpu, void (*f)(void))
@@ -597,7 +591,7 @@ static void disable_local(void)
 static void start_harts(void)
 {
     for (harts = 1; harts < MAX_CPUS && sbi(SBI_HSM, 2, harts, 0, 0, 0, 0).error == 0; harts++) {
-        result("a hart starts", 0, start_cpu(harts, 0) == 0 && comes(&alive[harts], 1), harts);
+        check("a hart starts", 0, start_cpu(harts, 0) == 0 && comes(&alive[harts], 1), harts);
         on_hart(harts, unmask);
     }
 }
@@ -609,7 +603,7 @@ static void local_events_of_others(void)
     for (unsigned int cpu = 0; cpu < harts; cpu++)
         expect("inject into another hart", LOCAL, sse(INJECT, LOCAL, cpu, 0, 0, 0), SUCCESS);
     for (unsigned int cpu = 0; cpu < harts; cpu++)
-        result("it comes there", LOCAL, comes(&local[cpu].count, 1) && local[cpu].hart == cpu, local[cpu].hart);
+        check("it comes there", LOCAL, comes(&local[cpu].count, 1) && local[cpu].hart == cpu, local[cpu].hart);
     expect("67 inject into no hart", LOCAL, sse(INJECT, LOCAL, harts, 0, 0, 0), INVALID_PARAM);
     expect("67 inject into no hart", LOCAL, sse(INJECT, LOCAL, HIGH, 0, 0, 0), INVALID_PARAM);
     expect("67 inject into no hart", LOCAL, sse(INJECT, LOCAL, ~0ul, 0, 0, 0), INVALID_PARAM);
@@ -626,8 +620,8 @@ static void global_event_of_others(void)
         expect("preferred hart", GLOBAL, write_attr(GLOBAL, PREFERRED, cpu), SUCCESS);
         expect("enable", GLOBAL, sse(ENABLE, GLOBAL, 0, 0, 0, 0), SUCCESS);
         expect("inject, whatever hart is named", GLOBAL, sse(INJECT, GLOBAL, ~0ul, 0, 0, 0), SUCCESS);
-        result("it comes to the preferred hart", GLOBAL, comes(&global.count, before + 1) && global.hart == cpu, global.hart);
-        result("it is enabled again", GLOBAL, becomes(GLOBAL, ENABLED), status(GLOBAL));
+        check("it comes to the preferred hart", GLOBAL, comes(&global.count, before + 1) && global.hart == cpu, global.hart);
+        check("it is enabled again", GLOBAL, becomes(GLOBAL, ENABLED), status(GLOBAL));
         expect("disable", GLOBAL, sse(DISABLE, GLOBAL, 0, 0, 0, 0), SUCCESS);
     }
     expect("unregister", GLOBAL, sse(UNREGISTER, GLOBAL, 0, 0, 0, 0), SUCCESS);
@@ -650,15 +644,15 @@ static void running_elsewhere(void)
     write_attr(GLOBAL, PREFERRED, 1);
     sse(ENABLE, GLOBAL, 0, 0, 0, 0);
     sse(INJECT, GLOBAL, 0, 0, 0, 0);
-    result("it runs elsewhere", GLOBAL, comes(&handler_is_in, 1) && (status(GLOBAL) & 7) == RUNNING, status(GLOBAL));
+    check("it runs elsewhere", GLOBAL, comes(&handler_is_in, 1) && (status(GLOBAL) & 7) == RUNNING, status(GLOBAL));
     expect("67 interrupted state of another hart", GLOBAL, write_attr(GLOBAL, A6, 1), INVALID_PARAM);
     expect("67 complete for another hart", GLOBAL, sse(COMPLETE, 0, 0, 0, 0, 0), SUCCESS);
     is_state("67 it still runs", GLOBAL, RUNNING);
     expect("67 disable of what runs elsewhere", GLOBAL, sse(DISABLE, GLOBAL, 0, 0, 0, 0), INVALID_STATE);
     expect("inject of what runs elsewhere", GLOBAL, sse(INJECT, GLOBAL, 0, 0, 0, 0), SUCCESS);
-    result("it is pending there", GLOBAL, (status(GLOBAL) & 7) == (RUNNING | PENDING), status(GLOBAL));
+    check("it is pending there", GLOBAL, (status(GLOBAL) & 7) == (RUNNING | PENDING), status(GLOBAL));
     __atomic_store_n(&handler_may_end, 1, __ATOMIC_SEQ_CST);
-    result("it comes twice", GLOBAL, comes(&global.count, 2) && becomes(GLOBAL, ENABLED), global.count);
+    check("it comes twice", GLOBAL, comes(&global.count, 2) && becomes(GLOBAL, ENABLED), global.count);
     disable(GLOBAL);
 }
 
@@ -689,8 +683,8 @@ static void user_handler(struct sse_context *c)
 {
     uint64_t pc = read_csr(sepc);
 
-    result("user mode was interrupted", LOCAL, !(c->status & SSTATUS_SPP), c->status);
-    result("in its loop", LOCAL, pc >= (uint64_t)sse_user_code && pc < (uint64_t)sse_user_out, pc);
+    check("user mode was interrupted", LOCAL, !(c->status & SSTATUS_SPP), c->status);
+    check("in its loop", LOCAL, pc >= (uint64_t)sse_user_code && pc < (uint64_t)sse_user_out, pc);
     write_csr(sepc, sse_user_out);
     set_csr(sstatus, SSTATUS_SPP);
 }
@@ -709,14 +703,14 @@ static void interrupt_of(const char *name, void (*f)(void))
 
     reached[1] = 0;
     begin(1, f);
-    result(name, LOCAL, comes(&reached[1], 1), 0);
+    check(name, LOCAL, comes(&reached[1], 1), 0);
     /* Most likely it is where it is to be by then; right either way. */
     until = read_csr(time) + 200000;
     while (read_csr(time) < until)
         ;
     expect(name, LOCAL, sse(INJECT, LOCAL, 1, 0, 0, 0), SUCCESS);
     finished(1);
-    result(name, LOCAL, local[1].count == 1, local[1].count);
+    check(name, LOCAL, local[1].count == 1, local[1].count);
 }
 
 /* ---- harts that stop ---- */
@@ -748,7 +742,7 @@ static void restart(unsigned int cpu)
 {
     uint64_t before = alive[cpu];
 
-    result("a hart starts again", 0, start_cpu(cpu, 0) == 0 && comes(&alive[cpu], before + 1), cpu);
+    check("a hart starts again", 0, start_cpu(cpu, 0) == 0 && comes(&alive[cpu], before + 1), cpu);
     on_hart(cpu, unmask);
 }
 
@@ -758,14 +752,14 @@ static void stopped_harts(void)
     write_attr(GLOBAL, PREFERRED, 1);
     register_event(GLOBAL, &global, NULL);
     begin(1, stop);
-    result("a hart stops", 0, stops(1), 1);
+    check("a hart stops", 0, stops(1), 1);
     expect("67 inject into a stopped hart", LOCAL, sse(INJECT, LOCAL, 1, 0, 0, 0), INVALID_PARAM);
     expect("67 a stopped hart as the preferred one", GLOBAL, write_attr(GLOBAL, PREFERRED, 1), INVALID_PARAM);
     /* It was preferred; others are ready. */
     sse(ENABLE, GLOBAL, 0, 0, 0, 0);
     expect("inject with the preferred hart off", GLOBAL, sse(INJECT, GLOBAL, 0, 0, 0, 0), SUCCESS);
-    result("it comes to one that is on", GLOBAL, comes(&global.count, 1) && global.hart != 1, global.hart);
-    result("it is enabled again", GLOBAL, becomes(GLOBAL, ENABLED), status(GLOBAL));
+    check("it comes to one that is on", GLOBAL, comes(&global.count, 1) && global.hart != 1, global.hart);
+    check("it is enabled again", GLOBAL, becomes(GLOBAL, ENABLED), status(GLOBAL));
     disable(GLOBAL);
     restart(1);
     /* A handler that stops its hart. */
@@ -773,7 +767,7 @@ static void stopped_harts(void)
     write_attr(GLOBAL, PREFERRED, 1);
     sse(ENABLE, GLOBAL, 0, 0, 0, 0);
     sse(INJECT, GLOBAL, 0, 0, 0, 0);
-    result("a handler stops its hart", GLOBAL, stops(1) && becomes(GLOBAL, ENABLED), status(GLOBAL));
+    check("a handler stops its hart", GLOBAL, stops(1) && becomes(GLOBAL, ENABLED), status(GLOBAL));
     disable(GLOBAL);
     restart(1);
 }
@@ -804,12 +798,12 @@ static void storm(void)
         sent += sse(INJECT, LOCAL, 1, 0, 0, 0).error == 0;
         sse(INJECT, GLOBAL, 0, 0, 0, 0);
     }
-    result("a storm of events", LOCAL, sent == 3000 && local[1].count != 0 && global.count == 3000, global.count);
+    check("a storm of events", LOCAL, sent == 3000 && local[1].count != 0 && global.count == 3000, global.count);
     sent = local[1].count;
     sse(INJECT, LOCAL, 1, 0, 0, 0);
     __atomic_store_n(&storm_end, 1, __ATOMIC_SEQ_CST);
     finished(1);
-    result("the last one came", LOCAL, local[1].count > 0 && local[1].count >= sent, local[1].count);
+    check("the last one came", LOCAL, local[1].count > 0 && local[1].count >= sent, local[1].count);
     disable(GLOBAL);
 }
 
@@ -909,7 +903,7 @@ static void random_calls(void)
     }
     for (unsigned int cpu = 0; cpu < harts; cpu++)
         on_hart(cpu, settle_local);
-    result("the last one is handled", GLOBAL, is_quiet(GLOBAL), status(GLOBAL));
+    check("the last one is handled", GLOBAL, is_quiet(GLOBAL), status(GLOBAL));
     settle(GLOBAL);
 }
 
@@ -950,15 +944,7 @@ void guest_main(uint64_t fdt)
         storm();
         random_calls();
     }
-    put_str("sse: checks ");
-    put_dec(checks);
-    put_str("\nsse: done ");
-    put_dec(failures);
-    put_char('\n');
+    report_number("checks", checks);
+    report_done();
     power_off();
-}
-
-void guest_irq(uint64_t cause)
-{
-    (void)cause;
 }

@@ -3,7 +3,7 @@
  * Steal time of two that are never idle on one CPU: "steal.a" only takes time, the other looks at how much is taken from it,
  * and ends with "steal: done FAILURES".
  */
-#include "guest.h"
+#include "report.h"
 
 #define SBI_STA 0x535441ul
 #define NS_PER_TICK 100u /* the machine's clock has 10 MHz */
@@ -17,35 +17,6 @@ struct steal {
     volatile uint8_t preempted, pad[47];
 };
 static struct steal shared __attribute__((aligned(64)));
-static unsigned int failures;
-
-static void check(const char *name, bool ok, uint64_t got)
-{
-    if (ok)
-        return;
-    failures++;
-    put_str("steal: ");
-    put_str(name);
-    put_str(" FAIL got=");
-    put_hex(got);
-    put_char('\n');
-}
-
-static bool has_word(const char *fdt, const char *word)
-{
-    const uint8_t *be = (const uint8_t *)fdt + 4;
-    uint32_t size = (uint32_t)be[0] << 24 | (uint32_t)be[1] << 16 | (uint32_t)be[2] << 8 | be[3]; /* totalsize */
-
-    for (uint32_t i = 0; i < size; i++) {
-        uint32_t n = 0;
-
-        while (i + n < size && word[n] != '\0' && fdt[i + n] == word[n])
-            n++;
-        if (word[n] == '\0')
-            return true;
-    }
-    return false;
-}
 
 /* "sequence": even and the same before and after what is read in between. */
 static uint64_t stolen(void)
@@ -70,13 +41,13 @@ static void be_robbed(void)
 
     do {
         now = stolen();
-        check("it never shrinks", now >= before, now);
+        result_if_wrong("it never shrinks", now >= before, now);
         before = now;
         ticks = read_csr(time) - start;
-    } while (now < ENOUGH && failures < 10 && ticks < UINT64_C(1200000000));
-    check("time is stolen", now >= ENOUGH, now);
-    check("no more than there was", now <= ticks * NS_PER_TICK, now - ticks * NS_PER_TICK);
-    check("flags are 0", shared.flags == 0, shared.flags);
+    } while (now < ENOUGH && report_failures < 10 && ticks < UINT64_C(1200000000));
+    result_if_wrong("time is stolen", now >= ENOUGH, now);
+    result_if_wrong("no more than there was", now <= ticks * NS_PER_TICK, now - ticks * NS_PER_TICK);
+    result_if_wrong("flags are 0", shared.flags == 0, shared.flags);
 }
 
 /* Once it is off, the memory is the guest's own. */
@@ -86,36 +57,23 @@ static void be_left_alone(void)
     uint32_t sequence;
     uint64_t ns;
 
-    check("off", sbi(SBI_STA, 0, ~0ul, ~0ul, 0, 0, 0).error == 0, 0);
+    result_if_wrong("off", sbi(SBI_STA, 0, ~0ul, ~0ul, 0, 0, 0).error == 0, 0);
     sequence = shared.sequence;
     ns = shared.ns;
     while (read_csr(time) < until)
         ;
-    check("nothing is written any more", shared.sequence == sequence && shared.ns == ns, shared.ns);
+    result_if_wrong("nothing is written any more", shared.sequence == sequence && shared.ns == ns, shared.ns);
 }
 
 void guest_main(uint64_t fdt)
 {
-    while (has_word((const char *)fdt, "steal.a")) {
+    while (fdt_has_word(fdt, "steal.a")) {
         for (volatile unsigned int i = 0; i < 1000000000; i++)
             ;
     }
-    check("on", sbi(SBI_STA, 0, (uint64_t)&shared, 0, 0, 0, 0).error == 0, 0);
+    result_if_wrong("on", sbi(SBI_STA, 0, (uint64_t)&shared, 0, 0, 0, 0).error == 0, 0);
     be_robbed();
     be_left_alone();
-    put_str("steal: done ");
-    put_dec(failures);
-    put_char('\n');
+    report_done();
     power_off();
-}
-
-void guest_secondary_main(uint64_t cpu, uint64_t opaque)
-{
-    (void)cpu;
-    (void)opaque;
-}
-
-void guest_irq(uint64_t cause)
-{
-    (void)cause;
 }

@@ -4,7 +4,7 @@
  * the 8259s' and the I/O APIC's interrupts, destinations and lost wake-ups between two CPUs. In xAPIC and in x2APIC mode.
  * --vcpus 2. hostile-guest.md rows 58, 59, 72 to 75.
  */
-#include "guest.h"
+#include "report.h"
 
 #define FIRST 0x30u
 #define LINE_VECTOR 0x61u
@@ -13,27 +13,10 @@
 #define NMI 2u
 #define PIT_GSI 2u
 
-static unsigned int failures;
-static const char *mode = "xAPIC ";
 static void (*volatile on_irq)(unsigned int vector);
 static volatile bool no_eoi; /* of the next one: it is no local APIC's */
 static volatile bool partner_x2;
 static volatile uint32_t partner_mode; /* 1 + x2, of what its APIC is in */
-
-static void result(const char *name, bool ok, uint64_t got)
-{
-    put_str("apic: ");
-    put_str(mode);
-    put_str(name);
-    if (ok) {
-        put_str(" ok\n");
-        return;
-    }
-    failures++;
-    put_str(" FAIL got=");
-    put_hex(got);
-    put_char('\n');
-}
 
 void guest_irq(unsigned int vector)
 {
@@ -450,6 +433,7 @@ void guest_main(uint32_t magic, const char *cmdline)
 
     (void)magic;
     (void)cmdline;
+    report_part("xAPIC ");
     apic_enable(false);
     set_ldr(UINT32_MAX, 1);
     guest_cpus[0].apic_id = apic_id();
@@ -462,7 +446,7 @@ void guest_main(uint32_t magic, const char *cmdline)
         ping_pong();
         wake_partner(true);
     }
-    mode = "x2APIC ";
+    report_part("x2APIC ");
     apic_enable(true);
     guest_cpus[0].apic_id = apic_id();
     one_cpu();
@@ -470,7 +454,6 @@ void guest_main(uint32_t magic, const char *cmdline)
         destinations(true);
         ping_pong();
     }
-    put_str("apic: done ");
-    put_dec(failures);
-    put_char('\n');
+    report_part(NULL);
+    report_done();
 }

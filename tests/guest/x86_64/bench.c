@@ -4,7 +4,8 @@
  * instructions, so that every run is the same. One line per operation: bench: NAME INSTRUCTIONS scripts/bench reads them. A
  * loop of NOPs is subtracted.
  */
-#include "guest.h"
+#include "report.h"
+#include "touch.h"
 
 #define ROUNDS 2000u
 #define IPI_VECTOR 0x60u
@@ -16,11 +17,7 @@ static volatile uint64_t taken_at;
 
 static void report(const char *name, uint64_t ticks, uint64_t base, uint64_t n)
 {
-    put_str("bench: ");
-    put_str(name);
-    put_char(' ');
-    put_dec(ticks > base ? (ticks - base + n / 2) / n : 0);
-    put_char('\n');
+    report_number(name, ticks > base ? (ticks - base + n / 2) / n : 0);
 }
 
 /* ROUNDS times @op, with @setup before each; RBX is its operand, r12 counts. Only the time of @op counts, as the same loop with
@@ -176,15 +173,9 @@ extern char _end[];
 
 static void first_touch(void)
 {
-    uint64_t base = ((uint64_t)_end + 0x3fffff) & ~0x1ffffful, start = rdtsc(), first;
+    struct touch t = touch_pages((uint64_t)_end);
 
-    for (uint64_t i = 0; i < 1024; i++)
-        write32(base + i * 4096, 1);
-    first = rdtsc() - start;
-    start = rdtsc();
-    for (uint64_t i = 0; i < 1024; i++)
-        write32(base + i * 4096, 2);
-    report("first_touch_4k", first, rdtsc() - start, 1024);
+    report("first_touch_4k", t.first, t.again, TOUCHED_PAGES);
 }
 
 static void exits(void)

@@ -26,11 +26,6 @@ void guest_irq(unsigned int vector)
     apic_eoi();
 }
 
-void guest_secondary_main(unsigned int cpu)
-{
-    (void)cpu;
-}
-
 static void setup(void)
 {
     outb(COM2 + 3, 0x83); /* 8 bits, and the divisor's registers */

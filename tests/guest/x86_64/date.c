@@ -121,13 +121,3 @@ void guest_main(uint32_t magic, const char *cmdline)
     }
     put_str("date: done\n");
 }
-
-void guest_secondary_main(unsigned int cpu)
-{
-    (void)cpu;
-}
-
-void guest_irq(unsigned int vector)
-{
-    (void)vector;
-}

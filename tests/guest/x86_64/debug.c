@@ -6,23 +6,8 @@
  */
 #include "debug.h"
 
-static unsigned int failures;
 bool strict, bochs_svm;
 volatile struct debug_trace trace;
-
-void result(const char *name, bool ok, uint64_t got)
-{
-    put_str("debug: ");
-    put_str(name);
-    if (ok) {
-        put_str(" ok\n");
-        return;
-    }
-    failures++;
-    put_str(" FAIL got=");
-    put_hex(got);
-    put_char('\n');
-}
 
 /* ---- what every exception leaves ---- */
 
@@ -516,7 +501,5 @@ void guest_main(uint32_t magic, const char *cmdline)
     nmi_tests();
     long_walk();
     debug_cpus();
-    put_str("debug: done ");
-    put_dec(failures);
-    put_char('\n');
+    report_done();
 }

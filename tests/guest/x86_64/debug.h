@@ -3,7 +3,7 @@
 #ifndef AXVM_TESTS_DEBUG_H
 #define AXVM_TESTS_DEBUG_H
 
-#include "guest.h"
+#include "report.h"
 
 enum { DB = 1, NMI = 2, UD = 6, DF = 8, GP = 13, PF = 14, AC = 17 };
 #define HOLE 0xd0000000ul
@@ -55,7 +55,6 @@ struct debug_regs {
 /* A breakpoint at label 1. */
 #define RUN_TO_1(text, r) RUN_FROM("lea 1f(%%rip), %%r8\n\tmov %%r8, %%dr0\n\t", 0x401, 0, text, r)
 
-void result(const char *name, bool ok, uint64_t got);
 /* Which stack the handler of @vector gets on every CPU, 0: that of what it interrupts. */
 void debug_set_ist(unsigned int vector, uint8_t ist);
 void debug_cpus(void);

@@ -24,44 +24,6 @@ void put_char(char c)
     outb(COM1, (uint8_t)c);
 }
 
-void put_str(const char *s)
-{
-    while (*s)
-        put_char(*s++);
-}
-
-void put_dec(uint64_t v)
-{
-    char buf[20];
-    int n = 0;
-
-    do
-        buf[n++] = (char)('0' + v % 10);
-    while ((v /= 10) != 0);
-    while (n > 0)
-        put_char(buf[--n]);
-}
-
-void put_hex(uint64_t v)
-{
-    put_str("0x");
-    for (int i = 60; i >= 0; i -= 4)
-        put_char("0123456789abcdef"[v >> i & 15]);
-}
-
-const char *find_word(const char *cmdline, const char *word)
-{
-    for (; *cmdline; cmdline++) {
-        unsigned int n = 0;
-
-        while (word[n] && cmdline[n] == word[n])
-            n++;
-        if (!word[n])
-            return cmdline + n;
-    }
-    return NULL;
-}
-
 /* ACPI: SLP_EN with the sleep type of S5, 0 on this machine as on QEMU's. */
 void power_off(void)
 {
@@ -281,6 +243,17 @@ void guest_ap_boot(unsigned int cpu)
 {
     setup_cpu(cpu);
     guest_secondary_main(cpu);
+}
+
+__attribute__((weak)) void guest_secondary_main(unsigned int cpu)
+{
+    (void)cpu;
+}
+
+__attribute__((weak)) void guest_irq(unsigned int vector)
+{
+    (void)vector;
+    apic_eoi();
 }
 
 /* ---- the boot CPU ---- */

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "layout.h"
+#include "text.h"
 
 #define COM1 0x3f8
 #define COM1_IRQ 4u
@@ -121,6 +122,12 @@ static inline uint64_t rdtsc(void)
     return (uint64_t)d << 32 | a;
 }
 
+/* What every CPU's payloads measure with. */
+static inline uint64_t counter(void)
+{
+    return rdtsc();
+}
+
 #define READ_REG(reg)                                                                                                          \
     __extension__({                                                                                                            \
         uint64_t v_;                                                                                                           \
@@ -183,13 +190,6 @@ unsigned int try_wrmsr(uint32_t msr, uint64_t v);
 unsigned int try_read32(uint64_t addr, uint32_t *v);
 unsigned int try_write32(uint64_t addr, uint32_t v);
 
-/* What follows @word in @cmdline; NULL: it is not there. */
-const char *find_word(const char *cmdline, const char *word);
-
-void put_char(char c);
-void put_str(const char *s);
-void put_dec(uint64_t v);
-void put_hex(uint64_t v);
 void power_off(void) __attribute__((noreturn));
 
 /* Local APIC: registers by their offset in the xAPIC page, in whichever mode apic_enable() has set for the calling CPU. */
@@ -228,6 +228,7 @@ bool start_cpu(uint32_t id);
 
 /* Provided by the payload. @magic: BOOT_*; @cmdline is never NULL. */
 void guest_main(uint32_t magic, const char *cmdline);
+/* And these, if it wants to know. */
 void guest_secondary_main(unsigned int cpu);
 /* A vector from 32 on, or an NMI, was taken; runs with interrupts off, and has to end it. */
 void guest_irq(unsigned int vector);

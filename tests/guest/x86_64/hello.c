@@ -10,12 +10,6 @@
 
 static volatile bool cpus_wait = true;
 
-void guest_irq(unsigned int vector)
-{
-    (void)vector;
-    apic_eoi();
-}
-
 void guest_secondary_main(unsigned int cpu)
 {
     apic_enable((rdmsr(MSR_APIC_BASE) & 0x400) != 0);

@@ -5,22 +5,7 @@
  */
 #include "hostile.h"
 
-static unsigned int failures;
 bool strict;
-
-void result(const char *name, bool ok, uint64_t got)
-{
-    put_str("hostile: ");
-    put_str(name);
-    if (ok) {
-        put_str(" ok\n");
-        return;
-    }
-    failures++;
-    put_str(" FAIL got=");
-    put_hex(got);
-    put_char('\n');
-}
 
 /* ---- rows 1, 6: ports ---- */
 
@@ -175,8 +160,7 @@ void guest_irq(unsigned int vector)
 void guest_main(uint32_t magic, const char *cmdline)
 {
     (void)magic;
-    for (; *cmdline; cmdline++)
-        strict |= cmdline[0] == 's' && cmdline[1] == 't' && cmdline[2] == 'r';
+    strict = find_word(cmdline, "strict") != NULL;
     hostile_ports();
     hostile_memory();
     hostile_forms();
@@ -193,7 +177,5 @@ void guest_main(uint32_t magic, const char *cmdline)
     hostile_cpus();
     hostile_race();
     hostile_x2apic();
-    put_str("hostile: done ");
-    put_dec(failures);
-    put_char('\n');
+    report_done();
 }

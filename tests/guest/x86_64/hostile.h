@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The parts of the hostile guest, and how they report. */
+/* The parts of the hostile guest. What they report begins with the rows of hostile-guest.md. */
 #ifndef AXVM_TESTS_HOSTILE_H
 #define AXVM_TESTS_HOSTILE_H
 
-#include "guest.h"
+#include "report.h"
 
 enum { DB = 1, NMI = 2, UD = 6, DF = 8, GP = 13, PF = 14, AC = 17 };
 #define HOLE 0xd0000000ul /* nothing there in the default machine */
@@ -15,9 +15,6 @@ enum { DB = 1, NMI = 2, UD = 6, DF = 8, GP = 13, PF = 14, AC = 17 };
 /* "strict" is on the command line: the CPU checks what the manuals say it checks. QEMU's accepts addresses that are not
  * canonical in MSRs, reserved bits of CR3 and CR8, and has no DR7.GD. */
 extern bool strict;
-
-/* "hostile: NAME ok", or "... FAIL got=". @name begins with the rows of hostile-guest.md. */
-void result(const char *name, bool ok, uint64_t got);
 
 /* Run an instruction without operands, or with those that are in registers already; the vector, or NO_FAULT. */
 #define TRY_INSN(text)                                                                                                         \

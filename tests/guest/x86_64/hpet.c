@@ -26,11 +26,6 @@ void guest_irq(unsigned int vector)
     apic_eoi();
 }
 
-void guest_secondary_main(unsigned int cpu)
-{
-    (void)cpu;
-}
-
 static bool wait_for_irq(uint64_t before)
 {
     uint64_t start = rdtsc();

@@ -4,7 +4,7 @@
  * with the same registers, flags and contents. All of them have to be the same afterwards. hostile-guest.md row 3. Needs the
  * host's test device. It ends with "insn: done FAILURES".
  */
-#include "guest.h"
+#include "report.h"
 
 #define IO_MEMORY 0xff000000ul
 /* RFLAGS that an instruction leaves undefined */
@@ -133,8 +133,6 @@ static const struct state starts[] = {
       { 0x7fffffff7fff7f7f, 0x55aa55aa55aa55aa, 9, 0 } },
 };
 
-static unsigned int failures;
-
 /* Code that leaves its registers, flags and exception in *s; whatever it did to the stack. */
 static unsigned int execute(const char *code, struct state *s, uint64_t mem)
 {
@@ -196,12 +194,9 @@ static void compare(unsigned int n, const struct state *start)
         cpu.rbx += IO_MEMORY - (uint64_t)ram;
     for (unsigned int i = 0; i < 4; i++)
         same = same && (&cpu.rax)[i] == (&own.rax)[i] && cpu.memory[i] == own.memory[i];
+    result_if_wrong(cases[n].name, same, own_vector);
     if (same)
         return;
-    failures++;
-    put_str("insn: ");
-    put_str(cases[n].name);
-    put_str(" FAIL\n");
     put_state("  from", start, NO_FAULT);
     put_state("  CPU ", &cpu, cpu_vector);
     put_state("  here", &own, own_vector);
@@ -215,24 +210,11 @@ void guest_main(uint32_t magic, const char *cmdline)
         for (unsigned int i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
             compare(n, &starts[i]);
     }
-    put_str("insn: ");
-    put_dec(sizeof(cases) / sizeof(cases[0]) * (sizeof(starts) / sizeof(starts[0])));
-    put_str(" compared\ninsn: done ");
-    put_dec(failures);
-    put_char('\n');
+    report_number("compared", sizeof(cases) / sizeof(cases[0]) * (sizeof(starts) / sizeof(starts[0])));
+    report_done();
     outb(0xe0, 0xa5);
     if (inb(0xe0) != 0xa5)
         put_str("insn: no test device\n");
-    outl(0xf4, failures);
+    outl(0xf4, report_failures);
     power_off();
-}
-
-void guest_irq(unsigned int vector)
-{
-    (void)vector;
-}
-
-void guest_secondary_main(unsigned int cpu)
-{
-    (void)cpu;
 }

@@ -4,7 +4,7 @@
  * other values ("second" on its command line) takes turns with it on the same CPU: hostile-guest.md, "No state leaks", rows 60,
  * 77, 86, I8, I9. Each finds a CPU as after a reset at its start. It ends with "leak: done FAILURES".
  */
-#include "guest.h"
+#include "report.h"
 
 #define ROUNDS 400u
 #define SPINS 20000u
@@ -12,20 +12,7 @@
 #define PATTERN_A UINT64_C(0x5aa5c33c0ff01248)
 #define PATTERN_B UINT64_C(0xa55a3cc3f00fedb0)
 
-static unsigned int failures;
 static bool has_avx;
-
-static void fail(const char *what, uint64_t got, uint64_t expected)
-{
-    failures++;
-    put_str("leak: FAIL ");
-    put_str(what);
-    put_str(" got=");
-    put_hex(got);
-    put_str(" expected=");
-    put_hex(expected);
-    put_char('\n');
-}
 
 /* ---- MSRs ---- */
 
@@ -80,7 +67,7 @@ static void fill_msrs(uint64_t pattern, bool *have, uint64_t *own)
 
         have[n] = try_rdmsr(msrs[n].msr, &v) == NO_FAULT;
         if (have[n] && v != msrs[n].reset)
-            fail(msrs[n].name, v, msrs[n].reset);
+            report_wrong(msrs[n].name, v, msrs[n].reset);
         if (have[n] && try_wrmsr(msrs[n].msr, shaped(n, pattern)) == NO_FAULT)
             try_rdmsr(msrs[n].msr, &v);
         own[n] = v;
@@ -93,14 +80,14 @@ static void check_msrs(const bool *have, const uint64_t *own)
         uint64_t v = 0;
 
         if (have[n] && (try_rdmsr(msrs[n].msr, &v) != NO_FAULT || v != own[n]))
-            fail(msrs[n].name, v, own[n]);
+            report_wrong(msrs[n].name, v, own[n]);
     }
     if (have[10]) { /* RDTSCP and RDPID read what is in the CPU */
         uint32_t aux;
 
         __asm__ volatile("rdtscp" : "=c"(aux) : : "rax", "rdx");
         if (aux != (uint32_t)own[10])
-            fail("TSC_AUX by RDTSCP", aux, own[10]);
+            report_wrong("TSC_AUX by RDTSCP", aux, own[10]);
     }
 }
 
@@ -146,7 +133,7 @@ static void compare_vectors(const char *what, const struct vectors *expected)
     store_vectors(&now);
     for (unsigned int i = 0; i < words; i++) {
         if (a[i] != b[i]) {
-            fail(what, a[i], b[i]);
+            report_wrong(what, a[i], b[i]);
             return;
         }
     }
@@ -229,35 +216,29 @@ static void fill_registers(uint64_t pattern)
     WRITE_REG("cr2", pattern);
 }
 
-static void expect(const char *what, uint64_t got, uint64_t expected)
-{
-    if (got != expected)
-        fail(what, got, expected);
-}
-
 static void check_registers(uint64_t pattern)
 {
-    expect("DR0", READ_REG("dr0"), pattern & 0x7fffffffffff);
-    expect("DR1", READ_REG("dr1"), (pattern + 1) & 0x7fffffffffff);
-    expect("DR2", READ_REG("dr2"), (pattern + 2) & 0x7fffffffffff);
-    expect("DR3", READ_REG("dr3"), (pattern + 3) & 0x7fffffffffff);
-    expect("DR6", READ_REG("dr6"), 0xffff0ff0 | (pattern & 0xf));
-    expect("CR2", READ_REG("cr2"), pattern);
+    expect_same("DR0", READ_REG("dr0"), pattern & 0x7fffffffffff);
+    expect_same("DR1", READ_REG("dr1"), (pattern + 1) & 0x7fffffffffff);
+    expect_same("DR2", READ_REG("dr2"), (pattern + 2) & 0x7fffffffffff);
+    expect_same("DR3", READ_REG("dr3"), (pattern + 3) & 0x7fffffffffff);
+    expect_same("DR6", READ_REG("dr6"), 0xffff0ff0 | (pattern & 0xf));
+    expect_same("CR2", READ_REG("cr2"), pattern);
 }
 
 static void check_start(void)
 {
     static const struct vectors zero;
 
-    expect("DR0 at the start", READ_REG("dr0"), 0);
-    expect("DR3 at the start", READ_REG("dr3"), 0);
-    expect("DR6 at the start", READ_REG("dr6"), 0xffff0ff0);
-    expect("DR7 at the start", READ_REG("dr7"), 0x400);
-    expect("CR2 at the start", READ_REG("cr2"), 0);
-    expect("CR8 at the start", READ_REG("cr8"), 0);
-    expect("MXCSR at the start", get_mxcsr(), 0x1f80);
+    expect_same("DR0 at the start", READ_REG("dr0"), 0);
+    expect_same("DR3 at the start", READ_REG("dr3"), 0);
+    expect_same("DR6 at the start", READ_REG("dr6"), 0xffff0ff0);
+    expect_same("DR7 at the start", READ_REG("dr7"), 0x400);
+    expect_same("CR2 at the start", READ_REG("cr2"), 0);
+    expect_same("CR8 at the start", READ_REG("cr8"), 0);
+    expect_same("MXCSR at the start", get_mxcsr(), 0x1f80);
     if (get_fcw() != 0x40 && get_fcw() != 0x37f) /* of RESET, or of FNINIT */
-        fail("x87 control word at the start", get_fcw(), 0x40);
+        report_wrong("x87 control word at the start", get_fcw(), 0x40);
     compare_vectors("vector registers at the start", &zero);
 }
 
@@ -270,10 +251,9 @@ static void take_turns(uint64_t pattern, unsigned int round)
 
     apic_write(APIC_TIMER_COUNT, 50000);
     diff = leak_gprs(pattern + round, SPINS);
-    if (diff != 0)
-        fail("general registers", diff, 0);
+    expect_same("general registers", diff, 0);
     if (this_cpu()->count[TIMER_VECTOR] == seen)
-        fail("the timer has not ended HLT", 0, 1);
+        report_wrong("the timer has not ended HLT", 0, 1);
 }
 
 static void set_fpu(uint32_t mxcsr, uint16_t fcw, uint64_t st0)
@@ -281,32 +261,18 @@ static void set_fpu(uint32_t mxcsr, uint16_t fcw, uint64_t st0)
     __asm__ volatile("ldmxcsr %0\n\tfninit\n\tfldcw %1\n\tfildll %2" : : "m"(mxcsr), "m"(fcw), "m"(st0));
 }
 
-static bool is_second(const char *cmdline)
-{
-    static const char word[] = "second";
-
-    for (; *cmdline; cmdline++) {
-        unsigned int n = 0;
-
-        while (n < sizeof(word) - 1 && cmdline[n] == word[n])
-            n++;
-        if (n == sizeof(word) - 1)
-            return true;
-    }
-    return false;
-}
-
 void guest_main(uint32_t magic, const char *cmdline)
 {
     static bool have[MSRS];
     static uint64_t own[MSRS];
     static struct vectors vectors;
-    bool second = is_second(cmdline);
+    bool second = find_word(cmdline, "second") != NULL;
     uint64_t pattern = second ? PATTERN_B : PATTERN_A, st0 = second ? 0x123456789 : 0x987654321;
     uint32_t mxcsr = second ? 0x3f80 : 0x5f80;
     uint16_t fcw = second ? 0x077f : 0x0b7f;
 
     (void)magic;
+    report_part(second ? "second " : NULL);
     enable_vectors();
     check_start();
     apic_enable(false);
@@ -317,29 +283,16 @@ void guest_main(uint32_t magic, const char *cmdline)
     set_fpu(mxcsr, fcw, st0);
     fill_msrs(pattern, have, own);
     fill_registers(pattern);
-    for (unsigned int round = 0; round < ROUNDS && failures < 10; round++) {
+    for (unsigned int round = 0; round < ROUNDS && report_failures < 10; round++) {
         take_turns(pattern, round);
         check_registers(pattern);
         check_msrs(have, own);
         compare_vectors("vector registers", &vectors);
-        expect("MXCSR", get_mxcsr(), mxcsr);
-        expect("x87 control word", get_fcw(), fcw);
-        expect("x87 stack", get_st0(), st0);
+        expect_same("MXCSR", get_mxcsr(), mxcsr);
+        expect_same("x87 control word", get_fcw(), fcw);
+        expect_same("x87 stack", get_st0(), st0);
         if (has_avx)
-            expect("XCR0", get_xcr0(), 7);
+            expect_same("XCR0", get_xcr0(), 7);
     }
-    put_str(second ? "leak: second done " : "leak: done ");
-    put_dec(failures);
-    put_char('\n');
-}
-
-void guest_secondary_main(unsigned int cpu)
-{
-    (void)cpu;
-}
-
-void guest_irq(unsigned int vector)
-{
-    (void)vector;
-    apic_eoi();
+    report_done();
 }

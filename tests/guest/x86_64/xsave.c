@@ -7,7 +7,7 @@
  *
  * XSAVEC is looked at only when CPUID offers it, or "xsavec" is on the command line: src/arch/x86_64/cpuid_features.c.
  */
-#include "guest.h"
+#include "report.h"
 
 #define TIMER_VECTOR 0x62u
 #define X87 1u
@@ -28,25 +28,15 @@ struct area {
 enum how { XSAVE, XSAVEOPT, XSAVEC, FXSAVE, HOWS };
 static const char *const names[HOWS] = { "XSAVE", "XSAVEOPT", "XSAVEC", "FXSAVE" };
 
-static unsigned int failures;
 static bool have[HOWS], has_avx, has_xinuse;
 static uint32_t states; /* of XCR0 */
 static uint8_t seed;
 
 static void fail(const char *what, uint32_t subset, uint32_t at, uint64_t got, uint64_t expected)
 {
-    failures++;
-    put_str("xsave: FAIL ");
-    put_str(what);
-    put_str(" in use ");
-    put_dec(subset);
-    put_str(" at ");
-    put_dec(at);
-    put_str(" got=");
-    put_hex(got);
-    put_str(" expected=");
-    put_hex(expected);
-    put_char('\n');
+    report_number("in use", subset);
+    report_number("at", at);
+    report_wrong(what, got, expected);
 }
 
 /* ---- areas ---- */
@@ -200,9 +190,9 @@ static void check_header(enum how how, const struct area *a, uint32_t subset, ui
 
 static void check_area(enum how how, const struct area *a, const struct area *model, uint32_t subset, uint32_t mask)
 {
-    unsigned int before = failures;
+    unsigned int before = report_failures;
 
-    for (uint32_t at = 0; at < AREA && failures < before + 4; at++)
+    for (uint32_t at = 0; at < AREA && report_failures < before + 4; at++)
         check_byte(how, a, model, subset, mask, at);
     if (how != FXSAVE)
         check_header(how, a, subset, mask);
@@ -315,8 +305,8 @@ static void one(uint32_t subset, unsigned int way)
 
 static void every_subset(unsigned int rounds)
 {
-    for (unsigned int n = 0; n < rounds && failures < 10; n++) {
-        for (uint32_t subset = 0; subset <= states && failures < 10; subset++, seed += 2) {
+    for (unsigned int n = 0; n < rounds && report_failures < 10; n++) {
+        for (uint32_t subset = 0; subset <= states && report_failures < 10; subset++, seed += 2) {
             for (unsigned int way = 0; way < WAYS; way++)
                 one(subset, way);
         }
@@ -371,6 +361,7 @@ void guest_main(uint32_t magic, const char *cmdline)
     bool second = find_word(cmdline, "second") != NULL, avx;
 
     (void)magic;
+    report_part(second ? "second " : NULL);
     seed = second ? 0x81 : 0x10;
     WRITE_REG("cr0", (READ_REG("cr0") & ~4ul) | 2); /* not EM, but MP */
     WRITE_REG("cr4", READ_REG("cr4") | 0x600);
@@ -393,18 +384,5 @@ void guest_main(uint32_t magic, const char *cmdline)
     put_str(have[XSAVEOPT] ? " XSAVEOPT" : "");
     put_str(have[XSAVEC] ? " XSAVEC" : "");
     put_str(has_xinuse ? " XINUSE\n" : "\n");
-    put_str(second ? "xsave: second done " : "xsave: done ");
-    put_dec(failures);
-    put_char('\n');
-}
-
-void guest_secondary_main(unsigned int cpu)
-{
-    (void)cpu;
-}
-
-void guest_irq(unsigned int vector)
-{
-    (void)vector;
-    apic_eoi();
+    report_done();
 }

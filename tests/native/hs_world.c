@@ -7,12 +7,13 @@
 #include "arch.h"
 #include "fence.h"
 #include "hs.h"
+#include "native_fixture.h"
 #include "sbi_host.h"
 #include "vector.h"
 
 struct hs_world hs;
 
-void hs_world_reset(void)
+void native_reset_world(void)
 {
     memset(&hs, 0, sizeof(hs));
     hs.sstc = hs.aia = hs.stateen = hs.v = true;
@@ -21,8 +22,6 @@ void hs_world_reset(void)
     hs.ticks = 1000;
     fake_irqs_masked = false;
 }
-
-_Thread_local bool fake_irqs_masked;
 
 static struct hs_hart *here(void)
 {
@@ -207,7 +206,7 @@ enum axvm_trap_kind axvm_guest_enter(struct axvm_vcpu *vcpu)
     return (enum axvm_trap_kind)kind;
 }
 
-int hs_enable_cpu(struct fake_hal *hal, unsigned int pcpu)
+int native_enable_cpu(struct fake_hal *hal, unsigned int pcpu)
 {
     struct hs_hart *h = &hs.hart[pcpu];
     const struct axvm_riscv64_cpu_config riscv64 = {

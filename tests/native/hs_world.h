@@ -29,7 +29,7 @@ struct hs_hart {
 };
 
 struct hs_world {
-    /* What kind of harts they are; set before hs_enable_cpu(). */
+    /* What kind of harts they are; set before native_enable_cpu(). */
     bool no_h, sstc, aia, stateen, v, misaligned_traps;
     uint32_t vmid_bits, geilen;
     struct hs_hart hart[HS_HARTS];
@@ -40,11 +40,6 @@ struct hs_world {
     _Atomic uint64_t fences[8], remote_fences, entries;
 };
 extern struct hs_world hs;
-
-/* Harts with all there is. */
-void hs_world_reset(void);
-/* Enable hart @pcpu for the calling thread. */
-int hs_enable_cpu(struct fake_hal *hal, unsigned int pcpu);
 
 /* Traps that tests need often. */
 static inline void hs_ecall(struct axvm_vcpu *vcpu, struct hs_trap *trap, uint64_t eid, uint64_t fid, uint64_t a0, uint64_t a1,

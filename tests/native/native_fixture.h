@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What tests of whole VMs on a real backend share. Each says NATIVE_ENABLE_CPU(hal, pcpu) and NATIVE_RESET() before it. */
+/* What tests of whole VMs on a real backend share. */
 #ifndef NATIVE_FIXTURE_H
 #define NATIVE_FIXTURE_H
 
@@ -15,34 +15,33 @@
 
 #include "fake_hal.h"
 
-static int native_setup(void **state)
-{
-    NATIVE_RESET();
-    *state = fake_hal_new();
-    return NATIVE_ENABLE_CPU(*state, 0);
-}
+#define MIB (UINT64_C(1) << 20)
 
+/* ---- the machine beneath, of hs_world.c or x86_world.c ---- */
+
+/* CPUs with all there is, and no guest. */
+void native_reset_world(void);
+/* Enable CPU @pcpu for the calling thread. */
+int native_enable_cpu(struct fake_hal *hal, unsigned int pcpu);
+
+/* ---- each test ---- */
+
+int native_setup(void **state);
+/* The same on CPUs that @change makes what they are. */
+int native_setup_changed(void **state, void (*change)(void));
 /* Every page has come back, and the library has kept to its contracts. */
-static int native_teardown(void **state)
-{
-    return fake_hal_free(*state) == 0 && !fake_irqs_masked ? 0 : -1;
-}
+int native_teardown(void **state);
 
-#define NATIVE_TEST(fn) cmocka_unit_test_setup_teardown(fn, native_setup, native_teardown)
+#define NATIVE_TEST_AFTER(setup, fn) cmocka_unit_test_setup_teardown(fn, setup, native_teardown)
+#define NATIVE_TEST(fn) NATIVE_TEST_AFTER(native_setup, fn)
 
-static inline struct axvm *native_vm(struct fake_hal *hal, const struct axvm_config *cfg)
-{
-    struct axvm *vm = NULL;
+/* CPUs 0 to @count - 1, of which 0 is so already; the calling thread stays on it. */
+void native_enable_cpus(struct fake_hal *hal, unsigned int count);
 
-    assert_int_equal(axvm_new(&hal->ops, cfg, &vm), AXVM_OK);
-    return vm;
-}
-
-static inline void native_destroy(struct axvm *vm)
-{
-    assert_int_equal(axvm_shutdown(vm) == AXVM_OK || axvm_get_state(vm) <= AXVM_LOADED, 1);
-    assert_int_equal(axvm_destroy(vm), AXVM_OK);
-}
+struct axvm *native_vm(struct fake_hal *hal, const struct axvm_config *cfg);
+void native_destroy(struct axvm *vm);
+/* As a host that has nothing to say to what its guest asks. */
+void native_run_until_kicked(struct axvm *vm, unsigned int id);
 
 /* ---- callbacks that fail, one after the other (H1, H2) ---- */
 
@@ -53,29 +52,7 @@ typedef int (*native_attempt)(struct fake_hal *hal, void *arg);
  * Have @n calls of @which succeed and then one, or all, fail; for each @n, until @attempt does not call it so often. A failure
  * that it can do without is no error. How often it had one.
  */
-static inline unsigned int native_each_failing(struct fake_hal *hal, enum fake_callback which, bool for_good,
-                                               native_attempt attempt, void *arg, int error)
-{
-    unsigned int failures = 0;
-
-    for (unsigned int n = 0;; n++) {
-        uint64_t before = hal->live_pages;
-        int rc;
-
-        hal->calls[which] = 0;
-        fake_hal_fail(hal, which, n, for_good);
-        rc = attempt(hal, arg);
-        fake_hal_fail_nothing(hal);
-        if (rc != AXVM_OK) {
-            assert_int_equal(rc, error);
-            assert_true(hal->live_pages <= before);
-            failures++;
-        }
-        if (hal->calls[which] <= n) {
-            assert_int_equal(rc, AXVM_OK);
-            return failures;
-        }
-    }
-}
+unsigned int native_each_failing(struct fake_hal *hal, enum fake_callback which, bool for_good, native_attempt attempt,
+                                 void *arg, int error);
 
 #endif

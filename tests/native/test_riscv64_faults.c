@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Each allocation and callback failing in turn, on the riscv64 backend: hostile-guest.md rows H1, H2, 12, 84. */
 #include "hs_world.h"
-#define NATIVE_RESET() hs_world_reset()
-#define NATIVE_ENABLE_CPU(hal, pcpu) hs_enable_cpu(hal, pcpu)
-#include "native_fixture.h"
+#include "native_faults.h"
+#include "native_images.h"
 
 #include <axvm/err.h>
 #include <axvm/riscv64.h>
 
 #include "sbi.h"
 
-#define MIB (UINT64_C(1) << 20)
 #define RAM UINT64_C(0x80000000)
 
 static const struct axvm_passthrough rtc = {
@@ -33,40 +31,21 @@ static struct axvm_config config(uint32_t irqchip)
 
 /* ---- a CPU ---- */
 
-static int enable_second(struct fake_hal *hal, void *arg)
-{
-    int rc = hs_enable_cpu(hal, 1);
-
-    (void)arg;
-    if (rc == AXVM_OK) {
-        assert_int_equal(axvm_cpu_disable(hal->cpus[1]), AXVM_OK);
-        hal->cpus[1] = NULL;
-    }
-    fake_hal_set_cpu(0);
-    return rc;
-}
-
 static void a_cpu_that_cannot_be_enabled_is_as_it_was(void **state)
 {
     struct hs_hart before = hs.hart[1];
 
-    assert_true(native_each_failing(*state, FAKE_PAGE_ALLOC, false, enable_second, NULL, AXVM_ERR_NOMEM) > 0);
+    assert_true(native_each_failing(*state, FAKE_PAGE_ALLOC, false, native_enable_second, NULL, AXVM_ERR_NOMEM) > 0);
     assert_memory_equal(hs.hart[1].csr, before.csr, sizeof(before.csr));
 }
 
 /* ---- a VM ---- */
 
-static int create(struct fake_hal *hal, void *arg)
+/* Whoever had a guest interrupt file has given it back. */
+static int create(struct fake_hal *hal, void *cfg)
 {
-    const struct axvm_config *cfg = arg;
-    struct axvm *vm = NULL;
-    int rc = axvm_new(&hal->ops, cfg, &vm);
+    int rc = native_create(hal, cfg);
 
-    if (rc == AXVM_OK)
-        assert_int_equal(axvm_destroy(vm), AXVM_OK);
-    else
-        assert_null(vm);
-    /* Whoever had a guest interrupt file has given it back. */
     for (uint32_t i = 0; i <= AXVM_GUEST_FILES; i++)
         assert_null(hal->cpus[0]->arch.files.owners[i]);
     return rc;
@@ -117,47 +96,25 @@ static void without_a_table_for_its_page_a_vcpu_goes_without_a_guest_file(void *
 
 static uint8_t image[300 * 1024], initrd[100 * 1024];
 
-static void put_le(uint8_t *p, uint64_t v, unsigned int bytes)
-{
-    for (unsigned int i = 0; i < bytes; i++)
-        p[i] = (uint8_t)(v >> 8 * i);
-}
-
 /* Linux, Documentation/arch/riscv/boot-image-header.rst */
 static struct axvm_blob linux_image(void)
 {
     memset(image, 0x13, sizeof(image));
-    put_le(image + 8, 2 * MIB, 8);       /* text_offset */
-    put_le(image + 16, 3 * MIB, 8);      /* image_size */
-    put_le(image + 24, 0, 8);            /* flags */
-    put_le(image + 32, 2, 4);            /* version */
-    put_le(image + 48, 0x5643534952, 8); /* "RISCV" */
-    put_le(image + 56, 0x05435352, 4);
+    native_put_le(image + 8, 2 * MIB, 8);       /* text_offset */
+    native_put_le(image + 16, 3 * MIB, 8);      /* image_size */
+    native_put_le(image + 24, 0, 8);            /* flags */
+    native_put_le(image + 32, 2, 4);            /* version */
+    native_put_le(image + 48, 0x5643534952, 8); /* "RISCV" */
+    native_put_le(image + 56, 0x05435352, 4);
     return (struct axvm_blob){ image, sizeof(image) };
 }
 
 static struct axvm_blob elf_image(void)
 {
-    static const uint8_t ident[] = { 0x7f, 'E', 'L', 'F', 2, 1, 1 };
+    static const struct native_segment segment = { 0x1000, RAM + 2 * MIB, 200 * 1024, 2 * MIB };
 
     memset(image, 0, sizeof(image));
-    memcpy(image, ident, sizeof(ident));
-    put_le(image + 16, 2, 2);   /* ET_EXEC */
-    put_le(image + 18, 243, 2); /* EM_RISCV */
-    put_le(image + 20, 1, 4);
-    put_le(image + 24, RAM + 2 * MIB, 8);
-    put_le(image + 32, 64, 8);
-    put_le(image + 52, 64, 2);
-    put_le(image + 54, 56, 2);
-    put_le(image + 56, 1, 2);
-    put_le(image + 64, 1, 4); /* PT_LOAD */
-    put_le(image + 68, 7, 4);
-    put_le(image + 72, 0x1000, 8);
-    put_le(image + 80, RAM + 2 * MIB, 8);
-    put_le(image + 88, RAM + 2 * MIB, 8);
-    put_le(image + 96, 200 * 1024, 8);
-    put_le(image + 104, 2 * MIB, 8);
-    put_le(image + 112, 0x1000, 8);
+    native_put_elf64(image, 243, &segment, 1); /* EM_RISCV */
     return (struct axvm_blob){ image, 0x1000 + 200 * 1024 };
 }
 
@@ -167,28 +124,9 @@ static struct axvm_blob flat_image(void)
     return (struct axvm_blob){ image, 200 * 1024 + 5 };
 }
 
-/* The VM is made before anything fails; if it cannot be loaded, it is afterwards. */
-static int load(struct fake_hal *hal, void *arg)
+static void check_entry(struct axvm *vm)
 {
-    uint64_t n = hal->fail_after[FAKE_PAGE_ALLOC], calls;
-    bool for_good = hal->fail_for_good[FAKE_PAGE_ALLOC];
-    struct axvm *vm;
-    int rc;
-
-    fake_hal_fail_nothing(hal);
-    vm = native_vm(hal, arg);
-    calls = hal->calls[FAKE_PAGE_ALLOC];
-    fake_hal_fail(hal, FAKE_PAGE_ALLOC, n, for_good);
-    rc = axvm_load(vm);
-    fake_hal_fail_nothing(hal);
-    calls = hal->calls[FAKE_PAGE_ALLOC] - calls;
-    assert_int_equal(axvm_get_state(vm), rc == AXVM_OK ? AXVM_LOADED : AXVM_LOADING);
-    if (rc != AXVM_OK)
-        assert_int_equal(axvm_load(vm), AXVM_OK);
     assert_int_equal(vm->boot_entry, RAM + 2 * MIB);
-    assert_int_equal(axvm_destroy(vm), AXVM_OK);
-    hal->calls[FAKE_PAGE_ALLOC] = calls; /* those that could have failed */
-    return rc;
 }
 
 /* When it fails the VM is reset, and not loaded. */
@@ -210,16 +148,16 @@ static void loading_each_kind_of_image_survives_failing_allocations_and_can_be_r
     struct axvm_blob (*const kinds[])(void) = { linux_image, elf_image, flat_image };
 
     for (uint32_t n = 0; n < 9; n++) {
-        struct axvm_config cfg = config(AXVM_RISCV64_IRQCHIP_PLIC + n % 3);
+        struct native_load load = { config(AXVM_RISCV64_IRQCHIP_PLIC + n % 3), check_entry };
         struct fake_hal *hal = *state;
         struct axvm *vm;
 
-        cfg.image.kernel = kinds[n / 3]();
-        cfg.image.initrd = (struct axvm_blob){ initrd, sizeof(initrd) };
-        cfg.image.cmdline = "console=ttyS0";
+        load.cfg.image.kernel = kinds[n / 3]();
+        load.cfg.image.initrd = (struct axvm_blob){ initrd, sizeof(initrd) };
+        load.cfg.image.cmdline = "console=ttyS0";
         hal->calls[FAKE_PAGE_ALLOC] = 0;
-        assert_true(native_each_failing(hal, FAKE_PAGE_ALLOC, n % 2, load, &cfg, AXVM_ERR_NOMEM) > 3);
-        vm = native_vm(hal, &cfg);
+        assert_true(native_each_failing(hal, FAKE_PAGE_ALLOC, n % 2, native_load, &load, AXVM_ERR_NOMEM) > 3);
+        vm = native_vm(hal, &load.cfg);
         assert_int_equal(axvm_load(vm), AXVM_OK);
         assert_true(native_each_failing(hal, FAKE_PAGE_ALLOC, n % 2, reset, vm, AXVM_ERR_NOMEM) > 3);
         native_destroy(vm);
@@ -271,23 +209,6 @@ static void walk(struct axvm_vcpu *vcpu, struct hs_trap *trap, void *arg)
         hs_ecall(vcpu, trap, s->eid, s->fid, s->a0, s->a1, s->a2);
 }
 
-/* Until the guest is off; how often memory ran out for it. */
-static unsigned int run_to_the_end(struct axvm *vm)
-{
-    struct axvm_exit exit;
-    unsigned int nomem = 0;
-    int rc;
-
-    do {
-        rc = axvm_run_vcpu(vm, 0, &exit);
-        assert_true(rc == AXVM_OK || rc == AXVM_ERR_NOMEM);
-        nomem += rc == AXVM_ERR_NOMEM;
-        assert_true(nomem < 3);
-    } while (rc != AXVM_OK || exit.reason == AXVM_EXIT_CPU_UP);
-    assert_int_equal(exit.reason, AXVM_EXIT_SYSTEM_OFF);
-    return nomem;
-}
-
 /* Row 12: the guest goes on when there is memory again; a call of its firmware fails, and works when it is made again. */
 static void a_guest_survives_each_failing_allocation(void **state)
 {
@@ -307,11 +228,7 @@ static void a_guest_survives_each_failing_allocation(void **state)
         assert_int_equal(axvm_boot(vm), AXVM_OK);
         hs.guest = walk;
         hs.guest_arg = &w;
-        fake_hal_fail_alloc(hal, n);
-        calls = hal->calls[FAKE_PAGE_ALLOC];
-        nomem += run_to_the_end(vm);
-        calls = hal->calls[FAKE_PAGE_ALLOC] - calls;
-        fake_hal_fail_nothing(hal);
+        nomem += native_run_failing(hal, vm, n, &calls);
         failed += w.failed;
         assert_int_equal(w.at, STEPS - 1);
         assert_true(console.len >= 2);

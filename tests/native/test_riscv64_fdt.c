@@ -4,8 +4,6 @@
  * each node, and beside the machine that it describes. hostile-guest.md row 84: a guest of ours is told no lies.
  */
 #include "hs_world.h"
-#define NATIVE_RESET() hs_world_reset()
-#define NATIVE_ENABLE_CPU(hal, pcpu) hs_enable_cpu(hal, pcpu)
 #include "native_fixture.h"
 
 #include <axvm/device.h>

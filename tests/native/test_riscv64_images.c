@@ -1,68 +1,43 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Images for a riscv64 guest with anything in their headers: hostile-guest.md row 84, on the riscv64 backend. */
 #include "hs_world.h"
-#define NATIVE_RESET() hs_world_reset()
-#define NATIVE_ENABLE_CPU(hal, pcpu) hs_enable_cpu(hal, pcpu)
 #include "native_fixture.h"
+#include "native_images.h"
 
 #include <axvm/err.h>
 #include <libfdt.h>
 #include <stdlib.h>
 
-#define MIB (UINT64_C(1) << 20)
 #define RAM UINT64_C(0x80000000)
 #define RAM_SIZE (16 * MIB)
 
 static uint8_t image[64 << 10], initrd[8192];
 static char cmdline[65536];
 
-static void put_le(uint32_t at, uint64_t v, unsigned int bytes)
-{
-    for (unsigned int i = 0; i < bytes; i++)
-        image[at + i] = (uint8_t)(v >> 8 * i);
-}
-
 /* Linux, Documentation/arch/riscv/boot-image-header.rst */
 static void make_linux(void)
 {
     memset(image, 0x13, sizeof(image));
-    put_le(8, 2 * MIB, 8);
-    put_le(16, MIB, 8);
-    put_le(24, 0, 8);
-    put_le(32, 2, 4);
-    put_le(36, 0, 4);
-    put_le(40, 0, 8);
-    put_le(48, UINT64_C(0x5643534952), 8);
-    put_le(56, 0x05435352, 4);
-    put_le(60, 0, 4);
+    native_put_le(image + 8, 2 * MIB, 8);
+    native_put_le(image + 16, MIB, 8);
+    native_put_le(image + 24, 0, 8);
+    native_put_le(image + 32, 2, 4);
+    native_put_le(image + 36, 0, 4);
+    native_put_le(image + 40, 0, 8);
+    native_put_le(image + 48, UINT64_C(0x5643534952), 8);
+    native_put_le(image + 56, 0x05435352, 4);
+    native_put_le(image + 60, 0, 4);
 }
 
 static void make_elf(void)
 {
-    static const uint8_t ident[] = { 0x7f, 'E', 'L', 'F', 2, 1, 1 };
+    static const struct native_segment segments[] = {
+        { 0x1000, RAM + 2 * MIB, 0x1000, 0x2000 },
+        { 0x2000, RAM + 3 * MIB, 0x1000, 0x2000 },
+    };
 
     memset(image, 0, sizeof(image));
-    memcpy(image, ident, sizeof(ident));
-    put_le(16, 2, 2);
-    put_le(18, 243, 2);
-    put_le(20, 1, 4);
-    put_le(24, RAM + 2 * MIB, 8);
-    put_le(32, 64, 8);
-    put_le(52, 64, 2);
-    put_le(54, 56, 2);
-    put_le(56, 2, 2);
-    for (uint32_t i = 0; i < 2; i++) {
-        uint32_t ph = 64 + 56 * i;
-
-        put_le(ph, 1, 4);
-        put_le(ph + 4, 7, 4);
-        put_le(ph + 8, 0x1000 * (i + 1), 8);
-        put_le(ph + 16, RAM + (2 + i) * MIB, 8);
-        put_le(ph + 24, RAM + (2 + i) * MIB, 8);
-        put_le(ph + 32, 0x1000, 8);
-        put_le(ph + 40, 0x2000, 8);
-        put_le(ph + 48, 0x1000, 8);
-    }
+    native_put_elf64(image, 243, segments, 2); /* EM_RISCV */
 }
 
 /* ---- what has to be so afterwards ---- */
@@ -167,7 +142,7 @@ static void sweep(struct fake_hal *hal, void (*make_good)(void), const uint8_t (
             bool ok;
 
             make_good();
-            put_le(fields[f][0], wild[i], fields[f][1]);
+            native_put_le(image + fields[f][0], wild[i], fields[f][1]);
             ok = try_load(hal, AXVM_IMAGE_AUTO, sizeof(image));
             loaded += ok;
             refused += !ok;
@@ -197,22 +172,22 @@ static void each_field_of_an_elf_file_may_be_anything(void **state)
 static void wild_images_are_refused(void **state)
 {
     make_linux();
-    put_le(8, UINT64_MAX - MIB, 8); /* text_offset wraps */
+    native_put_le(image + 8, UINT64_MAX - MIB, 8); /* text_offset wraps */
     assert_false(try_load(*state, AXVM_IMAGE_LINUX, sizeof(image)));
     make_linux();
-    put_le(16, UINT64_MAX, 8); /* image_size does */
+    native_put_le(image + 16, UINT64_MAX, 8); /* image_size does */
     assert_false(try_load(*state, AXVM_IMAGE_LINUX, sizeof(image)));
     make_elf();
-    put_le(64 + 32, 0x3000, 8); /* p_filesz > p_memsz */
+    native_put_le(image + 64 + 32, 0x3000, 8); /* p_filesz > p_memsz */
     assert_false(try_load(*state, AXVM_IMAGE_ELF, sizeof(image)));
     make_elf();
-    put_le(64 + 56 + 24, RAM + 2 * MIB, 8); /* segments over each other */
+    native_put_le(image + 64 + 56 + 24, RAM + 2 * MIB, 8); /* segments over each other */
     assert_false(try_load(*state, AXVM_IMAGE_ELF, sizeof(image)));
     make_elf();
-    put_le(56, 65535, 2);
+    native_put_le(image + 56, 65535, 2);
     assert_false(try_load(*state, AXVM_IMAGE_ELF, sizeof(image)));
     make_elf();
-    put_le(64 + 40, RAM_SIZE, 8); /* no room is left for tree and initrd */
+    native_put_le(image + 64 + 40, RAM_SIZE, 8); /* no room is left for tree and initrd */
     assert_false(try_load(*state, AXVM_IMAGE_ELF, sizeof(image)));
     for (size_t size = 0; size < 0x3000; size += 61) {
         make_elf();
@@ -246,7 +221,7 @@ static void random_changes_of_both_kinds_break_nothing(void **state)
         else
             make_elf();
         for (unsigned int n = 1 + (unsigned int)rand() % 4; n != 0; n--)
-            put_le((uint32_t)rand() % 180, wild[(unsigned int)rand() % WILD], 1u << rand() % 4);
+            native_put_le(image + (uint32_t)rand() % 180, wild[(unsigned int)rand() % WILD], 1u << rand() % 4);
         try_load(*state, rand() % 3 == 0 ? AXVM_IMAGE_AUTO : i % 2 ? AXVM_IMAGE_LINUX : AXVM_IMAGE_ELF, sizeof(image));
     }
 }

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Each allocation failing in turn, on the x86_64 backend: hostile-guest.md rows H1, H2, 12, 84. */
 #include "x86_world.h"
-#define NATIVE_RESET() x86_world_reset()
-#define NATIVE_ENABLE_CPU(hal, pcpu) x86_enable_cpu(hal, pcpu)
-#include "native_fixture.h"
+#include "native_faults.h"
+#include "native_images.h"
 
 #include <axvm/err.h>
 
-#define MIB (UINT64_C(1) << 20)
 #define KIB 1024u
 
 /* With an interrupt and ports, and described in ACPI. */
@@ -29,47 +27,22 @@ static struct axvm_config config(void)
 
 /* ---- a CPU ---- */
 
-static int enable_second(struct fake_hal *hal, void *arg)
-{
-    int rc = x86_enable_cpu(hal, 1);
-
-    (void)arg;
-    if (rc == AXVM_OK) {
-        assert_int_equal(axvm_cpu_disable(hal->cpus[1]), AXVM_OK);
-        hal->cpus[1] = NULL;
-    }
-    fake_hal_set_cpu(0);
-    return rc;
-}
-
 static void a_cpu_that_cannot_be_enabled_is_as_it_was(void **state)
 {
     char before[sizeof(x86.cpu[1])];
 
     memcpy(before, &x86.cpu[1], sizeof(before));
-    assert_true(native_each_failing(*state, FAKE_PAGE_ALLOC, false, enable_second, NULL, AXVM_ERR_NOMEM) >= 4);
+    assert_true(native_each_failing(*state, FAKE_PAGE_ALLOC, false, native_enable_second, NULL, AXVM_ERR_NOMEM) >= 4);
     assert_memory_equal(&x86.cpu[1], before, sizeof(before));
     x86.no_svm = true;
-    assert_int_equal(enable_second(*state, NULL), AXVM_ERR_NOSUP);
+    assert_int_equal(native_enable_second(*state, NULL), AXVM_ERR_NOSUP);
     x86.no_svm = false;
     x86.svm_features = 0; /* no nested paging */
-    assert_int_equal(enable_second(*state, NULL), AXVM_ERR_NOSUP);
+    assert_int_equal(native_enable_second(*state, NULL), AXVM_ERR_NOSUP);
     assert_memory_equal(&x86.cpu[1], before, sizeof(before));
 }
 
 /* ---- a VM ---- */
-
-static int create(struct fake_hal *hal, void *arg)
-{
-    struct axvm *vm = NULL;
-    int rc = axvm_new(&hal->ops, arg, &vm);
-
-    if (rc == AXVM_OK)
-        assert_int_equal(axvm_destroy(vm), AXVM_OK);
-    else
-        assert_null(vm);
-    return rc;
-}
 
 /* Permission maps, CPUID, controllers, platform, VMCBs, FP areas, local APICs. */
 static void a_vm_that_cannot_be_made_leaves_nothing(void **state)
@@ -82,8 +55,8 @@ static void a_vm_that_cannot_be_made_leaves_nothing(void **state)
         cfg.irq_mode = modes[i / 2];
         cfg.ram_kind = i % 2 ? AXVM_REGION_ALLOC : AXVM_REGION_TOUCH;
         cfg.passthrough_count = cfg.irq_mode != AXVM_IRQ_NONE;
-        assert_true(native_each_failing(*state, FAKE_PAGE_ALLOC, false, create, &cfg, AXVM_ERR_NOMEM) > 8);
-        assert_true(native_each_failing(*state, FAKE_PAGE_ALLOC, true, create, &cfg, AXVM_ERR_NOMEM) > 8);
+        assert_true(native_each_failing(*state, FAKE_PAGE_ALLOC, false, native_create, &cfg, AXVM_ERR_NOMEM) > 8);
+        assert_true(native_each_failing(*state, FAKE_PAGE_ALLOC, true, native_create, &cfg, AXVM_ERR_NOMEM) > 8);
     }
 }
 
@@ -92,31 +65,25 @@ static void a_vm_that_cannot_be_made_leaves_nothing(void **state)
 static uint8_t image[160 * KIB], initrd[40 * KIB];
 static const struct axvm_module module = { .file = { initrd, sizeof(initrd) }, .cmdline = "a module" };
 
-static void put_le(uint32_t at, uint64_t v, unsigned int bytes)
-{
-    for (unsigned int i = 0; i < bytes; i++)
-        image[at + i] = (uint8_t)(v >> 8 * i);
-}
-
 /* Linux, Documentation/arch/x86/boot.rst, "The Real-Mode Kernel Header". */
 static void make_bzimage(struct axvm_config *cfg)
 {
     memset(image, 0, sizeof(image));
-    put_le(0x1f1, 4, 1);
-    put_le(0x1f4, (sizeof(image) - 5 * 512) / 16, 4);
-    put_le(0x1fe, 0xaa55, 2);
-    put_le(0x200, 0x6aeb, 2);
+    native_put_le(image + 0x1f1, 4, 1);
+    native_put_le(image + 0x1f4, (sizeof(image) - 5 * 512) / 16, 4);
+    native_put_le(image + 0x1fe, 0xaa55, 2);
+    native_put_le(image + 0x200, 0x6aeb, 2);
     memcpy(image + 0x202, "HdrS", 4);
-    put_le(0x206, 0x20f, 2);
-    put_le(0x211, 1, 1);
-    put_le(0x22c, 0x7fffffff, 4);
-    put_le(0x230, 2 * MIB, 4);
-    put_le(0x234, 1, 1);
-    put_le(0x235, 21, 1);
-    put_le(0x236, 0x2b, 2);
-    put_le(0x238, 2047, 4);
-    put_le(0x258, 16 * MIB, 8);
-    put_le(0x260, 1 * MIB, 4);
+    native_put_le(image + 0x206, 0x20f, 2);
+    native_put_le(image + 0x211, 1, 1);
+    native_put_le(image + 0x22c, 0x7fffffff, 4);
+    native_put_le(image + 0x230, 2 * MIB, 4);
+    native_put_le(image + 0x234, 1, 1);
+    native_put_le(image + 0x235, 21, 1);
+    native_put_le(image + 0x236, 0x2b, 2);
+    native_put_le(image + 0x238, 2047, 4);
+    native_put_le(image + 0x258, 16 * MIB, 8);
+    native_put_le(image + 0x260, 1 * MIB, 4);
     cfg->image.kernel.size = sizeof(image);
     cfg->image.initrd = (struct axvm_blob){ initrd, sizeof(initrd) };
 }
@@ -124,26 +91,10 @@ static void make_bzimage(struct axvm_config *cfg)
 /* An ELF file of one segment at 2 MiB. */
 static void make_elf(struct axvm_config *cfg)
 {
-    static const uint8_t ident[] = { 0x7f, 'E', 'L', 'F', 2, 1, 1 };
+    static const struct native_segment segment = { 0x1000, 2 * MIB, 100 * KIB, 300 * KIB };
 
     memset(image, 0, sizeof(image));
-    memcpy(image, ident, sizeof(ident));
-    put_le(16, 2, 2);
-    put_le(18, 62, 2);
-    put_le(20, 1, 4);
-    put_le(24, 2 * MIB, 8);
-    put_le(32, 64, 8);
-    put_le(52, 64, 2);
-    put_le(54, 56, 2);
-    put_le(56, 1, 2);
-    put_le(64, 1, 4);
-    put_le(68, 7, 4);
-    put_le(72, 0x1000, 8);
-    put_le(80, 2 * MIB, 8);
-    put_le(88, 2 * MIB, 8);
-    put_le(96, 100 * KIB, 8);
-    put_le(104, 300 * KIB, 8);
-    put_le(112, 0x1000, 8);
+    native_put_elf64(image, 62, &segment, 1); /* EM_X86_64 */
     cfg->image.kernel.size = 0x1000 + 100 * KIB;
     cfg->image.initrd = (struct axvm_blob){ initrd, sizeof(initrd) };
 }
@@ -155,7 +106,7 @@ static void make_multiboot(struct axvm_config *cfg)
 
     memset(image, 0, sizeof(image));
     for (unsigned int i = 0; i < 8; i++)
-        put_le(0x40 + 4 * i, fields[i], 4);
+        native_put_le(image + 0x40 + 4 * i, fields[i], 4);
     cfg->image.kernel.size = sizeof(image);
     cfg->image.modules = &module;
     cfg->image.module_count = 1;
@@ -175,42 +126,18 @@ static void make_firmware(struct axvm_config *cfg)
     cfg->image.kind = AXVM_IMAGE_FIRMWARE;
 }
 
-/* The VM is made before anything fails; if it cannot be loaded, it is afterwards. */
-static int load(struct fake_hal *hal, void *arg)
-{
-    uint64_t n = hal->fail_after[FAKE_PAGE_ALLOC], calls;
-    bool for_good = hal->fail_for_good[FAKE_PAGE_ALLOC];
-    struct axvm *vm;
-    int rc;
-
-    fake_hal_fail_nothing(hal);
-    vm = native_vm(hal, arg);
-    calls = hal->calls[FAKE_PAGE_ALLOC];
-    fake_hal_fail(hal, FAKE_PAGE_ALLOC, n, for_good);
-    rc = axvm_load(vm);
-    fake_hal_fail_nothing(hal);
-    calls = hal->calls[FAKE_PAGE_ALLOC] - calls;
-    assert_int_equal(axvm_get_state(vm), rc == AXVM_OK ? AXVM_LOADED : AXVM_LOADING);
-    if (rc != AXVM_OK)
-        assert_int_equal(axvm_load(vm), AXVM_OK);
-    assert_int_equal(axvm_boot(vm), AXVM_OK);
-    native_destroy(vm);
-    hal->calls[FAKE_PAGE_ALLOC] = calls; /* those that could have failed */
-    return rc;
-}
-
 static void loading_each_kind_of_image_survives_failing_allocations_and_can_be_repeated(void **state)
 {
     void (*const kinds[])(struct axvm_config * cfg) = { make_bzimage, make_elf, make_multiboot, make_flat, make_firmware };
 
     for (unsigned int i = 0; i < 5; i++) {
-        struct axvm_config cfg = config();
+        struct native_load load = { .cfg = config() };
 
-        cfg.image.kernel.data = image;
-        cfg.image.cmdline = "console=ttyS0";
-        kinds[i](&cfg);
-        assert_true(native_each_failing(*state, FAKE_PAGE_ALLOC, i % 2, load, &cfg, AXVM_ERR_NOMEM) > 3);
-        assert_true(native_each_failing(*state, FAKE_PAGE_ALLOC, i % 2 == 0, load, &cfg, AXVM_ERR_NOMEM) > 3);
+        load.cfg.image.kernel.data = image;
+        load.cfg.image.cmdline = "console=ttyS0";
+        kinds[i](&load.cfg);
+        assert_true(native_each_failing(*state, FAKE_PAGE_ALLOC, i % 2, native_load, &load, AXVM_ERR_NOMEM) > 3);
+        assert_true(native_each_failing(*state, FAKE_PAGE_ALLOC, i % 2 == 0, native_load, &load, AXVM_ERR_NOMEM) > 3);
     }
 }
 
@@ -250,22 +177,6 @@ static void walk(struct axvm_vcpu *vcpu, void *arg)
     }
 }
 
-static unsigned int run_to_the_end(struct axvm *vm)
-{
-    unsigned int nomem = 0;
-    struct axvm_exit exit;
-    int rc;
-
-    do {
-        rc = axvm_run_vcpu(vm, 0, &exit);
-        assert_true(rc == AXVM_OK || rc == AXVM_ERR_NOMEM);
-        nomem += rc == AXVM_ERR_NOMEM;
-        assert_true(nomem < 3);
-    } while (rc != AXVM_OK || exit.reason == AXVM_EXIT_CPU_UP);
-    assert_int_equal(exit.reason, AXVM_EXIT_SYSTEM_OFF);
-    return nomem;
-}
-
 static void a_guest_survives_each_failing_allocation(void **state)
 {
     struct fake_hal *hal = *state;
@@ -285,11 +196,7 @@ static void a_guest_survives_each_failing_allocation(void **state)
         assert_int_equal(axvm_boot(vm), AXVM_OK);
         x86.guest = walk;
         x86.guest_arg = &at;
-        fake_hal_fail_alloc(hal, n);
-        calls = hal->calls[FAKE_PAGE_ALLOC];
-        nomem += run_to_the_end(vm);
-        calls = hal->calls[FAKE_PAGE_ALLOC] - calls;
-        fake_hal_fail_nothing(hal);
+        nomem += native_run_failing(hal, vm, n, &calls);
         assert_string_equal(console.text, "x");
         assert_int_not_equal(atomic_load(&vm->vcpus[1]->power), AXVM_POWER_OFF);
         native_destroy(vm);

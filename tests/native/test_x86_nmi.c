@@ -5,38 +5,18 @@
  */
 #include "svm.h"
 #include "x86_world.h"
-#define NATIVE_RESET() x86_world_reset()
-#define NATIVE_ENABLE_CPU(hal, pcpu) (x86.svm_features &= ~SVM_FEATURE_VNMI, x86_enable_cpu(hal, pcpu))
 #include "native_fixture.h"
 
 #include <axvm/err.h>
 
 #include "exit.h"
 
-static uint8_t kernel[16];
-
 struct nmis {
-    struct axvm *vm;
     uint32_t handled;
     uint32_t sent_inside; /* by the first handler */
     uint32_t other_events;
     uint64_t dr6; /* of the step over IRET; 0: another exit comes first */
 };
-
-static struct axvm *boot(struct fake_hal *hal, struct nmis *n)
-{
-    const struct axvm_config cfg = {
-        .vcpu_count = 1,
-        .ram_size = 16 << 20,
-        .ram_kind = AXVM_REGION_TOUCH,
-        .flags = AXVM_VM_HYPERCALLS,
-        .image = { .kernel = { kernel, sizeof(kernel) }, .kind = AXVM_IMAGE_FLAT },
-    };
-
-    n->vm = native_vm(hal, &cfg);
-    assert_int_equal(axvm_boot(n->vm), AXVM_OK);
-    return n->vm;
-}
 
 /* A handler is an IRET; the rest of the guest a call for the host. */
 static void guest(struct axvm_vcpu *vcpu, void *arg)
@@ -66,7 +46,7 @@ static void guest(struct axvm_vcpu *vcpu, void *arg)
 static uint32_t handled_stepping(void **state, uint32_t sent, uint32_t sent_inside, uint64_t dr6)
 {
     struct nmis n = { .sent_inside = sent_inside, .dr6 = dr6 };
-    struct axvm *vm = boot(*state, &n);
+    struct axvm *vm = x86_boot(*state, 1);
     struct axvm_exit exit;
 
     x86.guest = guest;
@@ -162,13 +142,12 @@ static void together_guest(struct axvm_vcpu *vcpu, void *arg)
 /* Our step would have been pushed with its flags, or been given to its handler. */
 static void comes_before_the_first_instruction(struct fake_hal *hal, uint64_t own)
 {
-    struct nmis n = { 0 };
     struct together t = { .own = own };
     struct axvm_exit exit;
     struct axvm_vcpu *vcpu;
     uint64_t kicks;
 
-    t.vm = boot(hal, &n);
+    t.vm = x86_boot(hal, 1);
     vcpu = t.vm->vcpus[0];
     x86.guest = together_guest;
     x86.guest_arg = &t;
@@ -198,16 +177,26 @@ static void a_guest_that_single_steps_keeps_its_flags_when_one_comes(void **stat
     comes_before_the_first_instruction(*state, RFLAGS_TF);
 }
 
+static void without_vnmi(void)
+{
+    x86.svm_features &= ~(uint32_t)SVM_FEATURE_VNMI;
+}
+
+static int setup(void **state)
+{
+    return native_setup_changed(state, without_vnmi);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        NATIVE_TEST(one_that_comes_with_an_exception_is_handled_before_its_handler_begins),
-        NATIVE_TEST(a_guest_that_single_steps_keeps_its_flags_when_one_comes),
-        NATIVE_TEST(one_is_handled_once),
-        NATIVE_TEST(two_that_come_while_it_does_not_run_are_both_handled),
-        NATIVE_TEST(of_many_that_come_while_it_does_not_run_two_are_handled),
-        NATIVE_TEST(of_many_that_come_while_one_is_handled_one_more_is),
-        NATIVE_TEST(the_guest_sees_nothing_of_our_step_over_iret),
+        NATIVE_TEST_AFTER(setup, one_that_comes_with_an_exception_is_handled_before_its_handler_begins),
+        NATIVE_TEST_AFTER(setup, a_guest_that_single_steps_keeps_its_flags_when_one_comes),
+        NATIVE_TEST_AFTER(setup, one_is_handled_once),
+        NATIVE_TEST_AFTER(setup, two_that_come_while_it_does_not_run_are_both_handled),
+        NATIVE_TEST_AFTER(setup, of_many_that_come_while_it_does_not_run_two_are_handled),
+        NATIVE_TEST_AFTER(setup, of_many_that_come_while_one_is_handled_one_more_is),
+        NATIVE_TEST_AFTER(setup, the_guest_sees_nothing_of_our_step_over_iret),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,8 +4,6 @@
  * Intel SDM vol. 3A, "MP Initialization Protocol Algorithm for MP Systems", "Valid Interrupt Command Register Combinations".
  */
 #include "x86_world.h"
-#define NATIVE_RESET() x86_world_reset()
-#define NATIVE_ENABLE_CPU(hal, pcpu) x86_enable_cpu(hal, pcpu)
 #include "native_fixture.h"
 
 #include <axvm/err.h>
@@ -16,23 +14,6 @@
 
 #define AP 1u
 #define THREADS 3u
-
-static uint8_t kernel[16];
-
-static struct axvm *boot(struct fake_hal *hal)
-{
-    const struct axvm_config cfg = {
-        .vcpu_count = THREADS,
-        .ram_size = 16 << 20,
-        .ram_kind = AXVM_REGION_TOUCH,
-        .flags = AXVM_VM_HYPERCALLS,
-        .image = { .kernel = { kernel, sizeof(kernel) }, .kind = AXVM_IMAGE_FLAT },
-    };
-    struct axvm *vm = native_vm(hal, &cfg);
-
-    assert_int_equal(axvm_boot(vm), AXVM_OK);
-    return vm;
-}
 
 /* ---- one thread: what a vCPU is told, and then what it does ---- */
 
@@ -75,7 +56,7 @@ static void sipi(struct axvm *vm, uint8_t vector)
 
 static void a_sipi_starts_one_that_waits_and_no_other(void **state)
 {
-    struct axvm *vm = boot(*state);
+    struct axvm *vm = x86_boot(*state, THREADS);
 
     x86.guest = call_host;
     assert_int_equal(run_ap(vm), IS_OFF);
@@ -90,7 +71,7 @@ static void a_sipi_starts_one_that_waits_and_no_other(void **state)
 /* "INIT, SIPI, SIPI": the second is not for one that has started. */
 static void of_two_sipis_the_first_counts(void **state)
 {
-    struct axvm *vm = boot(*state);
+    struct axvm *vm = x86_boot(*state, THREADS);
 
     x86.guest = call_host;
     init(vm); /* it waits already */
@@ -107,7 +88,7 @@ static void of_two_sipis_the_first_counts(void **state)
 
 static void an_init_stops_one_that_runs_until_a_sipi(void **state)
 {
-    struct axvm *vm = boot(*state);
+    struct axvm *vm = x86_boot(*state, THREADS);
 
     x86.guest = call_host;
     sipi(vm, 0x12);
@@ -124,7 +105,7 @@ static void an_init_stops_one_that_runs_until_a_sipi(void **state)
 /* Before its thread has come to begin where the first SIPI said. */
 static void an_init_after_a_sipi_that_is_not_taken_yet_counts(void **state)
 {
-    struct axvm *vm = boot(*state);
+    struct axvm *vm = x86_boot(*state, THREADS);
 
     x86.guest = call_host;
     sipi(vm, 0x12);
@@ -157,7 +138,7 @@ static void wait_in_hlt(struct axvm_vcpu *vcpu, void *arg)
 
 static void an_init_ends_a_halt(void **state)
 {
-    struct axvm *vm = boot(*state);
+    struct axvm *vm = x86_boot(*state, THREADS);
     struct axvm_exit exit;
 
     x86.guest = wait_in_hlt;
@@ -175,7 +156,7 @@ static void an_init_ends_a_halt(void **state)
 
 static void a_reset_of_the_vm_forgets_all_of_it(void **state)
 {
-    struct axvm *vm = boot(*state);
+    struct axvm *vm = x86_boot(*state, THREADS);
 
     x86.guest = call_host;
     for (unsigned int i = 0; i < 4; i++) {
@@ -196,7 +177,7 @@ static void a_reset_of_the_vm_forgets_all_of_it(void **state)
 /* The boot processor, too: it waits for a SIPI then. */
 static void vcpu_0_takes_an_init_as_any_other(void **state)
 {
-    struct axvm *vm = boot(*state);
+    struct axvm *vm = x86_boot(*state, THREADS);
     struct axvm_exit exit;
 
     x86.guest = call_host;
@@ -261,9 +242,9 @@ static void a_vcpu_is_started_by_the_last_pair_whatever_was_before(void **state)
     struct race r = { .hal = *state };
     pthread_t thread;
 
-    assert_int_equal(x86_enable_cpu(*state, AP), AXVM_OK);
+    assert_int_equal(native_enable_cpu(*state, AP), AXVM_OK);
     fake_hal_set_cpu(0);
-    r.vm = boot(*state);
+    r.vm = x86_boot(*state, THREADS);
     x86.guest = note_page;
     x86.guest_arg = &r;
     assert_int_equal(pthread_create(&thread, NULL, ap_thread, &r), 0);
@@ -328,9 +309,9 @@ static void storms_of_inits_and_sipis_leave_it_startable(void **state)
     uint32_t before;
 
     for (unsigned int i = 1; i < 4; i++)
-        assert_int_equal(x86_enable_cpu(*state, i), AXVM_OK);
+        assert_int_equal(native_enable_cpu(*state, i), AXVM_OK);
     fake_hal_set_cpu(0);
-    r.vm = boot(*state);
+    r.vm = x86_boot(*state, THREADS);
     x86.guest = note_page;
     x86.guest_arg = &r;
     assert_int_equal(pthread_create(&thread, NULL, ap_thread, &r), 0);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the world switch on SVM exchanges by hand, because VMRUN does not; hostile-guest.md rows 77, 79, I8. */
 #include "x86_world.h"
-#define NATIVE_RESET() x86_world_reset()
-#define NATIVE_ENABLE_CPU(hal, pcpu) x86_enable_cpu(hal, pcpu)
 #include "native_fixture.h"
 
 #include <axvm/err.h>
@@ -14,23 +12,6 @@
 #define VMMCALL 0x81u
 #define DEBUG_EXCEPTION 0x41u
 #define CET_U_AND_S 0x1800u
-
-static uint8_t kernel[16];
-
-static struct axvm *boot(struct fake_hal *hal)
-{
-    const struct axvm_config cfg = {
-        .vcpu_count = 1,
-        .ram_size = 16 << 20,
-        .ram_kind = AXVM_REGION_TOUCH,
-        .flags = AXVM_VM_HYPERCALLS,
-        .image = { .kernel = { kernel, sizeof(kernel) }, .kind = AXVM_IMAGE_FLAT },
-    };
-    struct axvm *vm = native_vm(hal, &cfg);
-
-    assert_int_equal(axvm_boot(vm), AXVM_OK);
-    return vm;
-}
 
 /* Until it calls the host. */
 static void run(struct axvm *vm)
@@ -55,8 +36,8 @@ static void no_guest_runs_with_the_hosts_supervisor_state_components(void **stat
     axvm_test_cpu_wrmsr(MSR_XSS, CET_U_AND_S);
     fake_hal_set_cpu(1);
     axvm_test_cpu_wrmsr(MSR_XSS, CET_U_AND_S);
-    assert_int_equal(x86_enable_cpu(*state, 1), AXVM_OK);
-    vm = boot(*state);
+    assert_int_equal(native_enable_cpu(*state, 1), AXVM_OK);
+    vm = x86_boot(*state, 1);
     x86.guest = look_at_xss;
     x86.guest_arg = &seen;
     for (unsigned int i = 0; i < 2; i++, seen = 1) {
@@ -86,7 +67,7 @@ static void fault_once(struct axvm_vcpu *vcpu, void *arg)
 
 static void a_page_fault_comes_with_its_address_in_cr2(void **state)
 {
-    struct axvm *vm = boot(*state);
+    struct axvm *vm = x86_boot(*state, 1);
     struct page_fault f = { 0 };
 
     x86.guest = fault_once;
@@ -110,7 +91,7 @@ static void touch_a_debug_register(struct axvm_vcpu *vcpu, void *arg)
 
 static void a_debug_exception_clears_general_detect(void **state)
 {
-    struct axvm *vm = boot(*state);
+    struct axvm *vm = x86_boot(*state, 1);
     struct page_fault f = { 0 };
 
     x86.guest = touch_a_debug_register;

@@ -4,8 +4,6 @@
  * that each have a TLB, and a host that takes memory away meanwhile. hostile-guest.md rows 10, 14, 15, I7. Also for TSan.
  */
 #include "x86_world.h"
-#define NATIVE_RESET() x86_world_reset()
-#define NATIVE_ENABLE_CPU(hal, pcpu) x86_enable_cpu(hal, pcpu)
 #include "native_fixture.h"
 
 #include <axvm/err.h>
@@ -169,7 +167,7 @@ static void start(struct world *w, struct vcpu_thread *t)
     for (unsigned int i = 0; i < CPUS; i++) {
         pthread_mutex_init(&w->cpu[i], NULL);
         if (i != 0)
-            assert_int_equal(x86_enable_cpu(w->hal, i), AXVM_OK);
+            assert_int_equal(native_enable_cpu(w->hal, i), AXVM_OK);
     }
     fake_hal_set_cpu(0);
     w->vm = native_vm(w->hal, &cfg);
@@ -254,7 +252,7 @@ static void each_change_is_followed_by_one_flush(void **state)
         assert_int_equal(axvm_cpu_disable(hal->cpus[0]), AXVM_OK);
         hal->cpus[0] = NULL;
         x86.flags = cpus[i];
-        assert_int_equal(x86_enable_cpu(hal, 0), AXVM_OK);
+        assert_int_equal(native_enable_cpu(hal, 0), AXVM_OK);
         w.vm = native_vm(hal, &cfg);
         assert_int_equal(axvm_boot(w.vm), AXVM_OK);
         assert_true(flushes_of_next_run(w.vm) >= 1); /* it has never been here */

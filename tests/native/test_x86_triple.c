@@ -2,8 +2,6 @@
 /* Double and triple faults on SVM, with a CPU that has no shutdown intercept; hostile-guest.md row 80. */
 #include "svm.h"
 #include "x86_world.h"
-#define NATIVE_RESET() x86_world_reset()
-#define NATIVE_ENABLE_CPU(hal, pcpu) x86_enable_cpu(hal, pcpu)
 #include "native_fixture.h"
 
 #include <axvm/err.h>
@@ -11,8 +9,6 @@
 #include "exit.h"
 
 #define NOT_THERE_ERROR 0x42u
-
-static uint8_t kernel[16];
 
 /* What the delivery of #DF comes to: a handler, which faults itself, or an exception with @vector. */
 struct df {
@@ -50,17 +46,9 @@ static void guest(struct axvm_vcpu *vcpu, void *arg)
 
 static enum axvm_exit_reason run(struct fake_hal *hal, struct df *d)
 {
-    const struct axvm_config cfg = {
-        .vcpu_count = 1,
-        .ram_size = 16 << 20,
-        .ram_kind = AXVM_REGION_TOUCH,
-        .flags = AXVM_VM_HYPERCALLS,
-        .image = { .kernel = { kernel, sizeof(kernel) }, .kind = AXVM_IMAGE_FLAT },
-    };
-    struct axvm *vm = native_vm(hal, &cfg);
+    struct axvm *vm = x86_boot(hal, 1);
     struct axvm_exit exit;
 
-    assert_int_equal(axvm_boot(vm), AXVM_OK);
     vm->vcpus[0]->arch.cr0 |= CR0_PE; /* there are error codes */
     x86.guest = guest;
     x86.guest_arg = d;

@@ -5,17 +5,17 @@
 #include <string.h>
 
 #include "cpu.h"
+#include "native_fixture.h"
 #include "svm.h"
 #include "vmx.h"
 
 struct x86_world x86;
-_Thread_local bool fake_irqs_masked;
 
 #define MSR_VM_HSAVE 0xc0010117u
 #define PE_PG_NE 0x80000021u
 #define PAE_OSFXSR 0x220u
 
-void x86_world_reset(void)
+void native_reset_world(void)
 {
     memset(&x86, 0, sizeof(x86));
     x86.svm_features = SVM_FEATURE_NP | SVM_FEATURE_NRIPS | SVM_FEATURE_CLEAN | SVM_FEATURE_FLUSH_BY_ASID | SVM_FEATURE_VNMI;
@@ -203,7 +203,29 @@ void x86_exit_interrupted(struct axvm_vcpu *vcpu)
     x86_exit(vcpu, SVM_INTR, 0, 0, 0);
 }
 
-int x86_enable_cpu(struct fake_hal *hal, unsigned int pcpu)
+void x86_leave(struct axvm_vcpu *vcpu)
+{
+    axvm_vcpu_kick(vcpu);
+    x86_exit_interrupted(vcpu);
+}
+
+struct axvm *x86_boot(struct fake_hal *hal, uint32_t vcpus)
+{
+    static const uint8_t kernel[16];
+    const struct axvm_config cfg = {
+        .vcpu_count = vcpus,
+        .ram_size = 16 << 20,
+        .ram_kind = AXVM_REGION_TOUCH,
+        .flags = AXVM_VM_HYPERCALLS,
+        .image = { .kernel = { kernel, sizeof(kernel) }, .kind = AXVM_IMAGE_FLAT },
+    };
+    struct axvm *vm = native_vm(hal, &cfg);
+
+    assert_int_equal(axvm_boot(vm), AXVM_OK);
+    return vm;
+}
+
+int native_enable_cpu(struct fake_hal *hal, unsigned int pcpu)
 {
     const struct axvm_x86_cpu_config config = { .tsc_hz = 2000000000, .flags = x86.flags };
     const struct axvm_cpu_config cfg = { .x86_64 = &config };

@@ -15,7 +15,7 @@
 typedef void (*x86_guest)(struct axvm_vcpu *vcpu, void *arg);
 
 struct x86_world {
-    /* What kind of CPUs they are; set before x86_enable_cpu(). */
+    /* What kind of CPUs they are; set before native_enable_cpu(). */
     uint32_t svm_features, asids, flags;
     bool no_svm;
     x86_guest guest;
@@ -30,11 +30,6 @@ struct x86_world {
 };
 extern struct x86_world x86;
 
-/* CPUs with all there is. */
-void x86_world_reset(void);
-/* Enable CPU @pcpu for the calling thread. */
-int x86_enable_cpu(struct fake_hal *hal, unsigned int pcpu);
-
 /* The guest exits with @code; the instruction that did it, if one did, is @len bytes long. */
 void x86_exit(struct axvm_vcpu *vcpu, uint64_t code, uint64_t info1, uint64_t info2, unsigned int len);
 /* A nested page fault at @gpa: what it was doing, as enum axvm_prot says. */
@@ -45,5 +40,10 @@ void x86_exit_wrmsr(struct axvm_vcpu *vcpu, uint32_t msr, uint64_t val);
 void x86_exit_hlt(struct axvm_vcpu *vcpu);
 /* An interrupt of the host. */
 void x86_exit_interrupted(struct axvm_vcpu *vcpu);
+/* The end of a guest that has nothing more to do: it is kicked out. */
+void x86_leave(struct axvm_vcpu *vcpu);
+
+/* A VM that has been booted, with an image of nothing. */
+struct axvm *x86_boot(struct fake_hal *hal, uint32_t vcpus);
 
 #endif

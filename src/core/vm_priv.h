@@ -12,6 +12,7 @@
 #include "arena.h"
 #include "aspace.h"
 #include "bus.h"
+#include "count.h"
 #include "lock.h"
 
 /* A physical CPU with virtualization on. In pages of the HAL; the host returns it from this_cpu(). */
@@ -149,12 +150,10 @@ static inline uint32_t axvm_life_inside(uint32_t life)
 
 /* ---- what backends and devices may call in core ---- */
 
-/* Count. Only the vCPU's own thread writes, so a plain read-modify-write is enough; readers see whole words. */
+/* Count. The vCPU's own thread only. */
 static inline void axvm_stat_inc(struct axvm_vcpu *vcpu, enum axvm_stat stat)
 {
-    uint64_t n = atomic_load_explicit(&vcpu->stats[stat], memory_order_relaxed);
-
-    atomic_store_explicit(&vcpu->stats[stat], n + 1, memory_order_relaxed);
+    axvm_count(&vcpu->stats[stat]);
 }
 
 /* Set request bits of a vCPU and make it notice: kicks the CPU it runs on; a blocked one is put on vm->wake. Any context.

@@ -154,9 +154,11 @@ enum axvm_trap_kind axvm_svm_enter(struct axvm_vcpu *vcpu)
 
     do {
         vmrun(vcpu);
-        kind = axvm_svm_exit(vcpu);
+        kind = axvm_svm_exit(vcpu, vcpu->arch.vmcb);
         if (kind == SVM_ALL_REGISTERS)
-            kind = (int)axvm_svm_exit_all(vcpu);
+            kind = axvm_svm_exit_all(vcpu);
+        if (kind == AXVM_TRAP_RESUME)
+            kind = axvm_svm_enter_again(vcpu);
     } while (kind == AXVM_TRAP_RESUME);
     return (enum axvm_trap_kind)kind;
 }

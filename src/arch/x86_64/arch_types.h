@@ -32,6 +32,11 @@
 /* HAL: pcpu_id() is below this. */
 #define AXVM_MAX_PCPUS 1024
 
+/* src/core/count.h. TSan would not understand it. */
+#if !__STDC_HOSTED__
+#define AXVM_ARCH_COUNT(n) __asm__("addq $1, %0" : "+m"(*(n)) : : "cc")
+#endif
+
 struct axvm_cpu;
 struct axvm_exit;
 struct axvm_free_page;

@@ -40,8 +40,10 @@ static inline bool axvm_x86_known_next(const struct axvm_vcpu *vcpu, uint64_t cr
     uint64_t rip = vcpu->arch.rip;
     unsigned int i = rip % AXVM_INSN_SITES;
 
+    if (__builtin_expect(s->key[i] != axvm_x86_site_key(rip, code), 0) || __builtin_expect(s->cr3[i] != cr3, 0))
+        return false;
     *next = s->next[i];
-    return s->key[i] == axvm_x86_site_key(rip, code) && s->cr3[i] == cr3;
+    return true;
 }
 /* RIP after an instruction of @len bytes. Beyond 4 GiB only 64-bit code goes on; other code wraps. */
 uint64_t axvm_x86_wrap_rip(struct axvm_vcpu *vcpu, uint64_t rip);
@@ -160,15 +162,17 @@ enum axvm_trap_kind axvm_x86_exit_host_irq(struct axvm_vcpu *vcpu);
 /* Deliver what waits for the guest, or say why it cannot be entered now: also that a handler has called devices, and somebody
  * is to be woken for them. */
 enum axvm_trap_kind axvm_x86_prepare_work(struct axvm_vcpu *vcpu);
-static inline enum axvm_trap_kind axvm_x86_prepare(struct axvm_vcpu *vcpu)
+static inline bool axvm_x86_has_work(struct axvm_vcpu *vcpu)
 {
     /* What the vCPU itself did to its local APIC, by whatever way, is told by nothing else. */
     uint32_t attention = atomic_load_explicit(&vcpu->arch.lapic.attention, memory_order_relaxed);
     uint32_t requests = atomic_load_explicit(&vcpu->requests, memory_order_relaxed);
 
-    if (__builtin_expect((vcpu->arch.work | attention | requests | axvm_wake_trap(vcpu->vm)) == 0, 1))
-        return AXVM_TRAP_RESUME;
-    return axvm_x86_prepare_work(vcpu);
+    return __builtin_expect((vcpu->arch.work | attention | requests | axvm_wake_trap(vcpu->vm)) != 0, 0);
+}
+static inline enum axvm_trap_kind axvm_x86_prepare(struct axvm_vcpu *vcpu)
+{
+    return axvm_x86_has_work(vcpu) ? axvm_x86_prepare_work(vcpu) : AXVM_TRAP_RESUME;
 }
 /* An exit interrupted the delivery of @info (EXITINTINFO, IDT-vectoring information in that format). */
 void axvm_x86_redeliver(struct axvm_vcpu *vcpu, uint64_t info);

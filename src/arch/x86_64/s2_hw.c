@@ -79,6 +79,13 @@ void axvm_arch_s2_flush(struct axvm *vm, uint64_t gpa, uint64_t len)
         wait_for(vm, vm->vcpus[i]);
 }
 
+enum axvm_trap_kind axvm_x86_catch_up(struct axvm_vcpu *vcpu, uint64_t tlb_gen)
+{
+    vcpu->arch.tlb_seen = tlb_gen;
+    axvm_x86_hw0(vcpu, flush);
+    return AXVM_TRAP_RESUME;
+}
+
 /* Stores are seen in order, table walks are coherent: only the compiler has to be kept from reordering. */
 void axvm_arch_s2_sync(void)
 {

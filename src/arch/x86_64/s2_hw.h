@@ -19,18 +19,20 @@
  * is not in its guest does no harm: it is used by nobody before that vCPU comes in again (the hardware may walk tables only for
  * what executes), or another vCPU of the VM on that CPU, which starts afresh (see has_stayed() in switch.c).
  */
-static inline void axvm_x86_mode_in(struct axvm_vcpu *vcpu)
+/* The tables have changed: flush with the entry. AXVM_TRAP_RESUME. */
+enum axvm_trap_kind axvm_x86_catch_up(struct axvm_vcpu *vcpu, uint64_t tlb_gen);
+
+/* AXVM_TRAP_RESUME, so that a caller can end with it. */
+static inline enum axvm_trap_kind axvm_x86_mode_in(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
+    const _Atomic uint64_t *tlb_gen = &vcpu->vm->arch.tlb_gen;
     uint64_t gen;
 
     /* Nobody else writes it; it is a barrier between this store and the load below. */
     atomic_fetch_add(&v->mode, 1);
-    gen = atomic_load(&vcpu->vm->arch.tlb_gen);
-    if (__builtin_expect(gen != v->tlb_seen, 0)) {
-        v->tlb_seen = gen;
-        axvm_x86_hw0(vcpu, flush);
-    }
+    gen = atomic_load(tlb_gen);
+    return __builtin_expect(gen != v->tlb_seen, 0) ? axvm_x86_catch_up(vcpu, gen) : AXVM_TRAP_RESUME;
 }
 
 static inline void axvm_x86_mode_out(struct axvm_vcpu *vcpu)

@@ -19,8 +19,9 @@
 enum axvm_trap_kind axvm_svm_enter(struct axvm_vcpu *vcpu);
 /* svm_exit.c; called by it */
 #define SVM_ALL_REGISTERS 0x100
-int axvm_svm_exit(struct axvm_vcpu *vcpu);
+int axvm_svm_exit(struct axvm_vcpu *vcpu, struct axvm_vmcb *b);
 int axvm_svm_exit_all(struct axvm_vcpu *vcpu);
+int axvm_svm_enter_again(struct axvm_vcpu *vcpu);
 
 /* svm_vmcb.c: pure */
 /* A VMCB that lets a guest do nothing but what it may. @features: SVM_FEATURE_* */

@@ -59,18 +59,23 @@ axvm_x86_host_back:
 	cli
 	stgi
 	save_used
-	mov	VCPU_VMCB(%rdi), %rax
-	mov	VMCB_RIP(%rax), %rcx
+	mov	VCPU_VMCB(%rdi), %rsi
+	mov	VMCB_RIP(%rsi), %rcx
 	mov	%rcx, VCPU_RIP(%rdi)
-	mov	VMCB_RFLAGS(%rax), %rcx
+	mov	VMCB_RFLAGS(%rsi), %rcx
 	mov	%rcx, VCPU_RFLAGS(%rdi)
-	mov	VMCB_RAX(%rax), %rcx
+	mov	VMCB_RAX(%rsi), %rcx
 	mov	%rcx, GPR(0)(%rdi)
 	call	axvm_svm_exit
 	mov	(%rsp), %rdi
 	test	%eax, %eax
+	jnz	not_at_once
+	call	axvm_svm_enter_again
+	mov	(%rsp), %rdi
+	test	%eax, %eax
 	jz	enter_guest
 
+not_at_once:
 	mov	VCPU_VMCB(%rdi), %rdx
 	mov	VMCB_RSP(%rdx), %rcx
 	mov	%rcx, GPR(4)(%rdi)
@@ -79,6 +84,10 @@ axvm_x86_host_back:
 	jne	leave
 	forget_kept
 	call	axvm_svm_exit_all
+	mov	(%rsp), %rdi
+	test	%eax, %eax
+	jnz	leave
+	call	axvm_svm_enter_again
 	mov	(%rsp), %rdi
 	test	%eax, %eax
 	jz	enter_all

@@ -3,32 +3,6 @@
 #include "s2_hw.h"
 #include "svm.h"
 
-/* Where the guest goes on after the instruction that exited, if that is known. */
-static inline bool next_rip(struct axvm_vcpu *vcpu, uint64_t code, uint64_t *next)
-{
-    const struct axvm_vmcb *b = vcpu->arch.vmcb;
-
-    *next = b->nrip;
-    return vcpu->arch.nrips || __builtin_expect(axvm_x86_known_next(vcpu, b->cr3, code, next), 1);
-}
-
-typedef enum axvm_trap_kind handler_fn(struct axvm_vcpu *vcpu, uint64_t next);
-
-/* Call @handler, if that can be had. */
-static inline __attribute__((always_inline)) enum axvm_trap_kind with_next(struct axvm_vcpu *vcpu, uint64_t code,
-                                                                           handler_fn *handler)
-{
-    uint64_t next;
-
-    if (!next_rip(vcpu, code, &next)) {
-        next = axvm_x86_find_next(vcpu, code);
-        if (next == AXVM_X86_NOWHERE)
-            return AXVM_TRAP_RESUME;
-    }
-    vcpu->arch.vmcb->int_state = 0;
-    return handler(vcpu, next);
-}
-
 static enum axvm_trap_kind exit_npf(struct axvm_vcpu *vcpu)
 {
     uint64_t info = vcpu->arch.vmcb->exitinfo1;
@@ -41,9 +15,8 @@ static enum axvm_trap_kind exit_npf(struct axvm_vcpu *vcpu)
     return axvm_x86_exit_fault(vcpu, vcpu->arch.vmcb->exitinfo2, prot, walk);
 }
 
-static inline enum axvm_trap_kind exit_ioio(struct axvm_vcpu *vcpu)
+static inline enum axvm_trap_kind exit_ioio(struct axvm_vcpu *vcpu, struct axvm_vmcb *b)
 {
-    struct axvm_vmcb *b = vcpu->arch.vmcb;
     uint64_t info = b->exitinfo1;
     uint16_t port = (uint16_t)axvm_field(info, IOIO_PORT);
     unsigned int size = (unsigned int)axvm_field(info, IOIO_SIZE);
@@ -114,11 +87,13 @@ static enum axvm_trap_kind exit_exception(struct axvm_vcpu *vcpu, uint64_t code)
     }
 }
 
-static enum axvm_trap_kind exit_io_string(struct axvm_vcpu *vcpu)
+static enum axvm_trap_kind exit_io(struct axvm_vcpu *vcpu)
 {
     uint64_t info = vcpu->arch.vmcb->exitinfo1;
     uint16_t port = (uint16_t)axvm_field(info, IOIO_PORT);
 
+    if ((info & IOIO_STR) == 0)
+        return exit_ioio(vcpu, vcpu->arch.vmcb);
     return axvm_x86_exit_io_string(vcpu, port, (unsigned int)axvm_field(info, IOIO_SIZE), (info & IOIO_IN) != 0,
                                    (info & IOIO_REP) != 0);
 }
@@ -137,8 +112,77 @@ static enum axvm_trap_kind exit_invalid(struct axvm_vcpu *vcpu)
     return AXVM_TRAP_RESUME;
 }
 
-/* What needs all registers, or comes too rarely to be worth less. */
-static enum axvm_trap_kind exit_rare(struct axvm_vcpu *vcpu, uint64_t code)
+/* ---- instructions whose length has to be known ---- */
+
+#define SVM_MSR_WRITE                                                                                                          \
+    (SVM_MSR + 1) /* ours: SVM_MSR with EXITINFO1 of 1. The code itself is one of task switches, for which nobody asks */
+
+static inline int handle(struct axvm_vcpu *vcpu, uint64_t code, uint64_t next)
+{
+    switch (code) {
+    case SVM_MSR:
+        return axvm_x86_exit_rdmsr(vcpu, next);
+    case SVM_MSR_WRITE:
+        return axvm_x86_exit_wrmsr(vcpu, next);
+    case SVM_VMMCALL:
+        return axvm_x86_exit_hypercall(vcpu, next);
+    case SVM_CPUID:
+        return axvm_x86_exit_cpuid(vcpu, next);
+    case SVM_HLT:
+        return axvm_x86_exit_hlt(vcpu, next);
+    case SVM_PAUSE:
+        return axvm_x86_exit_pause(vcpu, next);
+    case SVM_XSETBV:
+        return axvm_x86_exit_xsetbv(vcpu, next);
+    default: /* WBINVD; and INVD: what it would lose is not the guest's to lose */
+        return axvm_x86_exit_wbinvd(vcpu, next);
+    }
+}
+
+/* Whatever it takes to know it. */
+static __attribute__((noinline)) int handle_any(struct axvm_vcpu *vcpu, uint64_t code)
+{
+    struct axvm_vmcb *b = vcpu->arch.vmcb;
+    uint64_t next = b->nrip;
+
+    if (!vcpu->arch.nrips && !axvm_x86_known_next(vcpu, b->cr3, code, &next)) {
+        next = axvm_x86_find_next(vcpu, code);
+        if (next == AXVM_X86_NOWHERE)
+            return AXVM_TRAP_RESUME;
+    }
+    b->int_state = 0;
+    return handle(vcpu, code, next);
+}
+
+/* The same, short where it is known. */
+static inline __attribute__((always_inline)) int handle_known(struct axvm_vcpu *vcpu, struct axvm_vmcb *b, uint64_t code)
+{
+    uint64_t next;
+
+    if (__builtin_expect(vcpu->arch.nrips, 0))
+        next = b->nrip;
+    else if (!axvm_x86_known_next(vcpu, b->cr3, code, &next))
+        return handle_any(vcpu, code);
+    b->int_state = 0;
+    return handle(vcpu, code, next);
+}
+
+static uint64_t msr_code(const struct axvm_vmcb *b)
+{
+    return b->exitinfo1 & 1 ? SVM_MSR_WRITE : SVM_MSR;
+}
+
+/* ---- */
+
+static int exit_host_irq(struct axvm_vcpu *vcpu)
+{
+    if (__builtin_expect(axvm_svm_int_shadow(vcpu), 0))
+        vcpu->arch.shadow_rip = vcpu->arch.rip;
+    return axvm_x86_exit_host_irq(vcpu);
+}
+
+/* What needs all registers, or comes too rarely to be worth less; and all else where something unusual came with it. */
+static int exit_any(struct axvm_vcpu *vcpu, uint64_t code)
 {
     if (code < SVM_DR_READ)
         return exit_cr(vcpu, code);
@@ -148,7 +192,7 @@ static enum axvm_trap_kind exit_rare(struct axvm_vcpu *vcpu, uint64_t code)
         return exit_exception(vcpu, code);
     switch (code) {
     case SVM_IOIO:
-        return exit_io_string(vcpu);
+        return exit_io(vcpu);
     case SVM_NMI: /* the host's own vector has had it since GIF was set again */
         return AXVM_TRAP_RESUME;
     case SVM_INIT:
@@ -160,14 +204,20 @@ static enum axvm_trap_kind exit_rare(struct axvm_vcpu *vcpu, uint64_t code)
     case SVM_RDPMC: /* no performance counters */
         axvm_x86_raise_error(vcpu, X86_GP, 0);
         return AXVM_TRAP_RESUME;
-    case SVM_INVD: /* what it would lose is not the guest's to lose */
-        return with_next(vcpu, code, axvm_x86_exit_wbinvd);
+    case SVM_MSR:
+        return handle_any(vcpu, msr_code(vcpu->arch.vmcb));
+    case SVM_VMMCALL:
+    case SVM_CPUID:
+    case SVM_HLT:
+    case SVM_INVD:
     case SVM_WBINVD:
-        return with_next(vcpu, code, axvm_x86_exit_wbinvd);
     case SVM_PAUSE:
-        return with_next(vcpu, code, axvm_x86_exit_pause);
     case SVM_XSETBV:
-        return with_next(vcpu, code, axvm_x86_exit_xsetbv);
+        return handle_any(vcpu, code);
+    case SVM_INTR:
+        return exit_host_irq(vcpu);
+    case SVM_VINTR: /* the window is open */
+        return AXVM_TRAP_RESUME;
     case SVM_SHUTDOWN:
         return axvm_x86_exit_shutdown(vcpu);
     case SVM_VMRUN:
@@ -224,8 +274,8 @@ static inline bool is_unusual(const struct axvm_arch_vcpu *v, const struct axvm_
     return (b->exitintinfo & EVENT_VALID) != 0 || (uint8_t)b->int_ctl != v->cr8 || (v->work & OF_ONE_ENTRY) != 0;
 }
 
-/* Besides the reason for the exit there is something to be seen to. The VMCB again, so that it is loaded once. */
-static AXVM_COLD struct axvm_vmcb *see_to_unusual(struct axvm_vcpu *vcpu)
+/* Besides the reason for the exit there is something to be seen to. */
+static AXVM_COLD int see_to_unusual(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
     struct axvm_vmcb *b = v->vmcb;
@@ -236,31 +286,25 @@ static AXVM_COLD struct axvm_vmcb *see_to_unusual(struct axvm_vcpu *vcpu)
         axvm_x86_cr8_changed(vcpu, (uint8_t)(b->int_ctl & 15));
     if (v->work & OF_ONE_ENTRY)
         tidy(vcpu);
-    return b;
+    return SVM_ALL_REGISTERS;
 }
 
 /* The exits that come often; SVM_ALL_REGISTERS: it is another one. */
-static inline int exit_often(struct axvm_vcpu *vcpu, const struct axvm_vmcb *b)
+static inline int exit_often(struct axvm_vcpu *vcpu, struct axvm_vmcb *b)
 {
-    uint32_t code = (uint32_t)b->exitcode;
-
-    switch (code) {
+    switch ((uint32_t)b->exitcode) {
     case SVM_MSR:
-        if (b->exitinfo1 & 1)
-            return with_next(vcpu, SVM_MSR + 1, axvm_x86_exit_wrmsr);
-        return with_next(vcpu, SVM_MSR, axvm_x86_exit_rdmsr);
+        return b->exitinfo1 & 1 ? handle_known(vcpu, b, SVM_MSR_WRITE) : handle_known(vcpu, b, SVM_MSR);
     case SVM_IOIO:
-        return b->exitinfo1 & IOIO_STR ? SVM_ALL_REGISTERS : (int)exit_ioio(vcpu);
+        return b->exitinfo1 & IOIO_STR ? SVM_ALL_REGISTERS : (int)exit_ioio(vcpu, b);
     case SVM_VMMCALL:
-        return with_next(vcpu, code, axvm_x86_exit_hypercall);
+        return handle_known(vcpu, b, SVM_VMMCALL);
     case SVM_CPUID:
-        return with_next(vcpu, code, axvm_x86_exit_cpuid);
+        return handle_known(vcpu, b, SVM_CPUID);
     case SVM_HLT:
-        return with_next(vcpu, code, axvm_x86_exit_hlt);
+        return handle_known(vcpu, b, SVM_HLT);
     case SVM_INTR:
-        if (__builtin_expect(axvm_svm_int_shadow(vcpu), 0))
-            vcpu->arch.shadow_rip = vcpu->arch.rip;
-        return axvm_x86_exit_host_irq(vcpu);
+        return exit_host_irq(vcpu);
     case SVM_VINTR: /* the window is open */
         return AXVM_TRAP_RESUME;
     default:
@@ -268,33 +312,34 @@ static inline int exit_often(struct axvm_vcpu *vcpu, const struct axvm_vmcb *b)
     }
 }
 
-static inline int finish(struct axvm_vcpu *vcpu, int kind)
-{
-    if (kind == AXVM_TRAP_RESUME)
-        kind = (int)axvm_x86_prepare(vcpu);
-    if (kind == AXVM_TRAP_RESUME)
-        axvm_x86_mode_in(vcpu);
-    return kind;
-}
-
 /*
  * With the registers that C may use, RIP and RFLAGS in struct axvm_arch_vcpu; the others are still the guest's in the CPU. That
- * does for the exits that come often. SVM_ALL_REGISTERS: for axvm_svm_exit_all(), which is called when they are there.
+ * does for the exits that come often. SVM_ALL_REGISTERS: for axvm_svm_exit_all(), which is called when they are there. What is
+ * returned is what is called last, so that nothing has to be kept in registers for later.
  */
-int axvm_svm_exit(struct axvm_vcpu *vcpu)
+int axvm_svm_exit(struct axvm_vcpu *vcpu, struct axvm_vmcb *b)
 {
-    struct axvm_vmcb *b = vcpu->arch.vmcb;
-
     axvm_x86_mode_out(vcpu);
     b->clean = CLEAN_ALL;
-    if (__builtin_expect(is_unusual(&vcpu->arch, b), 0))
-        b = see_to_unusual(vcpu);
-    return finish(vcpu, exit_often(vcpu, b));
+    return __builtin_expect(is_unusual(&vcpu->arch, b), 0) ? see_to_unusual(vcpu) : exit_often(vcpu, b);
 }
 
 int axvm_svm_exit_all(struct axvm_vcpu *vcpu)
 {
     uint64_t code = vcpu->arch.vmcb->exitcode;
 
-    return finish(vcpu, (int)(code == SVM_NPF ? exit_npf(vcpu) : exit_rare(vcpu, (uint32_t)code)));
+    return code == SVM_NPF ? (int)exit_npf(vcpu) : exit_any(vcpu, (uint32_t)code);
+}
+
+static __attribute__((noinline)) int prepare_and_enter(struct axvm_vcpu *vcpu)
+{
+    enum axvm_trap_kind kind = axvm_x86_prepare_work(vcpu);
+
+    return (int)(kind == AXVM_TRAP_RESUME ? axvm_x86_mode_in(vcpu) : kind);
+}
+
+/* The exit has been handled, and the guest can go on; but for other reasons? */
+int axvm_svm_enter_again(struct axvm_vcpu *vcpu)
+{
+    return axvm_x86_has_work(vcpu) ? prepare_and_enter(vcpu) : (int)axvm_x86_mode_in(vcpu);
 }

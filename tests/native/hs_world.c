@@ -194,16 +194,19 @@ static uint64_t take_trap(struct axvm_vcpu *vcpu, const struct hs_trap *trap)
 
 enum axvm_trap_kind axvm_guest_enter(struct axvm_vcpu *vcpu)
 {
+    struct axvm_arch_vcpu *v = &vcpu->arch;
     struct hs_trap trap;
     uint64_t kind;
 
     hs.entries++;
+    v->host_stvec = axvm_csr_swap(CSR_STVEC, (uintptr_t)&hs);
+    v->host_sscratch = axvm_csr_swap(CSR_SSCRATCH, (uintptr_t)vcpu);
     do {
         memset(&trap, 0, sizeof(trap));
         hs.guest(vcpu, &trap, hs.guest_arg);
         kind = take_trap(vcpu, &trap);
     } while (kind == AXVM_TRAP_RESUME);
-    return (enum axvm_trap_kind)kind;
+    return axvm_guest_left((enum axvm_trap_kind)kind, vcpu);
 }
 
 int native_enable_cpu(struct fake_hal *hal, unsigned int pcpu)

@@ -106,7 +106,7 @@ static bool matches(struct axvm_vcpu *vcpu, const struct axvm_insn *d, const str
         return store != d->is_lr;
     if (d->kind != (store ? AXVM_INSN_STORE : AXVM_INSN_LOAD))
         return false;
-    if (d->fp && !vcpu->arch.fp_loaded)
+    if (d->fp && !(vcpu->arch.extra & AXVM_EXTRA_FP))
         return false;
     return vcpu->arch.gpr[d->base] + (uint64_t)d->offset == f->va;
 }

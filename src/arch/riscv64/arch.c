@@ -254,6 +254,7 @@ void axvm_arch_vcpu_reset(struct axvm_vcpu *vcpu, uint64_t entry, uint64_t arg)
     v->vs.vstimecmp = UINT64_MAX;
     v->resident_on = NULL;
     v->last_cpu = NULL;
+    v->extra = 0;
     axvm_pmu_reset(&v->pmu);
     axvm_sta_reset(&v->sta);
     axvm_sse_hart_reset(vcpu);

@@ -7,6 +7,7 @@
 #define VCPU_GPR 0 /* x0..x31; x0 stays 0 */
 #define VCPU_HOST_SP (8 * 32)
 #define VCPU_HOST_STVEC (8 * 33)
+#define VCPU_HOST_SSCRATCH (8 * 34)
 
 /* Offsets into struct axvm_fp_regs */
 #define FP_FCSR (8 * 32)
@@ -62,9 +63,21 @@ struct axvm_sta {
     uint32_t sequence;
 };
 
-/* axvm_arch_vcpu.posted */
-#define AXVM_POSTED_SSIP 1u /* a software interrupt that is not in hvip yet */
-#define AXVM_POSTED_SSE 2u  /* axvm_sse_dispatch() */
+/* axvm_arch_vcpu.posted: marks of others. Who runs it without a look at all of its state has seen none. */
+#define AXVM_POSTED_SSIP (1u << 0)     /* a software interrupt that is not in hvip yet */
+#define AXVM_POSTED_SSE (1u << 1)      /* axvm_sse_dispatch() */
+#define AXVM_POSTED_EXTERNAL (1u << 2) /* the line of its interrupt controller has changed */
+#define AXVM_POSTED_FENCE (1u << 3)    /* its cached translations and instructions are to be gone before it goes on */
+#define AXVM_POSTED_STALE (1u << 4)    /* so are those of stage 2, where axvm_arch_vm.stale says so */
+
+/* axvm_arch_vcpu.extra: what an entry or an exit has to do beyond what each of them does. Its own thread's. */
+#define AXVM_EXTRA_INTERRUPTED (1u << 0) /* the host's interrupt ended the last run */
+#define AXVM_EXTRA_WAITS (1u << 1)       /* it may wait for interrupts in the CPU: hstatus.VTW is clear */
+#define AXVM_EXTRA_SUSPENDED (1u << 2)   /* "suspended" is set */
+#define AXVM_EXTRA_FP (1u << 3)          /* its FP registers are in the hardware, the host's in axvm_arch_cpu */
+#define AXVM_EXTRA_VECTOR (1u << 4)      /* its vectors are, the host's in host_vector */
+#define AXVM_EXTRA_COUNTERS (1u << 5)    /* it counts in the hardware: axvm_pmu_load() */
+#define AXVM_EXTRA_MACHINE (1u << 6)     /* its CPU, VM or kind is one with something to switch that others have not: take_over() */
 
 /* HAL: pcpu_id() is below this. */
 #define AXVM_MAX_PCPUS 1024
@@ -81,7 +94,7 @@ struct axvm_sbi_console;
 
 struct axvm_arch_vcpu {
     uint64_t gpr[32];
-    uint64_t host_sp, host_stvec; /* the host's, while the vectors of the library are in place */
+    uint64_t host_sp, host_stvec, host_sscratch; /* the host's, while the vectors of the library are in place */
 
     uint64_t pc;
     uint64_t sstatus, hstatus; /* of HS-mode, to enter with: they say where the guest's privilege is */
@@ -108,8 +121,8 @@ struct axvm_arch_vcpu {
     _Atomic uint32_t file_fired;  /* it has signalled something while the vCPU was waiting in the host */
 
     _Atomic uint32_t external;    /* level of its interrupt line from the PLIC */
-    _Atomic uint32_t posted;      /* AXVM_POSTED_*: what others want, looked at with AXVM_REQ_IRQ */
-    _Atomic uint32_t fence;       /* another vCPU wants its cached translations and instructions gone before it goes on */
+    _Atomic uint32_t posted;      /* AXVM_POSTED_*: what others want, looked at with AXVM_REQ_IRQ and on entry */
+    uint32_t extra;               /* AXVM_EXTRA_* */
     _Atomic uint32_t suspended;   /* SBI hart_suspend: for hart_get_status */
 
     struct axvm_pmu pmu;
@@ -119,12 +132,9 @@ struct axvm_arch_vcpu {
     bool misaligned_done; /* FWFT: no misaligned access shall be the guest's to emulate */
 
     bool timer_armed; /* without Sstc: vs.vstimecmp is a deadline */
-    bool interrupted; /* the host's interrupt ended the last run */
     bool loaded;      /* its VS registers are in the hardware: between switch_to_guest and switch_to_host */
-    bool vector_loaded;
     uint32_t vlenb;                                /* 0: the guest has no vectors */
     struct axvm_vector_regs *vector, *host_vector; /* the guest's; the host's while the guest's are in the hardware */
-    bool fp_loaded; /* the guest's FP registers are in the hardware, the host's in axvm_arch_cpu */
 };
 
 struct axvm_arch_vm {
@@ -167,7 +177,7 @@ struct axvm_guest_files {
 
 struct axvm_arch_cpu {
     /* the host's own, while a guest is loaded */
-    uint64_t sstatus, hstatus, sscratch;
+    uint64_t sstatus, hstatus;
     struct axvm_shared_regs shared;
     struct axvm_fp_regs fp;
 
@@ -205,6 +215,8 @@ struct axvm_arch_mmio {
 _Static_assert(offsetof(struct axvm_arch_vcpu, gpr) == VCPU_GPR, "entry.S and struct axvm_arch_vcpu disagree");
 _Static_assert(offsetof(struct axvm_arch_vcpu, host_sp) == VCPU_HOST_SP, "entry.S and struct axvm_arch_vcpu disagree");
 _Static_assert(offsetof(struct axvm_arch_vcpu, host_stvec) == VCPU_HOST_STVEC, "entry.S and struct axvm_arch_vcpu disagree");
+_Static_assert(offsetof(struct axvm_arch_vcpu, host_sscratch) == VCPU_HOST_SSCRATCH,
+               "entry.S and struct axvm_arch_vcpu disagree");
 _Static_assert(offsetof(struct axvm_vector_regs, vstart) == VECTOR_VSTART,
                "vector_regs.S and struct axvm_vector_regs disagree");
 _Static_assert(offsetof(struct axvm_vector_regs, vcsr) == VECTOR_VCSR, "vector_regs.S and struct axvm_vector_regs disagree");

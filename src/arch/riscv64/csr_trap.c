@@ -104,6 +104,7 @@ static uint64_t exit_wfi(struct axvm_vcpu *vcpu)
     axvm_stat_inc(vcpu, AXVM_STAT_WAIT);
     if (axvm_may_wait(vcpu)) {
         axvm_csr_clear(CSR_HSTATUS, HSTATUS_VTW);
+        vcpu->arch.extra |= AXVM_EXTRA_WAITS;
         return AXVM_TRAP_RESUME;
     }
     axvm_csr_write(CSR_SEPC, axvm_csr_read(CSR_SEPC) + 4);

@@ -9,7 +9,7 @@
  *     [sp, 8]          ~sp: marks the frame for host_trap; cleared on the way out
  *     [sp, 16 ... 144) the host's ra, gp, tp, s0..s11
  * Handlers are C functions that run on that stack, with the host's gp and tp. They return 0 (AXVM_TRAP_RESUME): the guest goes on,
- * nothing but x1..x31 having been saved; or another enum axvm_trap_kind: axvm_guest_enter() returns it.
+ * nothing but x1..x31 having been saved; or another enum axvm_trap_kind: axvm_guest_enter() returns it by way of axvm_guest_left().
  *
  * The first one, axvm_exit_quick(), finds only those registers of the guest in memory that C would overwrite. s0..s11 are still in the
  * CPU, and are there again when it returns; if it needs one of them it returns AXVM_TRAP_SAVE_ALL, having done nothing, and
@@ -37,12 +37,16 @@
 	gprs	\op, \base, 8, 9, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27
 	.endm
 
-/* a0 = vcpu: load what C has overwritten and enter. */
-	.macro resume_guest
-	csrw	sscratch, a0
+/* a0 = vcpu, which is in sscratch: load what C has overwritten and enter. */
+	.macro enter_guest
 	gprs_of_caller ld, a0
 	ld	a0, (VCPU_GPR + 8 * 10)(a0)
 	sret
+	.endm
+
+	.macro resume_guest
+	csrw	sscratch, a0
+	enter_guest
 	.endm
 
 	.section .text.axvm_guest_enter, "ax"
@@ -75,9 +79,11 @@ axvm_guest_enter:
 	sd	sp, VCPU_HOST_SP(a0)
 	lla	t0, axvm_vector
 	csrrw	t0, stvec, t0
+	csrrw	t1, sscratch, a0
 	sd	t0, VCPU_HOST_STVEC(a0)
+	sd	t1, VCPU_HOST_SSCRATCH(a0)
 	gprs_of_callee ld, a0
-	resume_guest
+	enter_guest
 	.size	axvm_guest_enter, . - axvm_guest_enter
 
 	.balign	4
@@ -97,18 +103,19 @@ axvm_vector:
 	bnez	a0, 1f
 	ld	a0, FRAME_VCPU(sp)
 	resume_guest
-1:	ld	a2, FRAME_VCPU(sp)
-	gprs_of_callee sd, a2
+1:	ld	a1, FRAME_VCPU(sp)
+	gprs_of_callee sd, a1
 	bgtz	a0, leave
-	mv	a0, a2
+	mv	a0, a1
 	csrr	a1, scause
 	call	axvm_exit
+	ld	a1, FRAME_VCPU(sp)
 	bnez	a0, leave
-	ld	a0, FRAME_VCPU(sp)
+	mv	a0, a1
 	gprs_of_callee ld, a0
 	resume_guest
 
-/* a0 = why. stvec and sscratch are given back by C: switch_to_host() in switch.c. */
+/* a0 = why, a1 = vcpu. All else, stvec and sscratch too, C gives back to the host, and returns to who called axvm_guest_enter(). */
 leave:
 	sd	zero, FRAME_MARK(sp)
 	ld	ra, (FRAME_REGS + 0)(sp)
@@ -125,7 +132,7 @@ leave:
 	ld	s10, (FRAME_REGS + 104)(sp)
 	ld	s11, (FRAME_REGS + 112)(sp)
 	addi	sp, sp, FRAME_SIZE
-	ret
+	tail	axvm_guest_left
 	.size	axvm_vector, . - axvm_vector
 
 /*

@@ -36,7 +36,7 @@ static uint64_t exit_timer(struct axvm_vcpu *vcpu)
 
 static bool load_fp(struct axvm_vcpu *vcpu)
 {
-    if (!vcpu->arch.cpu->arch.has_fp || vcpu->arch.fp_loaded || (axvm_csr_read(CSR_VSSTATUS) & SSTATUS_FS) == 0)
+    if (!vcpu->arch.cpu->arch.has_fp || (vcpu->arch.extra & AXVM_EXTRA_FP) || (axvm_csr_read(CSR_VSSTATUS) & SSTATUS_FS) == 0)
         return false;
     axvm_stat_inc(vcpu, AXVM_STAT_FPU);
     axvm_fp_load(vcpu->arch.cpu, vcpu);
@@ -45,7 +45,7 @@ static bool load_fp(struct axvm_vcpu *vcpu)
 
 static bool load_vector(struct axvm_vcpu *vcpu)
 {
-    if (vcpu->arch.vlenb == 0 || vcpu->arch.vector_loaded || (axvm_csr_read(CSR_VSSTATUS) & SSTATUS_VS) == 0)
+    if (vcpu->arch.vlenb == 0 || (vcpu->arch.extra & AXVM_EXTRA_VECTOR) || (axvm_csr_read(CSR_VSSTATUS) & SSTATUS_VS) == 0)
         return false;
     axvm_stat_inc(vcpu, AXVM_STAT_FPU);
     axvm_vector_load(vcpu);

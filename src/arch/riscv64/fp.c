@@ -20,8 +20,9 @@ bool axvm_fp_present(void)
 void axvm_illegal_delegate(struct axvm_vcpu *vcpu)
 {
     const struct axvm_arch_vcpu *v = &vcpu->arch;
+    bool fp = (v->extra & AXVM_EXTRA_FP) != 0, vector = (v->extra & AXVM_EXTRA_VECTOR) != 0;
 
-    if ((v->fp_loaded || !v->cpu->arch.has_fp) && (v->vector_loaded || v->vlenb == 0))
+    if ((fp || !v->cpu->arch.has_fp) && (vector || v->vlenb == 0))
         axvm_csr_set(CSR_HEDELEG, vcpu->vm->arch.hedeleg_fp);
     else
         axvm_csr_clear(CSR_HEDELEG, AXVM_BIT(CAUSE_ILLEGAL));
@@ -35,7 +36,7 @@ void axvm_fp_load(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
     axvm_fp_load_regs(&vcpu->arch.fp);
     /* Clean: so that one sees whether the guest writes any. */
     axvm_csr_clear(CSR_SSTATUS, FS_FIELD(FS_DIRTY & ~FS_CLEAN));
-    vcpu->arch.fp_loaded = true;
+    vcpu->arch.extra |= AXVM_EXTRA_FP;
     axvm_illegal_delegate(vcpu);
 }
 
@@ -46,6 +47,6 @@ void axvm_fp_put(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
         axvm_fp_save_regs(&vcpu->arch.fp);
     axvm_fp_load_regs(&cpu->arch.fp);
     axvm_csr_clear(CSR_SSTATUS, SSTATUS_FS);
-    vcpu->arch.fp_loaded = false;
+    vcpu->arch.extra &= ~AXVM_EXTRA_FP;
     axvm_illegal_delegate(vcpu);
 }

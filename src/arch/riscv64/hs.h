@@ -35,6 +35,9 @@ static inline bool axvm_may_wait(const struct axvm_vcpu *vcpu)
     return hal->may_wait_in_guest && hal->may_wait_in_guest(hal->ctx);
 }
 
+/* What axvm_guest_enter() comes back through: the host's state is to be as before. Returns @kind. */
+enum axvm_trap_kind axvm_guest_left(enum axvm_trap_kind kind, struct axvm_vcpu *vcpu);
+
 /* ---- entry.S ---- */
 enum axvm_trap_kind axvm_guest_enter(struct axvm_vcpu *vcpu);
 extern const char axvm_vector[];

@@ -74,8 +74,8 @@ void axvm_arch_cpu_flush_tlb(struct axvm_cpu *cpu)
 
 /*
  * Other CPUs: those that are in a guest of this VM are fenced through the firmware, which interrupts them; the others where it
- * has run fence themselves before they enter it again (fence_if_stale() in switch.c). Either we see such a CPU in the guest, or
- * it sees the mark: take_marks().
+ * has run fence themselves before they enter it again (fence_if_stale() in switch.c), which the mark of the vCPU tells them to
+ * look for. Either we see such a CPU in the guest, or it sees the mark: has_stayed() and take_marks().
  */
 static void flush_others(struct axvm *vm, uint64_t gpa, uint64_t len)
 {
@@ -90,7 +90,10 @@ static void flush_others(struct axvm *vm, uint64_t gpa, uint64_t len)
     for (uint32_t i = 0; i < vm->vcpu_count; i++) {
         struct axvm_vcpu *vcpu = vm->vcpus[i];
 
-        if (vcpu && atomic_load(&vcpu->in_guest) != 0)
+        if (!vcpu)
+            continue;
+        atomic_fetch_or(&vcpu->arch.posted, AXVM_POSTED_STALE);
+        if (atomic_load(&vcpu->in_guest) != 0)
             axvm_host_fence_hart(&f, atomic_load(&vcpu->arch.hart));
     }
     axvm_host_fence_send(&f);

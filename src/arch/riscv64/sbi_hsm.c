@@ -71,6 +71,14 @@ static void restart_at(struct axvm_vcpu *vcpu, uint64_t entry, uint64_t opaque)
     axvm_set_privilege(true);
 }
 
+/* Until it is entered again. */
+static uint64_t suspend(struct axvm_vcpu *vcpu)
+{
+    atomic_store(&vcpu->arch.suspended, 1);
+    vcpu->arch.extra |= AXVM_EXTRA_SUSPENDED;
+    return AXVM_TRAP_IDLE;
+}
+
 /* Both kinds wait for an interrupt, as WFI does. Types are 32 bits wide, whatever is above. */
 static uint64_t hart_suspend(struct axvm_vcpu *vcpu)
 {
@@ -87,8 +95,7 @@ static uint64_t hart_suspend(struct axvm_vcpu *vcpu)
     } else {
         axvm_sbi_reply(vcpu, SBI_SUCCESS, 0);
     }
-    atomic_store(&vcpu->arch.suspended, 1);
-    return AXVM_TRAP_IDLE;
+    return suspend(vcpu);
 }
 
 uint64_t axvm_sbi_hsm(struct axvm_vcpu *vcpu, uint64_t fid)
@@ -132,6 +139,5 @@ uint64_t axvm_sbi_susp(struct axvm_vcpu *vcpu, uint64_t fid)
     if (!alone(vcpu))
         return axvm_sbi_reply(vcpu, SBI_ERR_DENIED, 0);
     restart_at(vcpu, entry, opaque);
-    atomic_store(&vcpu->arch.suspended, 1);
-    return AXVM_TRAP_IDLE;
+    return suspend(vcpu);
 }

@@ -115,16 +115,19 @@ void axvm_pmu_count(struct axvm_pmu *pmu, enum axvm_pmu_event event)
 }
 
 /* What is looked at before counting: kept short for those who do not count. */
-static void note_started(struct axvm_pmu *pmu)
+static void note_started(struct axvm_vcpu *vcpu)
 {
+    struct axvm_pmu *pmu = &vcpu->arch.pmu;
+
     pmu->used = true;
     pmu->events = 0;
     for (unsigned int idx = AXVM_PMU_HARDWARE; idx < AXVM_PMU_COUNTERS; idx++) {
         if (pmu->counters[idx].started)
             pmu->events |= UINT32_C(1) << pmu->counters[idx].code;
     }
-    pmu->hardware = pmu->counters[0].started || pmu->counters[2].started;
-    pmu->loaded = pmu->hardware;
+    pmu->loaded = pmu->counters[0].started || pmu->counters[2].started;
+    vcpu->arch.extra &= ~AXVM_EXTRA_COUNTERS;
+    vcpu->arch.extra |= pmu->loaded ? AXVM_EXTRA_COUNTERS : 0;
 }
 
 /* ---- arguments ---- */
@@ -186,8 +189,9 @@ static void start(struct axvm_pmu *pmu, unsigned int idx)
         c->mark = hardware_now(idx);
 }
 
-static void configure(struct axvm_pmu *pmu, unsigned int idx, uint64_t flags, uint64_t event)
+static void configure(struct axvm_vcpu *vcpu, unsigned int idx, uint64_t flags, uint64_t event)
 {
+    struct axvm_pmu *pmu = &vcpu->arch.pmu;
     struct axvm_pmu_counter *c = &pmu->counters[idx];
 
     c->value = flags & CFG_CLEAR_VALUE ? 0 : value_now(pmu, idx);
@@ -197,7 +201,7 @@ static void configure(struct axvm_pmu *pmu, unsigned int idx, uint64_t flags, ui
     c->code = (uint16_t)(event & 0xffff);
     if (flags & CFG_AUTO_START)
         start(pmu, idx);
-    note_started(pmu);
+    note_started(vcpu);
 }
 
 static uint64_t config_matching(struct axvm_vcpu *vcpu)
@@ -215,7 +219,7 @@ static uint64_t config_matching(struct axvm_vcpu *vcpu)
 
         if (pmu->counters[idx].started || (pmu->counters[idx].mapped && !(flags & CFG_SKIP_MATCH)))
             continue;
-        configure(pmu, idx, flags, event);
+        configure(vcpu, idx, flags, event);
         return axvm_sbi_reply(vcpu, SBI_SUCCESS, idx);
     }
     return axvm_sbi_reply(vcpu, SBI_ERR_NOT_SUPPORTED, 0);
@@ -262,7 +266,7 @@ static uint64_t counter_start(struct axvm_vcpu *vcpu)
         one = start_one(vcpu, axvm_ctz64(set), flags);
         error = one != SBI_SUCCESS ? one : error;
     }
-    note_started(&vcpu->arch.pmu);
+    note_started(vcpu);
     return axvm_sbi_reply(vcpu, error, 0);
 }
 
@@ -299,7 +303,7 @@ static uint64_t counter_stop(struct axvm_vcpu *vcpu)
         one = stop_one(vcpu, axvm_ctz64(set), flags);
         error = one != SBI_SUCCESS ? one : error;
     }
-    note_started(&vcpu->arch.pmu);
+    note_started(vcpu);
     return axvm_sbi_reply(vcpu, error, 0);
 }
 

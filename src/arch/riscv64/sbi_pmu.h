@@ -37,8 +37,7 @@ struct axvm_pmu {
     struct axvm_pmu_counter counters[AXVM_PMU_COUNTERS];
     uint32_t events; /* bit per code that some started counter counts */
     bool used;      /* some counter has been configured */
-    bool hardware;   /* a hardware counter is started */
-    bool loaded;     /* ... and counts in the CPU: between axvm_pmu_load() and axvm_pmu_put() */
+    bool loaded;     /* a hardware counter is started, and counts in the CPU: between axvm_pmu_load() and axvm_pmu_put() */
     uint64_t shmem;  /* snapshot memory; all ones: none */
 };
 

@@ -19,7 +19,7 @@ static void fence_self(const struct axvm_host_fence *f)
         axvm_fence_guest_range(f->start, f->size);
 }
 
-/* It sees the flag when it enters, or we see where it is: see take_marks(). */
+/* It sees the mark when it enters, or we see where it is: has_stayed() and take_marks() in switch.c. */
 static void fence_one(struct axvm_vcpu *vcpu, struct axvm_vcpu *target, struct axvm_host_fence *f)
 {
     if (target == vcpu) {
@@ -29,7 +29,7 @@ static void fence_one(struct axvm_vcpu *vcpu, struct axvm_vcpu *target, struct a
     axvm_pmu_event(vcpu, f->op == SBI_REMOTE_FENCE_I       ? AXVM_PMU_FENCE_I_SENT
                          : f->op == SBI_REMOTE_HFENCE_VVMA ? AXVM_PMU_SFENCE_VMA_SENT
                                                            : AXVM_PMU_SFENCE_VMA_ASID_SENT);
-    atomic_exchange(&target->arch.fence, 1);
+    atomic_fetch_or(&target->arch.posted, AXVM_POSTED_FENCE);
     if (atomic_load(&target->in_guest) != 0)
         axvm_host_fence_hart(f, atomic_load(&target->arch.hart));
 }

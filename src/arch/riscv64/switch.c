@@ -14,10 +14,10 @@
 #include "vector.h"
 #include "vmid.h"
 
-static inline void vs_save(struct axvm_vs_regs *r, bool sstc, bool iselect)
+/* All but what is not there on each CPU, and hie. */
+static inline void vs_save_most(struct axvm_vs_regs *r)
 {
     r->vsstatus = axvm_csr_read(CSR_VSSTATUS);
-    r->hie = axvm_csr_read(CSR_HIE);
     r->hvip = axvm_csr_read(CSR_HVIP);
     r->vstvec = axvm_csr_read(CSR_VSTVEC);
     r->vsscratch = axvm_csr_read(CSR_VSSCRATCH);
@@ -25,6 +25,10 @@ static inline void vs_save(struct axvm_vs_regs *r, bool sstc, bool iselect)
     r->vscause = axvm_csr_read(CSR_VSCAUSE);
     r->vstval = axvm_csr_read(CSR_VSTVAL);
     r->vsatp = axvm_csr_read(CSR_VSATP);
+}
+
+static inline void vs_save_optional(struct axvm_vs_regs *r, bool sstc, bool iselect)
+{
     if (sstc)
         r->vstimecmp = axvm_csr_read(CSR_VSTIMECMP);
     if (iselect)
@@ -33,7 +37,9 @@ static inline void vs_save(struct axvm_vs_regs *r, bool sstc, bool iselect)
 
 void axvm_vs_save(struct axvm_vs_regs *r, bool sstc, bool iselect)
 {
-    vs_save(r, sstc, iselect);
+    vs_save_most(r);
+    r->hie = axvm_csr_read(CSR_HIE);
+    vs_save_optional(r, sstc, iselect);
 }
 
 void axvm_vs_load(const struct axvm_vs_regs *r, bool sstc, bool iselect)
@@ -57,7 +63,7 @@ void axvm_vs_load(const struct axvm_vs_regs *r, bool sstc, bool iselect)
 
 static AXVM_COLD void save_host_vs(struct axvm_arch_cpu *h)
 {
-    vs_save(&h->vs, h->sstc, h->has_aia);
+    axvm_vs_save(&h->vs, h->sstc, h->has_aia);
     h->vs.hie &= ~h->hie;
 }
 
@@ -91,13 +97,6 @@ static void separate_vcpus(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
     }
 }
 
-/* Somebody has asked for a fence while it was not loaded. */
-static inline void fence_if_asked(struct axvm_arch_vcpu *v)
-{
-    if (atomic_load_explicit(&v->fence, memory_order_relaxed) != 0 && atomic_exchange(&v->fence, 0) != 0)
-        axvm_fence_guest_local();
-}
-
 /* From now on this CPU may cache translations of the VM: axvm_arch_s2_flush() asks it, too. */
 static void note_hart(struct axvm_arch_vm *vm, const struct axvm_arch_cpu *h)
 {
@@ -108,7 +107,7 @@ static void note_hart(struct axvm_arch_vm *vm, const struct axvm_arch_cpu *h)
 }
 
 /* Tables have changed since this CPU was last in the VM: axvm_arch_s2_flush(). */
-static inline void fence_if_stale(struct axvm_arch_vm *vm, const struct axvm_arch_cpu *h)
+static void fence_if_stale(struct axvm_arch_vm *vm, const struct axvm_arch_cpu *h)
 {
     if ((atomic_load_explicit(&vm->stale[h->hart_word], memory_order_relaxed) & h->hart_bit) != 0) {
         atomic_fetch_and(&vm->stale[h->hart_word], ~h->hart_bit);
@@ -144,9 +143,19 @@ static void load_vm(struct axvm_cpu *cpu, const struct axvm *vm)
         axvm_csr_write(CSR_HSTATEEN0, vm->arch.hstateen0);
 }
 
-/* This CPU holds another's registers, or had other numbers for its VM. Whoever is resident has no need of it, which keeps it
- * out of line. */
-static __attribute__((noinline)) void take_over(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, bool resident)
+/* AXVM_EXTRA_MACHINE: the same from one entry on a CPU to the next. */
+static void note_machine(const struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
+{
+    const struct axvm_arch_vm *a = &vcpu->vm->arch;
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+
+    v->extra &= ~AXVM_EXTRA_MACHINE;
+    if (cpu->arch.eager_vs || v->file_cpu || !a->sstc || a->iselect)
+        v->extra |= AXVM_EXTRA_MACHINE;
+}
+
+/* This CPU holds another's registers, or had other numbers for its VM. */
+static void take_over(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, bool resident)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
@@ -161,37 +170,60 @@ static __attribute__((noinline)) void take_over(struct axvm_cpu *cpu, struct axv
         v->resident_on = cpu;
         v->cpu = cpu;
         atomic_store_explicit(&v->hart, cpu->arch.hartid, memory_order_relaxed);
+        note_machine(cpu, vcpu);
     }
 }
 
-/* hgatp holds what take_over() has loaded for last_vmid. */
-static inline void load_guest_regs(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
+/* Its VS registers are still in this CPU as it left them. */
+static inline bool is_resident(const struct axvm_cpu *cpu, const struct axvm_vcpu *vcpu)
 {
-    struct axvm_arch_vcpu *v = &vcpu->arch;
-    uint64_t vmid = atomic_load_explicit(&vcpu->vm->vmid, memory_order_relaxed);
-    bool resident = cpu->resident == vcpu && v->resident_on == cpu;
+    return cpu->resident == vcpu && vcpu->arch.resident_on == cpu;
+}
 
-    if (!resident || v->last_vmid != vmid || atomic_load_explicit(&cpu->active_vmid, memory_order_relaxed) != vmid)
-        take_over(cpu, vcpu, resident);
+/* And hgatp is: it holds what take_over() has loaded for last_vmid. Whoever takes the number from the VM takes it from its CPUs
+ * first: vmid.h. */
+static inline bool has_vmid(const struct axvm_cpu *cpu, const struct axvm_vcpu *vcpu)
+{
+    return vcpu->arch.last_vmid == atomic_load_explicit(&cpu->active_vmid, memory_order_relaxed);
 }
 
 /*
- * What others have left for it while it was not loaded, after load_guest_regs(). They (fence_one(), axvm_arch_s2_flush(),
- * axvm_virq_output(), send_ipi()) first leave a mark and then look at vcpu->in_guest and vcpu->arch.hart, all sequentially
- * consistent. We have written those two, and look at the marks after this fence: either they see where we are, or we see the
- * mark.
+ * Does it come straight back, with nothing changed in between? Others that want something of it (fence_one(), flush_others(),
+ * axvm_virq_output(), send_ipi()) first leave a mark in "posted" and then look at vcpu->in_guest and vcpu->arch.hart, all
+ * sequentially consistent. Core has written in_guest, and there was a fence after it: either they see where we are, or we see
+ * the mark.
  */
-static inline void take_marks(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
+static inline bool has_stayed(const struct axvm_cpu *cpu, const struct axvm_vcpu *vcpu)
+{
+    const struct axvm_arch_vcpu *v = &vcpu->arch;
+
+    return is_resident(cpu, vcpu) && has_vmid(cpu, vcpu) &&
+           (atomic_load_explicit(&v->posted, memory_order_relaxed) |
+            atomic_load_explicit(&vcpu->requests, memory_order_relaxed) | v->extra) == 0;
+}
+
+static void load_guest_regs(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
+{
+    bool resident = is_resident(cpu, vcpu);
+
+    if (!resident || !has_vmid(cpu, vcpu))
+        take_over(cpu, vcpu, resident);
+}
+
+/* Stage 2's, after load_guest_regs(): that has written vcpu->arch.hart, and whoever leaves a mark looks at it afterwards. */
+static void take_marks(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
 {
     atomic_thread_fence(memory_order_seq_cst);
     fence_if_stale(&vcpu->vm->arch, &cpu->arch);
-    fence_if_asked(&vcpu->arch);
 }
 
+/* The level of its line is looked at anyway, and stage 2's translations before. */
 static __attribute__((noinline)) void take_posted(struct axvm_vcpu *vcpu)
 {
     uint32_t posted = atomic_exchange(&vcpu->arch.posted, 0);
 
+    if (posted & AXVM_POSTED_FENCE)
+        axvm_fence_guest_local();
     if (posted & AXVM_POSTED_SSIP) {
         axvm_pmu_event(vcpu, AXVM_PMU_IPI_RECEIVED);
         axvm_csr_set(CSR_HVIP, IRQ_VSS);
@@ -200,105 +232,152 @@ static __attribute__((noinline)) void take_posted(struct axvm_vcpu *vcpu)
         axvm_sse_dispatch(vcpu);
 }
 
-/* Who changes any of it asks for a look after that. */
-static inline void refresh_irqs(struct axvm_vcpu *vcpu)
+/* Who changes any of it leaves a mark, and asks for a look after that. */
+void axvm_irqs_refresh(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
-    axvm_set_external(vcpu, atomic_load_explicit(&v->external, memory_order_relaxed) != 0);
     if (atomic_load_explicit(&v->posted, memory_order_relaxed))
         take_posted(vcpu);
+    axvm_set_external(vcpu, atomic_load_explicit(&v->external, memory_order_relaxed) != 0);
     if (!vcpu->vm->arch.sstc)
         axvm_timer_update(vcpu);
 }
 
-void axvm_irqs_refresh(struct axvm_vcpu *vcpu)
-{
-    refresh_irqs(vcpu);
-}
+/* ---- to the guest ---- */
 
-/* ---- to the guest and back ---- */
-
-static inline void switch_to_guest(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, uint64_t hstatus)
+/* What is exchanged on every entry. */
+static inline void switch_to_guest(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
     struct axvm_arch_cpu *h = &cpu->arch;
 
-    if (h->eager_vs)
-        save_host_vs(h);
-    load_guest_regs(cpu, vcpu);
-    take_marks(cpu, vcpu);
-    axvm_csr_write(CSR_HIE, v->vs.hie | h->hie);
-    if (v->file_cpu)
-        axvm_guest_file_load(vcpu);
     v->loaded = true;
+    axvm_csr_write(CSR_HIE, v->vs.hie | h->hie);
     h->shared.scounteren = axvm_csr_swap(CSR_SCOUNTEREN, v->shared.scounteren);
     h->shared.senvcfg = axvm_csr_swap(CSR_SENVCFG, v->shared.senvcfg);
-    h->hstatus = axvm_csr_swap(CSR_HSTATUS, hstatus);
+    h->hstatus = axvm_csr_swap(CSR_HSTATUS, v->hstatus);
     h->sstatus = axvm_csr_swap(CSR_SSTATUS, v->sstatus);
-    h->sscratch = axvm_csr_read(CSR_SSCRATCH);
     axvm_csr_write(CSR_SEPC, v->pc);
-    atomic_store_explicit(&v->suspended, 0, memory_order_relaxed);
-    if (v->pmu.hardware)
-        axvm_pmu_load(&v->pmu);
-    /* From here on it is as in the fast tier: it may enter the handler of a software event. */
-    refresh_irqs(vcpu);
-}
-
-static inline void switch_to_host(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
-{
-    struct axvm_arch_vcpu *v = &vcpu->arch;
-    struct axvm_arch_cpu *h = &cpu->arch;
-
-    axvm_csr_write(CSR_STVEC, v->host_stvec);
-    axvm_csr_write(CSR_SSCRATCH, h->sscratch);
-    v->loaded = false;
-    if (v->pmu.hardware)
-        axvm_pmu_put(&v->pmu);
-    if (v->fp_loaded)
-        axvm_fp_put(cpu, vcpu);
-    if (v->vector_loaded)
-        axvm_vector_put(vcpu);
-    v->pc = axvm_csr_read(CSR_SEPC);
-    v->sstatus = axvm_csr_swap(CSR_SSTATUS, h->sstatus);
-    v->hstatus = axvm_csr_swap(CSR_HSTATUS, h->hstatus);
-    v->shared.scounteren = axvm_csr_swap(CSR_SCOUNTEREN, h->shared.scounteren);
-    v->shared.senvcfg = axvm_csr_swap(CSR_SENVCFG, h->shared.senvcfg);
-    vs_save(&v->vs, vcpu->vm->arch.sstc, vcpu->vm->arch.iselect);
-    v->vs.hie &= IRQ_VS_ALL;
-    /* A guest's pending interrupt would end every WFI of the host. */
-    if (h->eager_vs)
-        restore_host_vs(cpu);
-    else
-        axvm_csr_write(CSR_HIE, h->hie);
 }
 
 /* The host took the CPU from it: that may be stolen time. May its waits for an interrupt happen in the CPU itself? Those who
  * wait are asked about here; exit_wfi() asks for the others. */
-static AXVM_COLD bool go_on_after_interruption(struct axvm_vcpu *vcpu)
+static bool go_on_after_interruption(struct axvm_vcpu *vcpu)
 {
     if (vcpu->arch.sta.left_ns != 0)
         axvm_sta_update(vcpu);
     return axvm_may_wait(vcpu);
 }
 
-enum axvm_trap_kind axvm_arch_vcpu_run(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, struct axvm_exit *exit)
+/* Whatever kept it from its guest is over. */
+static void end_pause(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
-    uint64_t hstatus = v->hstatus | HSTATUS_VTW;
-    enum axvm_trap_kind kind;
+    uint32_t pause = v->extra & (AXVM_EXTRA_INTERRUPTED | AXVM_EXTRA_WAITS | AXVM_EXTRA_SUSPENDED);
 
-    v->exit = exit;
+    if (pause == 0)
+        return;
+    v->extra &= ~pause;
+    v->hstatus |= HSTATUS_VTW;
+    atomic_store_explicit(&v->suspended, 0, memory_order_relaxed);
+    if ((pause & AXVM_EXTRA_INTERRUPTED) && go_on_after_interruption(vcpu)) {
+        v->hstatus &= ~HSTATUS_VTW;
+        v->extra |= AXVM_EXTRA_WAITS;
+    }
+}
+
+/* After whatever may have happened since it was here last, if it ever was. */
+static __attribute__((noinline)) enum axvm_trap_kind come_back(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+
     /* What was asked for until now is looked at by loading; what comes later kicks this CPU. */
     if (atomic_load_explicit(&vcpu->requests, memory_order_relaxed) & AXVM_REQ_IRQ)
         atomic_fetch_and(&vcpu->requests, ~AXVM_REQ_IRQ);
-    if (v->interrupted && go_on_after_interruption(vcpu))
-        hstatus &= ~HSTATUS_VTW;
-    switch_to_guest(cpu, vcpu, hstatus);
-    kind = axvm_guest_enter(vcpu);
-    switch_to_host(cpu, vcpu);
-    v->interrupted = kind == AXVM_TRAP_HOST_IRQ;
-    if (v->interrupted && v->sta.shmem != AXVM_STA_OFF)
-        v->sta.left_ns = vcpu->vm->hal.time_ns(vcpu->vm->hal.ctx);
+    end_pause(vcpu);
+    if (cpu->arch.eager_vs)
+        save_host_vs(&cpu->arch);
+    load_guest_regs(cpu, vcpu);
+    take_marks(cpu, vcpu);
+    if (v->file_cpu)
+        axvm_guest_file_load(vcpu);
+    switch_to_guest(cpu, vcpu);
+    if (v->extra & AXVM_EXTRA_COUNTERS)
+        axvm_pmu_load(&v->pmu);
+    /* From here on it is as in the fast tier: it may enter the handler of a software event. */
+    axvm_irqs_refresh(vcpu);
+    return axvm_guest_enter(vcpu);
+}
+
+enum axvm_trap_kind axvm_arch_vcpu_run(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, struct axvm_exit *exit)
+{
+    vcpu->arch.exit = exit;
+    if (!has_stayed(cpu, vcpu))
+        return come_back(cpu, vcpu);
+    switch_to_guest(cpu, vcpu);
+    return axvm_guest_enter(vcpu);
+}
+
+/* ---- and back: in parts that end with the next one, so that the ordinary way saves no registers ---- */
+
+/* What only some have to do, and what an interrupt leaves to do. */
+static __attribute__((noinline)) enum axvm_trap_kind switch_extra(enum axvm_trap_kind kind, struct axvm_vcpu *vcpu)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+
+    vs_save_optional(&v->vs, vcpu->vm->arch.sstc, vcpu->vm->arch.iselect);
+    if (v->cpu->arch.eager_vs)
+        restore_host_vs(v->cpu);
+    if (kind == AXVM_TRAP_HOST_IRQ) {
+        v->extra |= AXVM_EXTRA_INTERRUPTED;
+        if (v->sta.shmem != AXVM_STA_OFF)
+            v->sta.left_ns = vcpu->vm->hal.time_ns(vcpu->vm->hal.ctx);
+    }
     return kind;
+}
+
+static __attribute__((noinline)) enum axvm_trap_kind switch_to_host(enum axvm_trap_kind kind, struct axvm_vcpu *vcpu)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+    const struct axvm_arch_cpu *h = &v->cpu->arch;
+
+    v->pc = axvm_csr_read(CSR_SEPC);
+    v->sstatus = axvm_csr_swap(CSR_SSTATUS, h->sstatus);
+    v->hstatus = axvm_csr_swap(CSR_HSTATUS, h->hstatus);
+    v->shared.scounteren = axvm_csr_swap(CSR_SCOUNTEREN, h->shared.scounteren);
+    v->shared.senvcfg = axvm_csr_swap(CSR_SENVCFG, h->shared.senvcfg);
+    vs_save_most(&v->vs);
+    /* A guest's pending interrupt would end every WFI of the host. */
+    v->vs.hie = axvm_csr_swap(CSR_HIE, h->hie) & IRQ_VS_ALL;
+    if ((v->extra & AXVM_EXTRA_MACHINE) || kind == AXVM_TRAP_HOST_IRQ)
+        return switch_extra(kind, vcpu);
+    v->vs.vstimecmp = axvm_csr_read(CSR_VSTIMECMP);
+    return kind;
+}
+
+/* What the guest has used, or counts with, gets its values in memory again, and the host's. */
+static __attribute__((noinline)) enum axvm_trap_kind put_registers(enum axvm_trap_kind kind, struct axvm_vcpu *vcpu)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+
+    if (v->extra & AXVM_EXTRA_COUNTERS)
+        axvm_pmu_put(&v->pmu);
+    if (v->extra & AXVM_EXTRA_FP)
+        axvm_fp_put(v->cpu, vcpu);
+    if (v->extra & AXVM_EXTRA_VECTOR)
+        axvm_vector_put(vcpu);
+    return switch_to_host(kind, vcpu);
+}
+
+enum axvm_trap_kind axvm_guest_left(enum axvm_trap_kind kind, struct axvm_vcpu *vcpu)
+{
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+
+    axvm_csr_write(CSR_STVEC, v->host_stvec);
+    axvm_csr_write(CSR_SSCRATCH, v->host_sscratch);
+    v->loaded = false;
+    if (v->extra & (AXVM_EXTRA_COUNTERS | AXVM_EXTRA_FP | AXVM_EXTRA_VECTOR))
+        return put_registers(kind, vcpu);
+    return switch_to_host(kind, vcpu);
 }

@@ -61,7 +61,7 @@ void axvm_vector_load(struct axvm_vcpu *vcpu)
     axvm_vector_load_regs(vcpu->arch.vector);
     /* Clean: so that one sees whether the guest writes any. */
     axvm_csr_clear(CSR_SSTATUS, VS_FIELD(FS_DIRTY & ~FS_CLEAN));
-    vcpu->arch.vector_loaded = true;
+    vcpu->arch.extra |= AXVM_EXTRA_VECTOR;
     axvm_illegal_delegate(vcpu);
 }
 
@@ -72,6 +72,6 @@ void axvm_vector_put(struct axvm_vcpu *vcpu)
         axvm_vector_save_regs(vcpu->arch.vector);
     axvm_vector_load_regs(vcpu->arch.host_vector);
     axvm_csr_clear(CSR_SSTATUS, SSTATUS_VS);
-    vcpu->arch.vector_loaded = false;
+    vcpu->arch.extra &= ~AXVM_EXTRA_VECTOR;
     axvm_illegal_delegate(vcpu);
 }

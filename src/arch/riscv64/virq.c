@@ -27,9 +27,12 @@ void axvm_virq_output(struct axvm *vm, uint32_t id, bool level)
     struct axvm_cpu *cpu = vm->hal.this_cpu(vm->hal.ctx);
 
     atomic_store(&vcpu->arch.external, level);
-    if (cpu && cpu->running == vcpu && vcpu->arch.loaded)
+    if (cpu && cpu->running == vcpu && vcpu->arch.loaded) {
         axvm_set_external(vcpu, level);
-    else if (level || atomic_load(&vcpu->in_guest) != 0)
+        return;
+    }
+    atomic_fetch_or(&vcpu->arch.posted, AXVM_POSTED_EXTERNAL);
+    if (level || atomic_load(&vcpu->in_guest) != 0)
         axvm_vcpu_request(vcpu, AXVM_REQ_IRQ);
 }
 

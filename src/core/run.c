@@ -179,9 +179,11 @@ static inline enum axvm_trap_kind enter(struct axvm_cpu *cpu, struct axvm_vcpu *
 
     vcpu->pcpu = cpu->pcpu;
     cpu->running = vcpu;
-    /* Pairs with axvm_vcpu_request(). */
-    atomic_store(&vcpu->in_guest, cpu->pcpu + 1);
-    if ((atomic_load(&vcpu->requests) & ~AXVM_REQ_IRQ) == 0) {
+    /* Pairs with axvm_vcpu_request(), and with all others who leave a mark somewhere and then look whether it is in the guest.
+     */
+    atomic_store_explicit(&vcpu->in_guest, cpu->pcpu + 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_seq_cst);
+    if ((atomic_load_explicit(&vcpu->requests, memory_order_relaxed) & ~AXVM_REQ_IRQ) == 0) {
         axvm_stat_inc(vcpu, AXVM_STAT_ENTRIES);
         kind = axvm_arch_vcpu_run(cpu, vcpu, exit);
     }
@@ -276,16 +278,13 @@ static inline int run_once(struct axvm *vm, struct axvm_vcpu *vcpu, struct axvm_
     return rc;
 }
 
-/* Make this thread the one that runs the vCPU: any resting state -> RUNNING. */
+/* Make this thread the one that runs the vCPU: any resting state -> RUNNING. If another thread has it that one sees no
+ * difference, and puts it to rest. */
 static bool bind_thread(struct axvm_vcpu *vcpu)
 {
-    uint32_t was = atomic_load_explicit(&vcpu->state, memory_order_relaxed);
+    uint32_t was = atomic_exchange_explicit(&vcpu->state, AXVM_VCPU_RUNNING, memory_order_acquire);
 
-    while (was != AXVM_VCPU_READY && was != AXVM_VCPU_RUNNING) {
-        if (atomic_compare_exchange_weak(&vcpu->state, &was, AXVM_VCPU_RUNNING))
-            return true;
-    }
-    return false;
+    return was != AXVM_VCPU_READY && was != AXVM_VCPU_RUNNING;
 }
 
 /* The state it rests in: BLOCKED if it waits for an interrupt, CREATED if it is off. */
@@ -325,7 +324,7 @@ int axvm_run_vcpu(struct axvm *vm, unsigned int vcpu_id, struct axvm_exit *exit)
     set_exit(exit, AXVM_EXIT_NONE);
     if (!bind_thread(vcpu))
         return AXVM_ERR_BUSY;
-    state = axvm_life_state(atomic_fetch_add(&vm->life, 1));
+    state = axvm_life_state(atomic_fetch_add_explicit(&vm->life, 1, memory_order_acquire));
     if (state == AXVM_LOADING || state == AXVM_LOADED) {
         rc = AXVM_ERR_STATE;
     } else if (is_going(vcpu, state) || check_state(vcpu, exit) == STEP_RUN) {

@@ -50,7 +50,7 @@ uint64_t axvm_vcpu_stat(const struct axvm_vcpu *vcpu, enum axvm_stat stat)
 /*
  * The other side is enter() in run.c, which first says "in guest" and then looks at the requests, both sequentially consistent:
  * either it sees our bit, or we see it in the guest and kick it. A thread that sleeps in the host is found by its state, which
- * it sets to BLOCKED before it looks at the requests for the last time (block() in run.c).
+ * it sets to BLOCKED before it looks at the requests for the last time (block() in run.c); READY hides that (claim()).
  */
 void axvm_vcpu_request(struct axvm_vcpu *vcpu, uint32_t bits)
 {
@@ -65,7 +65,7 @@ void axvm_vcpu_request(struct axvm_vcpu *vcpu, uint32_t bits)
         return;
     }
     state = atomic_load(&vcpu->state);
-    if (state != AXVM_VCPU_READY && state != AXVM_VCPU_RUNNING) {
+    if (state != AXVM_VCPU_RUNNING) {
         atomic_fetch_or(&vm->wake[vcpu->id / 64], UINT64_C(1) << vcpu->id % 64);
         atomic_store(&vm->wake_trap, AXVM_TRAP_REQUEST);
     }

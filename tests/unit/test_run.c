@@ -125,6 +125,28 @@ static void idle_tells_the_deadline_and_an_interrupt_ends_it(void **state)
     end(vm);
 }
 
+/* While somebody looks at its registers it still waits. */
+static void an_interrupt_wakes_a_vcpu_whose_registers_are_being_looked_at(void **state)
+{
+    struct fake_hal *hal = *state;
+    struct axvm *vm = booted(hal, 1, idle, NULL);
+    struct axvm_vcpu_set self = { { 1 } };
+    struct axvm_exit exit;
+    uint64_t wakes, value;
+
+    vm->vcpus[0]->arch.deadline_ns = 0;
+    assert_int_equal(run(vm, 0, &exit), AXVM_EXIT_IDLE);
+    atomic_store(&vm->vcpus[0]->state, AXVM_VCPU_READY);
+    assert_int_equal(axvm_vcpu_get_gpr(vm->vcpus[0], 1, &value), AXVM_ERR_BUSY);
+    assert_int_equal(axvm_run_vcpu(vm, 0, &exit), AXVM_ERR_BUSY);
+    atomic_store(&vm->vcpus[0]->state, AXVM_VCPU_READY);
+    wakes = hal->wakes[0][0];
+    assert_int_equal(axvm_inject(vm, &self, 40), AXVM_OK);
+    assert_int_equal(hal->wakes[0][0], wakes + 1);
+    atomic_store(&vm->vcpus[0]->state, AXVM_VCPU_BLOCKED);
+    end(vm);
+}
+
 /* A device with a power switch. */
 static int switch_read(struct axvm_device *dev, struct axvm_access *acc)
 {
@@ -521,6 +543,7 @@ int main(void)
         FAKE_TEST(a_vcpu_that_is_off_is_not_woken_again_for_what_it_was_asked),
         FAKE_TEST(vcpus_that_are_off_say_so_until_they_are_started),
         FAKE_TEST(idle_tells_the_deadline_and_an_interrupt_ends_it),
+        FAKE_TEST(an_interrupt_wakes_a_vcpu_whose_registers_are_being_looked_at),
         FAKE_TEST(a_device_that_turns_the_machine_off_wakes_vcpus_that_sleep),
         FAKE_TEST(kicks_are_not_lost_whenever_they_come),
         FAKE_TEST(host_interrupts_return_only_to_a_caller_who_masks_them),

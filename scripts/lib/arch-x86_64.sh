@@ -31,10 +31,12 @@ ARCH_MODULES_BASE=$((0x1000000))
 ARCH_NUMBERS_MODULES=yes
 
 # arch_machine CPU: svm, vmx, bochs:MODEL, or one of QEMU's. In ARCH_MACHINE the QEMU arguments, or else in ARCH_BOCHS_MODEL
-# which of Bochs' CPUs.
+# which of Bochs' CPUs. ARCH_SPARE_CPU: with more CPUs than one, guests keep off the first, which the machine has in addition. In
+# QEMU a CPU that restores x87 state (cpu_clear_ignne()) reads, changes and writes hflags2 of the first CPU while that runs, which
+# can undo what VMRUN or #VMEXIT do there to say whether nested paging is on: host or guest are then translated by the other's tables.
 arch_machine() {
     local cpu=$1
-    ARCH_BOCHS_MODEL='' ARCH_MACHINE=()
+    ARCH_BOCHS_MODEL='' ARCH_MACHINE=() ARCH_SPARE_CPU=''
     case $cpu in
         vmx) ARCH_BOCHS_MODEL=corei7_skylake_x ;;
         bochs:?*) ARCH_BOCHS_MODEL=${cpu#bochs:} ;;
@@ -42,6 +44,7 @@ arch_machine() {
             # COM2 goes nowhere, but can be given to a guest; no VGA, as the BIOS would wait for its ROM.
             ARCH_MACHINE=(-M q35 -accel tcg -cpu "${cpu/#svm/max}" -vga none
                 -chardev null,id=com2 -device isa-serial,chardev=com2,index=1)
+            ARCH_SPARE_CPU=yes
             ;;
     esac
 }

@@ -17,7 +17,7 @@
 
 #include "board_arch.h"
 
-#define MAX_CPUS 8
+#define MAX_CPUS 9 /* eight for guests, and one that spare-boot-cpu leaves out */
 #define STACK_SIZE 16384u
 
 struct cpu;

@@ -154,6 +154,8 @@ static void option(const char *word)
         options.test_device = true;
     else if (str_equal(word, "hal-check"))
         options.hal_check = true;
+    else if (str_equal(word, "spare-boot-cpu"))
+        options.spare_boot_cpu = true;
     else if (str_equal(word, "verbose"))
         options.verbose = true;
 }

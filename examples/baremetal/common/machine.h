@@ -27,19 +27,21 @@ extern struct machine machine;
 
 /* Words of /chosen/bootargs that the host understands. */
 struct host_options {
-    const char *nonce; /* nonce=TEXT: goes into the last line */
-    bool vhe;          /* vhe=on: HCR_EL2.E2H = 1 where the CPU has it */
-    bool reboot;       /* on-reset=reboot: a guest's reset is not a failure, it comes up again */
-    bool stats;        /* stats: exit counters at the end */
-    bool canary;       /* canary: check around each run that libaxvm leaves the host's CPU state alone */
-    bool guest_regs;   /* guest-regs: as a host that uses the guests' registers itself (AXVM_CPU_HOST_USES_GUEST_REGS) */
-    bool no_sstc;      /* no-sstc: RISC-V guests' timers are emulated, though the CPU has Sstc */
-    bool no_apicv;     /* no-apicv: local APICs of x86-64 guests are emulated, whatever of them the CPU could serve */
-    bool trust_apicv;  /* trust-apicv: the CPU serves them, though Bochs has it wrong */
-    bool hypercalls;   /* hypercalls: answer vendor hypercalls with their number plus one */
-    bool test_device;  /* test-device: x86-64 guests have QEMU's pc-testdev and isa-debug-exit */
-    bool hal_check;    /* hal-check: run axvm_hal_check() first */
-    bool verbose;      /* verbose: log also what is only informative */
+    const char *nonce;   /* nonce=TEXT: goes into the last line */
+    bool vhe;            /* vhe=on: HCR_EL2.E2H = 1 where the CPU has it */
+    bool reboot;         /* on-reset=reboot: a guest's reset is not a failure, it comes up again */
+    bool stats;          /* stats: exit counters at the end */
+    bool canary;         /* canary: check around each run that libaxvm leaves the host's CPU state alone */
+    bool guest_regs;     /* guest-regs: as a host that uses the guests' registers itself (AXVM_CPU_HOST_USES_GUEST_REGS) */
+    bool no_sstc;        /* no-sstc: RISC-V guests' timers are emulated, though the CPU has Sstc */
+    bool no_apicv;       /* no-apicv: local APICs of x86-64 guests are emulated, whatever of them the CPU could serve */
+    bool trust_apicv;    /* trust-apicv: the CPU serves them, though Bochs has it wrong */
+    bool hypercalls;     /* hypercalls: answer vendor hypercalls with their number plus one */
+    bool test_device;    /* test-device: x86-64 guests have QEMU's pc-testdev and isa-debug-exit */
+    bool hal_check;      /* hal-check: run axvm_hal_check() first */
+    bool spare_boot_cpu; /* spare-boot-cpu: no guest runs on the CPU that booted, if there are others; CPU 0 of VMs is the next
+                            one */
+    bool verbose;        /* verbose: log also what is only informative */
 };
 extern struct host_options options;
 

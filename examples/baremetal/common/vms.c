@@ -114,6 +114,16 @@ static unsigned int count_vms(void)
     return n;
 }
 
+/* Which CPUs may run it. */
+static uint64_t cpu_mask(const struct vcpu *vcpu)
+{
+    uint64_t mask = axvm_vcpu_pcpu_mask(vcpu->axvm);
+
+    if (!options.spare_boot_cpu || cpu_count == 1)
+        return mask;
+    return mask ? mask << 1 : ~UINT64_C(1);
+}
+
 static void start_threads(struct vm *vm)
 {
     for (unsigned int i = 0; i < vm->vcpu_count; i++) {
@@ -121,7 +131,7 @@ static void start_threads(struct vm *vm)
         char name[16];
 
         format(name, sizeof(name), "vm%u/%u", vm->index, i);
-        thread_create(&vcpu->thread, name, vcpu_main, vcpu, axvm_vcpu_pcpu_mask(vcpu->axvm));
+        thread_create(&vcpu->thread, name, vcpu_main, vcpu, cpu_mask(vcpu));
     }
 }
 

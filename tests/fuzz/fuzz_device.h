@@ -7,20 +7,6 @@
 
 #include "fuzz.h"
 
-struct fuzz_input {
-    const uint8_t *at;
-    size_t left;
-};
-
-static inline uint64_t fuzz_take(struct fuzz_input *in, unsigned int size)
-{
-    uint64_t v = 0;
-
-    for (; size != 0 && in->left != 0; size--, in->left--)
-        v = v << 8 | *in->at++;
-    return v;
-}
-
 static struct axvm_device *fuzz_device;
 
 void *axvm_device_alloc(struct axvm *vm, size_t size)

@@ -76,18 +76,8 @@ static const struct axvm_module module = { { module_data, sizeof(module_data) },
 static struct axvm *make_vm(uint8_t choice)
 {
     static const uint64_t sizes[] = { 64u << 20, 256u << 20, 4u << 20, 0xa0000 };
-    const struct axvm_region ram = { .len = sizes[choice >> 4 & 3], .kind = AXVM_REGION_TOUCH };
-    struct axvm *vm = calloc(1, sizeof(*vm));
+    struct axvm *vm = fuzz_vm_make_at(0, sizes[choice >> 4 & 3]);
 
-    FUZZ_CHECK(vm != NULL);
-    vm->hal = (struct axvm_hal){
-        .size = sizeof(vm->hal),
-        .page_alloc = fuzz_page_alloc,
-        .page_free = fuzz_page_free,
-        .phys_to_virt = fuzz_phys_to_virt,
-        .virt_to_phys = fuzz_virt_to_phys,
-    };
-    FUZZ_CHECK(axvm_aspace_init(vm) == 0 && axvm_map(vm, &ram) == 0);
     vm->cfg.vcpu_count = 1 + (choice >> 6);
     return vm;
 }

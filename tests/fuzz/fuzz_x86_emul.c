@@ -13,45 +13,31 @@
 #define BASE UINT64_C(0x100000)
 #define TABLES (BASE + 32 * WORLD_PAGE)
 
-struct input {
-    const uint8_t *at;
-    size_t left;
-};
-
-static uint64_t take(struct input *in, unsigned int size)
-{
-    uint64_t v = 0;
-
-    for (; size != 0 && in->left != 0; size--, in->left--)
-        v = v << 8 | *in->at++;
-    return v;
-}
-
 /* Small numbers are offsets into memory, which is where it is interesting. */
-static uint64_t take_address(struct input *in)
+static uint64_t take_address(struct fuzz_input *in)
 {
-    uint64_t v = take(in, 4);
+    uint64_t v = fuzz_take(in, 4);
 
     return v >> 24 < 0xf0 ? BASE + v % (WORLD_PAGES * WORLD_PAGE) : v << 40 >> 8 | v << 56;
 }
 
-static void set_segments(struct world *w, struct input *in)
+static void set_segments(struct world *w, struct fuzz_input *in)
 {
     for (unsigned int i = 0; i < AXVM_EMUL_SEGS; i++) {
-        uint8_t how = (uint8_t)take(in, 1);
+        uint8_t how = (uint8_t)fuzz_take(in, 1);
 
         if (how < 0x80)
             continue;
-        w->env.seg[i].attr = (uint16_t)(take(in, 2) & 0x1fff);
-        w->env.seg[i].limit = (uint32_t)take(in, 4);
-        w->env.seg[i].base = how & 1 ? take(in, 4) : 0;
+        w->env.seg[i].attr = (uint16_t)(fuzz_take(in, 2) & 0x1fff);
+        w->env.seg[i].limit = (uint32_t)fuzz_take(in, 4);
+        w->env.seg[i].base = how & 1 ? fuzz_take(in, 4) : 0;
     }
 }
 
-static void set_paging(struct world *w, struct input *in)
+static void set_paging(struct world *w, struct fuzz_input *in)
 {
     static const uint64_t cr4[] = { 0, CR4_PSE, CR4_PAE, CR4_PAE, CR4_PAE | CR4_LA57, 0, 0, 0 };
-    uint8_t how = (uint8_t)take(in, 1);
+    uint8_t how = (uint8_t)fuzz_take(in, 1);
     struct axvm_x86_paging *p = &w->env.paging;
 
     p->cpl = how & 8 ? 3 : 0;
@@ -81,7 +67,7 @@ static void make_pattern(uint8_t *mem, unsigned int size)
 }
 
 /* The pattern, its tables changed by what is left of the input. */
-static const uint8_t *set_memory(struct world *w, struct input *in)
+static const uint8_t *set_memory(struct world *w, struct fuzz_input *in)
 {
     const uint8_t *from = pattern[w->env.paging.cr4 & CR4_PAE ? 1 : 0];
 
@@ -91,9 +77,9 @@ static const uint8_t *set_memory(struct world *w, struct input *in)
     }
     memcpy(w->mem, from, WORLD_PAGES * WORLD_PAGE);
     while (in->left != 0) {
-        uint64_t where = take(in, 2) % (4 * WORLD_PAGE);
+        uint64_t where = fuzz_take(in, 2) % (4 * WORLD_PAGE);
 
-        *world_at(w, TABLES + where) ^= (uint8_t)take(in, 1);
+        *world_at(w, TABLES + where) ^= (uint8_t)fuzz_take(in, 1);
     }
     return from;
 }
@@ -104,13 +90,13 @@ struct changes {
     uint8_t bits[3];
 };
 
-static struct changes take_changes(struct input *in)
+static struct changes take_changes(struct fuzz_input *in)
 {
     struct changes c;
 
     for (unsigned int i = 0; i < 3; i++) {
-        c.where[i] = (uint16_t)take(in, 2);
-        c.bits[i] = (uint8_t)take(in, 1);
+        c.where[i] = (uint16_t)fuzz_take(in, 2);
+        c.bits[i] = (uint8_t)fuzz_take(in, 1);
     }
     return c;
 }
@@ -125,24 +111,24 @@ static void change(struct world *w, const struct changes *c)
     }
 }
 
-static const uint8_t *make_world(struct world *w, struct input *in, uint8_t *insn)
+static const uint8_t *make_world(struct world *w, struct fuzz_input *in, uint8_t *insn)
 {
     static const enum axvm_x86_mode modes[] = { AXVM_X86_MODE64, AXVM_X86_MODE32, AXVM_X86_MODE16, AXVM_X86_MODE64 };
 
     for (unsigned int i = 0; i < AXVM_X86_INSN_MAX; i++)
-        insn[i] = (uint8_t)take(in, 1);
-    w->env.mode = modes[take(in, 1) & 3];
+        insn[i] = (uint8_t)fuzz_take(in, 1);
+    w->env.mode = modes[fuzz_take(in, 1) & 3];
     set_paging(w, in);
     if (!(w->env.paging.efer & EFER_LMA) && w->env.mode == AXVM_X86_MODE64)
         w->env.mode = AXVM_X86_MODE32;
-    w->vcpu.arch.rflags |= take(in, 3) & 0x7fffff;
-    w->env.protected_mode = w->env.mode == AXVM_X86_MODE64 || take(in, 1) < 0xc0;
+    w->vcpu.arch.rflags |= fuzz_take(in, 3) & 0x7fffff;
+    w->env.protected_mode = w->env.mode == AXVM_X86_MODE64 || fuzz_take(in, 1) < 0xc0;
     for (unsigned int i = 0; i < 16; i++)
         w->vcpu.arch.gpr[i] = take_address(in);
-    if (take(in, 1) & 1)
-        w->vcpu.arch.gpr[1] = take(in, 1);
+    if (fuzz_take(in, 1) & 1)
+        w->vcpu.arch.gpr[1] = fuzz_take(in, 1);
     for (unsigned int i = 0; i < 32; i++)
-        w->kind[i] = (uint8_t)(take(in, 1) & 3);
+        w->kind[i] = (uint8_t)(fuzz_take(in, 1) & 3);
     set_segments(w, in);
     memset(w->kind + 32, WORLD_RAM, 4);
     return set_memory(w, in);
@@ -248,7 +234,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static uint8_t mem[WORLD_PAGES * WORLD_PAGE];
     static struct world world;
     struct world *w = &world;
-    struct input in = { data, size };
+    struct fuzz_input in = { data, size };
     static struct state first;
     uint8_t insn[16] = { 0 };
     struct changes changes;

@@ -10,20 +10,6 @@
 
 #include "vintc_world.h"
 
-struct input {
-    const uint8_t *at;
-    size_t left;
-};
-
-static uint64_t take(struct input *in, unsigned int size)
-{
-    uint64_t v = 0;
-
-    for (; size != 0 && in->left != 0; size--, in->left--)
-        v = v << 8 | *in->at++;
-    return v;
-}
-
 /* ---- what has to hold ---- */
 
 static int highest_in_service(const struct axvm_lapic *apic)
@@ -82,53 +68,53 @@ static void check(void)
 
 /* ---- what may happen ---- */
 
-static void access(struct input *in, uint32_t id, bool write)
+static void access(struct fuzz_input *in, uint32_t id, bool write)
 {
     static const uint64_t bases[] = { AXVM_LAPIC_BASE, AXVM_IOAPIC_BASE };
-    uint8_t how = (uint8_t)take(in, 1);
-    uint64_t addr = bases[how & 1] + (take(in, 2) & 0xfff), val = write ? take(in, 4) : 0;
+    uint8_t how = (uint8_t)fuzz_take(in, 1);
+    uint64_t addr = bases[how & 1] + (fuzz_take(in, 2) & 0xfff), val = write ? fuzz_take(in, 4) : 0;
 
     vintc_world_access(id, AXVM_BUS_MMIO, addr, 1u << (how >> 1 & 3), write, &val);
 }
 
-static void access_port(struct input *in, uint32_t id, bool write)
+static void access_port(struct fuzz_input *in, uint32_t id, bool write)
 {
     static const uint16_t ports[] = { 0x20, 0x21, 0xa0, 0xa1, 0x4d0, 0x4d1 };
-    uint64_t port = ports[take(in, 1) % 6], val = write ? take(in, 1) : 0;
+    uint64_t port = ports[fuzz_take(in, 1) % 6], val = write ? fuzz_take(in, 1) : 0;
 
     vintc_world_access(id, AXVM_BUS_PORT, port, 1, write, &val);
 }
 
-static uint32_t take_msr(struct input *in)
+static uint32_t take_msr(struct fuzz_input *in)
 {
-    uint32_t n = (uint32_t)take(in, 1);
+    uint32_t n = (uint32_t)fuzz_take(in, 1);
 
     return n == 0xfe ? AXVM_MSR_APIC_BASE : n == 0xff ? AXVM_MSR_TSC_DEADLINE : AXVM_MSR_X2APIC + n;
 }
 
-static void write_msr(struct input *in, uint32_t id)
+static void write_msr(struct fuzz_input *in, uint32_t id)
 {
     uint32_t msr = take_msr(in);
     uint64_t before = 0, after = 0;
 
     axvm_vlapic_msr_read(&vw.vcpus[id], AXVM_MSR_APIC_BASE, &before);
-    if (axvm_vlapic_msr_write(&vw.vcpus[id], msr, take(in, 8)) != AXVM_OK) {
+    if (axvm_vlapic_msr_write(&vw.vcpus[id], msr, fuzz_take(in, 8)) != AXVM_OK) {
         axvm_vlapic_msr_read(&vw.vcpus[id], AXVM_MSR_APIC_BASE, &after);
         FUZZ_CHECK(before == after);
     }
 }
 
-static void read_msr(struct input *in, uint32_t id)
+static void read_msr(struct fuzz_input *in, uint32_t id)
 {
     uint64_t val = 0;
 
     axvm_vlapic_msr_read(&vw.vcpus[id], take_msr(in), &val);
 }
 
-static void host(struct input *in, uint32_t id)
+static void host(struct fuzz_input *in, uint32_t id)
 {
-    uint8_t what = (uint8_t)take(in, 1);
-    uint32_t arg = (uint32_t)take(in, 2);
+    uint8_t what = (uint8_t)fuzz_take(in, 1);
+    uint32_t arg = (uint32_t)fuzz_take(in, 2);
 
     switch (what % 8) {
     case 0:
@@ -171,18 +157,18 @@ static void take_interrupt(uint32_t id)
     FUZZ_CHECK(what == AXVM_VLAPIC_EXTINT || vector == what);
 }
 
-static void pass_time(struct input *in)
+static void pass_time(struct fuzz_input *in)
 {
-    vw.time_ns += take(in, 3);
+    vw.time_ns += fuzz_take(in, 3);
     for (unsigned int i = 0; i < VINTC_WORLD_VCPUS; i++) {
         axvm_vlapic_timer_poll(&vw.vcpus[i]);
         FUZZ_CHECK(axvm_vlapic_deadline(&vw.vcpus[i]) > vw.time_ns);
     }
 }
 
-static void step(struct input *in)
+static void step(struct fuzz_input *in)
 {
-    uint8_t op = (uint8_t)take(in, 1);
+    uint8_t op = (uint8_t)fuzz_take(in, 1);
     uint32_t id = (op >> 4) % VINTC_WORLD_VCPUS;
 
     vw.this_cpu.running = op & 0x80 ? &vw.vcpus[id] : NULL;
@@ -223,7 +209,7 @@ static void step(struct input *in)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct input in = { data, size };
+    struct fuzz_input in = { data, size };
     unsigned int held = 0, forwarded;
 
     vintc_world_start(AXVM_IRQ_EMULATED, true);

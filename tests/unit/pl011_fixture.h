@@ -3,15 +3,11 @@
 #ifndef PL011_FIXTURE_H
 #define PL011_FIXTURE_H
 
-#include "fake_fixture.h"
+#include "device_fixture.h"
 
-#include <axvm/err.h>
 #include <axvm/pl011.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "arch.h"
-#include "vm_priv.h"
 
 #define BASE 0x9000000u
 #define IRQ 40u
@@ -57,12 +53,9 @@ struct bench {
 static inline int setup(void **state)
 {
     struct bench *b = calloc(1, sizeof(*b));
-    void *hal;
 
-    if (fake_setup(&hal) != 0)
+    if (device_setup(&b->hal, &b->vm) != 0)
         return -1;
-    b->hal = hal;
-    b->vm = fake_vm(b->hal, 1);
     b->chardev = fake_console_init(&b->con);
     *state = b;
     return axvm_pl011_create(b->vm, BASE, IRQ, &b->chardev, &b->dev);
@@ -71,8 +64,7 @@ static inline int setup(void **state)
 static inline int teardown(void **state)
 {
     struct bench *b = *state;
-    void *hal = b->hal;
-    int rc = axvm_destroy(b->vm) != AXVM_OK || fake_teardown(&hal) != 0;
+    int rc = device_teardown(b->hal, b->vm);
 
     free(b);
     return rc;
@@ -82,13 +74,7 @@ static inline int teardown(void **state)
 
 static inline int try_access(struct bench *b, uint64_t off, unsigned int size, bool write, uint64_t *val, bool host)
 {
-    struct axvm_access acc = {
-        .off = BASE + off, .size = (uint8_t)size, .val = *val, .may_call_host = host, .vcpu = b->vm->vcpus[0]
-    };
-    int rc = axvm_bus_access(&b->vm->bus[AXVM_BUS_MMIO], &b->vm->vcpus[0]->hit[AXVM_BUS_MMIO], &acc, write);
-
-    *val = acc.val;
-    return rc;
+    return device_access(b->vm, AXVM_BUS_MMIO, BASE + off, size, write, host, val);
 }
 
 /* As a guest: the fast tier first. */

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The 16550A in a VM, through its registers: PC16550D data sheet. hostile-guest.md row 83. */
-#include "fake_fixture.h"
+#include "device_fixture.h"
 
-#include <axvm/err.h>
 #include <axvm/ns16550.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "arch.h"
-#include "vm_priv.h"
 
 #define BASE 0x9000000u
 #define IRQ 40u
@@ -40,13 +36,10 @@ static int setup(void **state)
 {
     struct bench *b = calloc(1, sizeof(*b));
     const struct axvm_chardev out = { .write = sink, .ctx = b };
-    void *hal;
 
-    if (fake_setup(&hal) != 0)
+    if (device_setup(&b->hal, &b->vm) != 0)
         return -1;
-    b->hal = hal;
     b->room = SIZE_MAX;
-    b->vm = fake_vm(b->hal, 1);
     *state = b;
     return axvm_ns16550_create(b->vm, AXVM_BUS_MMIO, BASE, IRQ, &out, &b->dev);
 }
@@ -54,8 +47,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct bench *b = *state;
-    void *hal = b->hal;
-    int rc = axvm_destroy(b->vm) != AXVM_OK || fake_teardown(&hal) != 0;
+    int rc = device_teardown(b->hal, b->vm);
 
     free(b);
     return rc;
@@ -63,13 +55,7 @@ static int teardown(void **state)
 
 static int try_access(struct bench *b, uint64_t off, unsigned int size, bool write, uint64_t *val, bool host)
 {
-    struct axvm_access acc = {
-        .off = BASE + off, .size = (uint8_t)size, .val = *val, .may_call_host = host, .vcpu = b->vm->vcpus[0],
-    };
-    int rc = axvm_bus_access(&b->vm->bus[AXVM_BUS_MMIO], &b->vm->vcpus[0]->hit[AXVM_BUS_MMIO], &acc, write);
-
-    *val = acc.val;
-    return rc;
+    return device_access(b->vm, AXVM_BUS_MMIO, BASE + off, size, write, host, val);
 }
 
 /* As a guest: the fast tier first. */

@@ -1,14 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The APLIC, beside the reference model of aplic_ref.h. hostile-guest.md rows 69, 87, 88. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <axvm/err.h>
+#include "irqchip_fixture.h"
 
 #include "aplic.h"
 #include "aplic_ref.h"
@@ -17,22 +9,6 @@
 #define SOURCES AXVM_APLIC_SOURCES
 
 /* ---- what the APLIC calls ---- */
-
-static void *aplic_memory;
-
-void *axvm_device_alloc(struct axvm *vm, size_t size)
-{
-    (void)vm;
-    aplic_memory = calloc(1, size);
-    return aplic_memory;
-}
-
-int axvm_device_attach(struct axvm *vm, struct axvm_device *dev)
-{
-    (void)vm;
-    (void)dev;
-    return AXVM_OK;
-}
 
 static bool outputs[HARTS];
 static uint32_t completed[2 * SOURCES];
@@ -61,37 +37,6 @@ static void on_complete(void *arg, uint32_t host_irq)
     completed[host_irq]++;
 }
 
-/* ---- accesses, as the bus makes them ---- */
-
-static struct axvm_device *dev;
-
-static int access(uint64_t off, unsigned int size, bool write, uint64_t *val)
-{
-    static unsigned int count;
-    /* The fast tier and the host tier, as it comes. */
-    struct axvm_access acc = { .off = off, .size = (uint8_t)size, .val = *val, .may_call_host = count++ % 3 == 0 };
-    int rc = write ? dev->ops->write(dev, &acc) : dev->ops->read(dev, &acc);
-
-    *val = acc.val;
-    return rc;
-}
-
-static uint32_t read32(uint64_t off)
-{
-    uint64_t val = 0;
-
-    assert_int_equal(access(off, 4, false, &val), AXVM_OK);
-    assert_true(val <= UINT32_MAX);
-    return (uint32_t)val;
-}
-
-static void write32(uint64_t off, uint32_t v)
-{
-    uint64_t val = v;
-
-    assert_int_equal(access(off, 4, true, &val), AXVM_OK);
-}
-
 static struct axvm_aplic *aplic;
 
 static void make(bool direct, bool msi)
@@ -113,14 +58,6 @@ static void make(bool direct, bool msi)
     dev = axvm_aplic_device(aplic);
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    free(aplic_memory);
-    aplic_memory = NULL;
-    return 0;
-}
-
 /* ---- at random ---- */
 
 static void check(void)
@@ -134,22 +71,9 @@ static void check(void)
     sent.count = ref.sent.count = 0;
 }
 
-static uint32_t any(uint32_t n)
-{
-    return (uint32_t)rand() % n;
-}
-
 static uint32_t any32(void)
 {
     return (uint32_t)rand() << 16 ^ (uint32_t)rand();
-}
-
-/* Few sources, so that they meet. */
-static uint32_t any_source(void)
-{
-    static const uint32_t some[] = { 1, 2, 3, 31, 32, 33, 64, 100, 254, 255 };
-
-    return some[any(10)];
 }
 
 static uint32_t any_number(void)

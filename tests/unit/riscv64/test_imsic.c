@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Interrupt files, beside the reference model of imsic_ref.h. hostile-guest.md rows 70, 87. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <axvm/err.h>
+#include "irqchip_fixture.h"
 
 #include "imsic.h"
 #include "imsic_ref.h"
@@ -19,22 +11,6 @@
 #define IDS AXVM_IMSIC_IDS
 
 /* ---- what the IMSIC calls ---- */
-
-static void *imsic_memory;
-
-void *axvm_device_alloc(struct axvm *vm, size_t size)
-{
-    (void)vm;
-    imsic_memory = calloc(1, size);
-    return imsic_memory;
-}
-
-int axvm_device_attach(struct axvm *vm, struct axvm_device *dev)
-{
-    (void)vm;
-    (void)dev;
-    return AXVM_OK;
-}
 
 static atomic_bool outputs[HARTS];
 
@@ -55,11 +31,7 @@ static void on_diverted(void *arg, uint32_t hart, uint32_t id)
     last_diverted = id;
 }
 
-/* ---- accesses ---- */
-
 static struct axvm_imsic *imsic;
-static struct axvm_device *dev;
-
 static int setup(void **state)
 {
     const struct axvm_imsic_config cfg = { .harts = HARTS, .output = on_output, .diverted = on_diverted };
@@ -71,37 +43,6 @@ static int setup(void **state)
     assert_int_equal(axvm_imsic_create(NULL, &cfg, &imsic), AXVM_OK);
     dev = axvm_imsic_device(imsic);
     return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    free(imsic_memory);
-    return 0;
-}
-
-static int access(uint64_t off, unsigned int size, bool write, uint64_t *val)
-{
-    struct axvm_access acc = { .off = off, .size = (uint8_t)size, .val = *val };
-    int rc = write ? dev->ops->write(dev, &acc) : dev->ops->read(dev, &acc);
-
-    *val = acc.val;
-    return rc;
-}
-
-static void write32(uint64_t off, uint32_t v)
-{
-    uint64_t val = v;
-
-    assert_int_equal(access(off, 4, true, &val), AXVM_OK);
-}
-
-static uint32_t read32(uint64_t off)
-{
-    uint64_t val = 1;
-
-    assert_int_equal(access(off, 4, false, &val), AXVM_OK);
-    return (uint32_t)val;
 }
 
 static uint64_t change(uint32_t h, uint32_t reg, uint64_t clear, uint64_t set)
@@ -118,11 +59,6 @@ static void check(void)
 {
     for (uint32_t h = 0; h < HARTS; h++)
         assert_int_equal(outputs[h], ref_output(h));
-}
-
-static uint32_t any(uint32_t n)
-{
-    return (uint32_t)rand() % n;
 }
 
 static uint64_t any64(void)

@@ -1,14 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The PLIC, beside the reference model of plic_ref.h. hostile-guest.md rows 68, R3, I12. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <axvm/err.h>
+#include "irqchip_fixture.h"
 
 #include "plic.h"
 #include "plic_ref.h"
@@ -17,22 +9,6 @@
 #define SOURCES AXVM_PLIC_SOURCES
 
 /* ---- what the PLIC calls ---- */
-
-static void *plic_memory;
-
-void *axvm_device_alloc(struct axvm *vm, size_t size)
-{
-    (void)vm;
-    plic_memory = calloc(1, size);
-    return plic_memory;
-}
-
-int axvm_device_attach(struct axvm *vm, struct axvm_device *dev)
-{
-    (void)vm;
-    (void)dev;
-    return AXVM_OK;
-}
 
 static bool outputs[CONTEXTS];
 static uint32_t completed[SOURCES * 2];
@@ -49,35 +25,6 @@ static void on_complete(void *arg, uint32_t host_irq)
 {
     (void)arg;
     completed[host_irq]++;
-}
-
-/* ---- accesses, as the bus makes them ---- */
-
-static struct axvm_device *dev;
-
-static int access(uint64_t off, unsigned int size, bool write, uint64_t *val)
-{
-    struct axvm_access acc = { .off = off, .size = (uint8_t)size, .val = *val };
-    int rc = write ? dev->ops->write(dev, &acc) : dev->ops->read(dev, &acc);
-
-    *val = acc.val;
-    return rc;
-}
-
-static uint32_t read32(uint64_t off)
-{
-    uint64_t val = 0;
-
-    assert_int_equal(access(off, 4, false, &val), AXVM_OK);
-    assert_true(val <= UINT32_MAX);
-    return (uint32_t)val;
-}
-
-static void write32(uint64_t off, uint32_t v)
-{
-    uint64_t val = v;
-
-    assert_int_equal(access(off, 4, true, &val), AXVM_OK);
 }
 
 static struct axvm_plic *plic;
@@ -97,13 +44,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    free(plic_memory);
-    return 0;
-}
-
 /* ---- tests ---- */
 
 static void check(void)
@@ -111,19 +51,6 @@ static void check(void)
     for (uint32_t ctx = 1; ctx < CONTEXTS; ctx += 2)
         assert_int_equal(outputs[ctx], ref_output(ctx));
     assert_memory_equal(completed, ref.completed, sizeof(completed));
-}
-
-static uint32_t any(uint32_t n)
-{
-    return (uint32_t)rand() % n;
-}
-
-/* Few sources, so that they meet. */
-static uint32_t any_source(void)
-{
-    static const uint32_t some[] = { 1, 2, 3, 31, 32, 33, 64, 100, 254, 255 };
-
-    return some[any(10)];
 }
 
 static void write_both(uint64_t off, uint32_t v)

@@ -3,15 +3,10 @@
 #ifndef PC_FIXTURE_H
 #define PC_FIXTURE_H
 
-#include "../fake_fixture.h"
-
-#include <axvm/err.h>
-#include <stdlib.h>
-#include <string.h>
+#include "../device_fixture.h"
 
 #include "arch.h"
 #include "fake_guest.h"
-#include "vm_priv.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 
@@ -23,12 +18,9 @@ struct pc {
 static inline int pc_setup(void **state)
 {
     struct pc *b = calloc(1, sizeof(*b));
-    void *hal;
 
-    if (fake_setup(&hal) != 0)
+    if (device_setup(&b->hal, &b->vm) != 0)
         return -1;
-    b->hal = hal;
-    b->vm = fake_vm(b->hal, 1);
     *state = b;
     return 0;
 }
@@ -36,8 +28,7 @@ static inline int pc_setup(void **state)
 static inline int pc_teardown(void **state)
 {
     struct pc *b = *state;
-    void *hal = b->hal;
-    int rc = axvm_destroy(b->vm) != AXVM_OK || fake_teardown(&hal) != 0;
+    int rc = device_teardown(b->hal, b->vm);
 
     free(b);
     return rc;
@@ -46,14 +37,7 @@ static inline int pc_teardown(void **state)
 /* As in the host tier if @may_call_host. */
 static inline int pc_port(struct pc *b, uint16_t at, unsigned int size, bool write, bool may_call_host, uint64_t *val)
 {
-    struct axvm_vcpu *vcpu = b->vm->vcpus[0];
-    struct axvm_access acc = {
-        .off = at, .size = (uint8_t)size, .vcpu = vcpu, .val = write ? *val : 0, .may_call_host = may_call_host
-    };
-    int rc = axvm_bus_access(&b->vm->bus[AXVM_BUS_PORT], &vcpu->hit[AXVM_BUS_PORT], &acc, write);
-
-    *val = acc.val;
-    return rc;
+    return device_access(b->vm, AXVM_BUS_PORT, at, size, write, may_call_host, val);
 }
 
 static inline void pc_out(struct pc *b, uint16_t at, unsigned int size, uint64_t val)

@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The timer: its counters against a model that goes clock by clock, and the device on a VM's ports. hostile-guest.md rows
  * 1, 88. */
-#include "../fake_fixture.h"
-
-#include <axvm/err.h>
-#include <stdlib.h>
-#include <string.h>
+#include "pc_fixture.h"
 
 #include "../../../src/devices/i8254.h"
-#include "arch.h"
-#include "fake_guest.h"
-#include "vm_priv.h"
 
 /* ---- a model that has a clock input, by the datasheet's timing diagrams ---- */
 
@@ -285,62 +278,25 @@ static void read_back_gives_the_status_first(void **state)
 
 #define PIT_IRQ 40u
 
-struct bench {
-    struct fake_hal *hal;
-    struct axvm *vm;
-};
-
 static int setup(void **state)
 {
-    struct bench *b = calloc(1, sizeof(*b));
-    void *hal;
-
-    if (fake_setup(&hal) != 0)
+    if (pc_setup(state) != 0)
         return -1;
-    b->hal = hal;
-    b->vm = fake_vm(b->hal, 1);
-    *state = b;
-    return axvm_i8254_create(b->vm, PIT_IRQ, true);
+    return axvm_i8254_create(((struct pc *)*state)->vm, PIT_IRQ, true);
 }
 
-static int teardown(void **state)
+static void outb(struct pc *b, uint16_t at, uint8_t v)
 {
-    struct bench *b = *state;
-    void *hal = b->hal;
-    int rc = axvm_destroy(b->vm) != AXVM_OK || fake_teardown(&hal) != 0;
-
-    free(b);
-    return rc;
+    pc_out(b, at, 1, v);
 }
 
-static int port(struct bench *b, uint16_t at, unsigned int size, bool write, uint64_t *val)
+static uint8_t inb(struct pc *b, uint16_t at)
 {
-    struct axvm_vcpu *vcpu = b->vm->vcpus[0];
-    struct axvm_access acc = { .off = at, .size = (uint8_t)size, .vcpu = vcpu, .val = write ? *val : 0 };
-    int rc = axvm_bus_access(&b->vm->bus[AXVM_BUS_PORT], &vcpu->hit[AXVM_BUS_PORT], &acc, write);
-
-    *val = acc.val;
-    return rc;
-}
-
-static void outb(struct bench *b, uint16_t at, uint8_t v)
-{
-    uint64_t val = v;
-
-    assert_int_equal(port(b, at, 1, true, &val), AXVM_OK);
-}
-
-static uint8_t inb(struct bench *b, uint16_t at)
-{
-    uint64_t val = 0;
-
-    assert_int_equal(port(b, at, 1, false, &val), AXVM_OK);
-    assert_true(val <= 0xff);
-    return (uint8_t)val;
+    return (uint8_t)pc_in(b, at, 1);
 }
 
 /* Let time pass, and the timers be looked after as vCPU 0 does; returns how many interrupts came. */
-static unsigned int run_for(struct bench *b, uint64_t ns)
+static unsigned int run_for(struct pc *b, uint64_t ns)
 {
     uint64_t end = b->hal->now_ns + ns;
     unsigned int irqs = 0;
@@ -357,7 +313,7 @@ static unsigned int run_for(struct bench *b, uint64_t ns)
     }
 }
 
-static void program(struct bench *b, uint8_t word, uint16_t count)
+static void program(struct pc *b, uint8_t word, uint16_t count)
 {
     outb(b, 0x43, word);
     outb(b, 0x40, (uint8_t)count);
@@ -366,7 +322,7 @@ static void program(struct bench *b, uint8_t word, uint16_t count)
 
 static void rate_generator_interrupts_periodically(void **state)
 {
-    struct bench *b = *state;
+    struct pc *b = *state;
 
     program(b, 0x34, 11932); /* 100 Hz */
     assert_in_range(run_for(b, 10 * UINT64_C(1000000000)), 999, 1001);
@@ -377,7 +333,7 @@ static void rate_generator_interrupts_periodically(void **state)
 
 static void terminal_count_interrupts_once(void **state)
 {
-    struct bench *b = *state;
+    struct pc *b = *state;
 
     program(b, 0x30, 1193);
     assert_int_equal(run_for(b, 990000), 0);
@@ -388,7 +344,7 @@ static void terminal_count_interrupts_once(void **state)
 
 static void a_period_that_is_too_short_does_not_keep_the_cpu_from_its_work(void **state)
 {
-    struct bench *b = *state;
+    struct pc *b = *state;
 
     for (unsigned int mode = 2; mode <= 3; mode++) {
         for (uint16_t count = 1; count < 40; count++) {
@@ -400,7 +356,7 @@ static void a_period_that_is_too_short_does_not_keep_the_cpu_from_its_work(void 
 
 static void late_interrupts_are_one(void **state)
 {
-    struct bench *b = *state;
+    struct pc *b = *state;
 
     program(b, 0x34, 11932);
     b->hal->now_ns += 95 * UINT64_C(1000000);
@@ -410,7 +366,7 @@ static void late_interrupts_are_one(void **state)
 
 static void port_b_gates_channel_2_and_shows_its_output(void **state)
 {
-    struct bench *b = *state;
+    struct pc *b = *state;
 
     outb(b, 0x61, 0);
     outb(b, 0x43, 0xb0);
@@ -427,7 +383,7 @@ static void port_b_gates_channel_2_and_shows_its_output(void **state)
 
 static void refresh_toggles(void **state)
 {
-    struct bench *b = *state;
+    struct pc *b = *state;
     unsigned int changes = 0;
     uint8_t was = inb(b, 0x61) & 0x10;
 
@@ -444,14 +400,14 @@ static void refresh_toggles(void **state)
 
 static void any_bytes_at_any_port_are_survived(void **state)
 {
-    struct bench *b = *state;
+    struct pc *b = *state;
 
     srand(1);
     for (unsigned int i = 0; i < 200000; i++) {
         uint16_t at = (uint16_t)(rand() % 8 == 0 ? 0x61 : 0x3e + rand() % 8);
         unsigned int size = 1u << rand() % 3;
         uint64_t val = (uint64_t)rand();
-        int rc = port(b, at, size, rand() % 2, &val);
+        int rc = pc_port(b, at, size, rand() % 2, false, &val);
 
         assert_true(rc == AXVM_OK || rc == AXVM_ERR_NOENT || rc == AXVM_ERR_GUEST);
         assert_true(rc != AXVM_OK || (at == 0x61 && size == 1) || (at >= 0x40 && at + size <= 0x44));
@@ -464,7 +420,7 @@ static void any_bytes_at_any_port_are_survived(void **state)
 
 static void a_clock_that_goes_back_a_little_is_survived(void **state)
 {
-    struct bench *b = *state;
+    struct pc *b = *state;
 
     program(b, 0x34, 100);
     b->hal->now_ns += 1000000;
@@ -477,7 +433,7 @@ static void a_clock_that_goes_back_a_little_is_survived(void **state)
 
 static void time_stands_still_while_the_vm_is_suspended(void **state)
 {
-    struct bench *b = *state;
+    struct pc *b = *state;
 
     assert_int_equal(axvm_boot(b->vm), AXVM_OK);
     program(b, 0x30, 11932); /* 10 ms */
@@ -492,7 +448,7 @@ static void time_stands_still_while_the_vm_is_suspended(void **state)
 
 static void reset_stops_it(void **state)
 {
-    struct bench *b = *state;
+    struct pc *b = *state;
 
     program(b, 0x34, 11932);
     run_for(b, 5000000);
@@ -504,7 +460,7 @@ static void reset_stops_it(void **state)
 int main(void)
 {
 #define PURE(name) cmocka_unit_test(name)
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, pc_teardown)
     const struct CMUnitTest tests[] = {
         PURE(every_mode_counts_as_the_datasheet_says),
         PURE(the_next_rising_edge_is_the_one_that_comes),

@@ -33,26 +33,6 @@ static inline void axvm_cpu_relax(void)
 }
 
 #else
-
-static inline unsigned long axvm_irq_save(void)
-{
-    return 0;
-}
-
-static inline void axvm_irq_restore(unsigned long flags)
-{
-    (void)flags;
-}
-
-static inline bool axvm_irqs_enabled(unsigned long flags)
-{
-    return flags == 0;
-}
-
-static inline void axvm_cpu_relax(void)
-{
-    __asm__ volatile("" : : : "memory");
-}
-
+#include "irq_native.h"
 #endif
 #endif

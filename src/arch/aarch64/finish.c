@@ -8,6 +8,7 @@
 #include "mem.h"
 #include "psci.h"
 #include "raise.h"
+#include "registers.h"
 #include "skip.h"
 
 bool axvm_arch_mmio_finish(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
@@ -55,11 +56,8 @@ void axvm_arch_error_deliver(struct axvm_vcpu *vcpu)
 
 /* ---- for dumps ---- */
 
-#define REG(n, m) { n, offsetof(struct axvm_arch_vcpu, m) }
-static const struct {
-    char name[12];
-    uint32_t offset;
-} registers[] = {
+#define REG AXVM_REGISTER
+static const struct axvm_register_row registers[] = {
     REG("x0", gpr[0]),   REG("x1", gpr[1]),   REG("x2", gpr[2]),   REG("x3", gpr[3]),   REG("x4", gpr[4]),
     REG("x5", gpr[5]),   REG("x6", gpr[6]),   REG("x7", gpr[7]),   REG("x8", gpr[8]),   REG("x9", gpr[9]),
     REG("x10", gpr[10]), REG("x11", gpr[11]), REG("x12", gpr[12]), REG("x13", gpr[13]), REG("x14", gpr[14]),
@@ -77,9 +75,5 @@ static const struct {
 
 int axvm_arch_register(struct axvm_vcpu *vcpu, unsigned int index, const char **name, uint64_t *value)
 {
-    if (index >= AXVM_ARRAY_LEN(registers))
-        return AXVM_ERR_NOENT;
-    *name = registers[index].name;
-    memcpy(value, (const char *)&vcpu->arch + registers[index].offset, sizeof(*value));
-    return AXVM_OK;
+    return axvm_register_read(vcpu, registers, AXVM_ARRAY_LEN(registers), index, name, value);
 }

@@ -5,6 +5,7 @@
 #include "bits.h"
 #include "hs.h"
 #include "mem.h"
+#include "registers.h"
 #include "sbi.h"
 
 /* FLW: "NaN Boxing of Narrower Values". */
@@ -73,11 +74,8 @@ int axvm_arch_set_gpr(struct axvm_vcpu *vcpu, unsigned int reg, uint64_t value)
 
 /* ---- for dumps ---- */
 
-#define REG(n, m) { n, offsetof(struct axvm_arch_vcpu, m) }
-static const struct {
-    char name[12];
-    uint32_t offset;
-} registers[] = {
+#define REG AXVM_REGISTER
+static const struct axvm_register_row registers[] = {
     REG("ra", gpr[1]),   REG("sp", gpr[2]),   REG("gp", gpr[3]),   REG("tp", gpr[4]),   REG("t0", gpr[5]),   REG("t1", gpr[6]),
     REG("t2", gpr[7]),   REG("s0", gpr[8]),   REG("s1", gpr[9]),   REG("a0", gpr[10]),  REG("a1", gpr[11]),  REG("a2", gpr[12]),
     REG("a3", gpr[13]),  REG("a4", gpr[14]),  REG("a5", gpr[15]),  REG("a6", gpr[16]),  REG("a7", gpr[17]),  REG("s2", gpr[18]),
@@ -92,9 +90,5 @@ static const struct {
 
 int axvm_arch_register(struct axvm_vcpu *vcpu, unsigned int index, const char **name, uint64_t *value)
 {
-    if (index >= AXVM_ARRAY_LEN(registers))
-        return AXVM_ERR_NOENT;
-    *name = registers[index].name;
-    memcpy(value, (const char *)&vcpu->arch + registers[index].offset, sizeof(*value));
-    return AXVM_OK;
+    return axvm_register_read(vcpu, registers, AXVM_ARRAY_LEN(registers), index, name, value);
 }

@@ -5,11 +5,6 @@
 
 #include <stdbool.h>
 
-static inline void axvm_cpu_relax(void)
-{
-    __asm__ volatile("pause" : : : "memory");
-}
-
 #if defined(__x86_64__) && !__STDC_HOSTED__
 
 #define AXVM_RFLAGS_IF (1ul << 9)
@@ -33,22 +28,12 @@ static inline bool axvm_irqs_enabled(unsigned long flags)
     return (flags & AXVM_RFLAGS_IF) != 0;
 }
 
+static inline void axvm_cpu_relax(void)
+{
+    __asm__ volatile("pause" : : : "memory");
+}
+
 #else
-
-static inline unsigned long axvm_irq_save(void)
-{
-    return 0;
-}
-
-static inline void axvm_irq_restore(unsigned long flags)
-{
-    (void)flags;
-}
-
-static inline bool axvm_irqs_enabled(unsigned long flags)
-{
-    return flags == 0;
-}
-
+#include "irq_native.h"
 #endif
 #endif

@@ -117,6 +117,8 @@ const struct axvm_cpuid_entry *axvm_cpuid_host_find(const struct axvm_cpuid_host
 bool axvm_cpuid_host_is_amd(const struct axvm_cpuid_host *host);
 
 void axvm_cpuid_init(struct axvm_cpuid *c, const struct axvm_cpuid_host *host, const struct axvm_cpuid_config *cfg);
+/* Its part that follows from the leaves: cpuid_limits.c. */
+void axvm_cpuid_limit(struct axvm_cpuid *c);
 
 /* What CPUID answers; never NULL. r[] is final if dynamic == AXVM_CPUID_STATIC, otherwise axvm_cpuid_patch() makes it so. */
 const struct axvm_cpuid_entry *axvm_cpuid_find(const struct axvm_cpuid *c, uint32_t leaf, uint32_t subleaf);

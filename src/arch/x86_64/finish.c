@@ -3,6 +3,7 @@
 #include <axvm/err.h>
 
 #include "exit.h"
+#include "registers.h"
 
 /* The next access of an instruction may be one of the local APIC's, which is on no bus. */
 static bool answer_own(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio, bool more)
@@ -56,16 +57,9 @@ int axvm_arch_set_gpr(struct axvm_vcpu *vcpu, unsigned int reg, uint64_t value)
 
 /* ---- for dumps ---- */
 
-#define REG(n, m)                                                                                                              \
-    {                                                                                                                          \
-        n, sizeof(((struct axvm_arch_vcpu *)0)->m), offsetof(struct axvm_arch_vcpu, m)                                         \
-    }
+#define REG AXVM_REGISTER
 #define SEG(n, i) REG(n, sys.seg[i].sel), REG(n "_base", sys.seg[i].base), REG(n "_attr", sys.seg[i].attr)
-static const struct {
-    char name[15];
-    uint8_t size;
-    uint32_t offset;
-} registers[] = {
+static const struct axvm_register_row registers[] = {
     REG("rax", gpr[0]),
     REG("rbx", gpr[3]),
     REG("rcx", gpr[1]),
@@ -107,25 +101,9 @@ static const struct {
 
 int axvm_arch_register(struct axvm_vcpu *vcpu, unsigned int index, const char **name, uint64_t *value)
 {
-    const char *from;
-
-    if (index >= AXVM_ARRAY_LEN(registers))
-        return AXVM_ERR_NOENT;
     if (axvm_x86_is_svm(vcpu))
         axvm_svm_fetch_sys(vcpu);
     else
         axvm_vmx_fetch_sys(vcpu);
-    from = (const char *)&vcpu->arch + registers[index].offset;
-    *name = registers[index].name;
-    switch (registers[index].size) {
-    case 2:
-        *value = *(const uint16_t *)(const void *)from;
-        break;
-    case 4:
-        *value = *(const uint32_t *)(const void *)from;
-        break;
-    default:
-        *value = *(const uint64_t *)(const void *)from;
-    }
-    return AXVM_OK;
+    return axvm_register_read(vcpu, registers, AXVM_ARRAY_LEN(registers), index, name, value);
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "../mem.h"
+#include "../str.h"
 
 /* Of <limits.h>, which a cross compiler without a C library may not have. */
 #ifndef INT_MAX
@@ -94,17 +95,6 @@ static inline size_t axvm_fdt_strnlen(const char *s, size_t max)
     return n;
 }
 
-static inline size_t axvm_fdt_strlen(const char *s)
-{
-    size_t n = 0;
-
-    while (s[n] != '\0') {
-        n++;
-        __asm__("" : "+r"(n)); /* or the compiler makes this loop a call of strlen() */
-    }
-    return n;
-}
-
 static inline char *axvm_fdt_strrchr(const char *s, int c)
 {
     const char *last = NULL;
@@ -128,7 +118,7 @@ static inline int axvm_fdt_strcmp(const char *a, const char *b)
 
 #define memchr axvm_fdt_memchr
 #define strnlen axvm_fdt_strnlen
-#define strlen axvm_fdt_strlen
+#define strlen axvm_strlen
 #define strrchr axvm_fdt_strrchr
 #define strcmp axvm_fdt_strcmp
 

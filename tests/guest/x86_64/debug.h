@@ -29,6 +29,7 @@ extern volatile struct debug_trace trace;
 extern volatile uint64_t debug_stop;
 void trace_begin(void);
 void trace_end(void);
+void stepped(const char *name, unsigned int count);
 
 struct debug_regs {
     uint64_t a, b, c, d, S, D;
@@ -57,6 +58,7 @@ struct debug_regs {
 
 /* Which stack the handler of @vector gets on every CPU, 0: that of what it interrupts. */
 void debug_set_ist(unsigned int vector, uint8_t ist);
+void debug_nmis(void);
 void debug_cpus(void);
 
 #endif

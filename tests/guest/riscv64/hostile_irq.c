@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The hostile guest: interrupts, of timer, UART and PLIC. */
+#include "hostile.h"
+
+/* ---- rows 58, 59: timer and WFI ---- */
+
+void timers(void)
+{
+    struct guest_cpu *cpu = this_cpu();
+    uint64_t seen = cpu->count[5], t, n;
+
+    set_csr(sie, 1ul << 5);
+    sbi(SBI_TIME, 0, 0, 0, 0, 0, 0);
+    irqs_on();
+    for (unsigned int i = 0; i < 1000 && cpu->count[5] == seen; i++)
+        read_csr(time);
+    irqs_off();
+    result("58 a deadline in the past", cpu->count[5] != seen, 0);
+    seen = cpu->count[5];
+    sbi(SBI_TIME, 0, -1ul, 0, 0, 0, 0);
+    irqs_on();
+    for (unsigned int i = 0; i < 10000; i++)
+        read_csr(time);
+    irqs_off();
+    result("58 a deadline that never comes", cpu->count[5] == seen, 0);
+    t = read_csr(time);
+    sbi(SBI_TIME, 0, t + 20000, 0, 0, 0, 0);
+    /* It may end early, but not always. (sip does not tell: QEMU 7.2 shows no STIP of Sstc there.) */
+    for (n = 0; read_csr(time) - t < 20000 && n < 100; n++)
+        __asm__ volatile("wfi");
+    result("59 WFI ends with the timer, masked by SIE", read_csr(time) - t >= 20000 && n < 100, n);
+    t = read_csr(time);
+    for (unsigned int i = 0; i < 1000; i++)
+        __asm__ volatile("wfi");
+    result("59 WFI with an interrupt pending", true, 0);
+    t = read_csr(time);
+    sbi(SBI_TIME, 0, t + 20000, 0, 0, 0, 0);
+    expect("65 suspend, retentive", sbi(SBI_HSM, 3, 0, 0, 0, 0, 0), 0);
+    result("65 and it ends with the timer", read_csr(time) - t >= 19000, read_csr(time) - t);
+    sbi(SBI_TIME, 0, -1ul, 0, 0, 0, 0);
+    clear_csr(sie, 1ul << 5);
+}
+
+/* ---- rows 68, R3: PLIC ---- */
+
+void plic(void)
+{
+    uint64_t faults = 0;
+
+    for (uint64_t off = 0; off < 0x4000; off += 4)
+        faults += TRY(write32(PLIC + off, 0xffffffff)) != NO_FAULT;
+    for (uint64_t ctx = 0; ctx < 64; ctx++) {
+        faults += TRY(write32(PLIC + 0x200000 + 0x1000 * ctx, 0xffffffff)) != NO_FAULT;
+        faults += TRY(write32(PLIC + 0x200004 + 0x1000 * ctx, 0xffffffff)) != NO_FAULT;
+        faults += TRY(read32(PLIC + 0x200004 + 0x1000 * ctx)) != NO_FAULT;
+    }
+    result("68 wild writes", faults == 0, faults);
+    result("68 threshold is 3 bits", read32(PLIC + 0x201000) == 7, read32(PLIC + 0x201000));
+    result("68 priority is 3 bits", read32(PLIC + 4 * UART_IRQ) == 7, read32(PLIC + 4 * UART_IRQ));
+    result("68 source 0", read32(PLIC) == 0 && (read32(PLIC + 0x2080) & 1) == 0, read32(PLIC));
+    result("68/R3 bytes", TRY(read8(PLIC + 4)) == LOAD_ACCESS, 0);
+    write32(PLIC + 0x201000, 0);
+}
+
+/* The transmitter's interrupt, through the PLIC. */
+void uart_irq(void)
+{
+    struct guest_cpu *cpu = this_cpu();
+    uint64_t seen = cpu->count[9];
+
+    set_csr(sie, 1ul << 9);
+    write32(PLIC + 4 * UART_IRQ, 1);
+    write32(PLIC + 0x2080, 1u << UART_IRQ);
+    irqs_on();
+    write8(UART + 1, 2); /* IER: transmitter empty */
+    for (unsigned int i = 0; i < 100000 && cpu->count[9] == seen; i++)
+        __asm__ volatile("");
+    irqs_off();
+    write8(UART + 1, 0);
+    result("83 the transmitter's interrupt", cpu->count[9] == seen + 1, cpu->count[9] - seen);
+    clear_csr(sie, 1ul << 9);
+}
+
+/* ---- row 88: a line that is stuck ---- */
+
+#define IGNORED 20000u
+static volatile uint32_t ignored;
+static volatile bool ignores;
+
+/* The handler does nothing about it; so it comes again at once. */
+void stuck_line(void)
+{
+    set_csr(sie, 1ul << 9);
+    write32(PLIC + 4 * UART_IRQ, 1);
+    write32(PLIC + 0x2080, 1u << UART_IRQ);
+    ignored = 0;
+    ignores = true;
+    irqs_on();
+    write8(UART + 1, 2); /* IER: transmitter empty */
+    while (ignored < IGNORED)
+        __asm__ volatile("wfi");
+    irqs_off();
+    ignores = false;
+    write8(UART + 1, 0);
+    write32(PLIC + 0x2080, 0);
+    /* What was pending still is, and is nobody's. */
+    write32(PLIC + 0x201004, read32(PLIC + 0x201004));
+    result("88 a line that is stuck", ignored == IGNORED, ignored);
+}
+
+void guest_irq(uint64_t cause)
+{
+    if (cause == 9 && ignores) {
+        if (++ignored == IGNORED)
+            clear_csr(sie, 1ul << 9);
+        return;
+    }
+    if (cause == 1)
+        clear_csr(sip, 2);
+    if (cause == 5)
+        sbi(SBI_TIME, 0, -1ul, 0, 0, 0, 0);
+    if (cause == 9) {
+        uint32_t source = read32(PLIC + 0x201004);
+
+        read8(UART + 2); /* IIR ends it */
+        write32(PLIC + 0x201004, source);
+    }
+}

@@ -279,18 +279,6 @@ uintptr_t board_context_new(void *stack_top)
 
 /* ---- the rest ---- */
 
-/* Nearly all of it are stores. */
-void board_zero_pages(void *va, size_t len)
-{
-    uint64_t *p = va, *end = p + len / 8;
-
-    for (; p != end; p += 64) {
-#pragma GCC unroll 64
-        for (unsigned int i = 0; i < 64; i++)
-            p[i] = 0;
-    }
-}
-
 /* One for each CPU, as each has its own number. */
 const struct axvm_cpu_config *board_cpu_config(bool host_uses_guest_regs)
 {

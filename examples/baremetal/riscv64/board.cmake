@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 target_sources(axvm-host PRIVATE
+  common/zero.c
   riscv64/bits.c
   riscv64/aia.c
   riscv64/board.c

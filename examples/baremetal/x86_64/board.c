@@ -175,22 +175,6 @@ uintptr_t board_context_new(void *stack_top)
 
 /* ---- the rest ---- */
 
-void board_zero_pages(void *va, size_t len)
-{
-    uint64_t *p = va, *end = p + len / 8;
-
-    for (; p != end; p += 8) {
-        p[0] = 0;
-        p[1] = 0;
-        p[2] = 0;
-        p[3] = 0;
-        p[4] = 0;
-        p[5] = 0;
-        p[6] = 0;
-        p[7] = 0;
-    }
-}
-
 static bool random_word(uint64_t *word)
 {
     for (unsigned int attempt = 0; attempt < 10; attempt++) {

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 target_sources(axvm-host PRIVATE
+  common/zero.c
   x86_64/acpi.c
   x86_64/apic.c
   x86_64/board.c

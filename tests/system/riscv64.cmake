@@ -3,27 +3,17 @@ set(guests ${PROJECT_SOURCE_DIR}/build/guests/riscv64)
 set(payloads ${PROJECT_SOURCE_DIR}/build/riscv64/tests/guest)
 set(linux --arch riscv64 --kernel ${guests}/linux --initrd ${guests}/initrd.gz)
 
-# Debian's kernel, with a self-check of what it sees. vCPUs, host CPUs; words for the host.
-function(axvm_riscv64_linux_test name vcpus host_cpus)
-  set(words)
-  foreach(word IN LISTS ARGN)
-    list(APPEND words --host-arg ${word})
-  endforeach()
-  axvm_system_test(riscv64.linux.${vcpus}-vcpu.${host_cpus}-cpu${name} EXPECT "axvm-check: PASS"
-    ARGS ${linux} --vcpus ${vcpus} --host-cpus ${host_cpus} ${words}
-         --append "console=ttyS0 quiet axvm.batch axvm.cpus=${vcpus}")
-endfunction()
-
-axvm_riscv64_linux_test("" 1 1)
-axvm_riscv64_linux_test("" 2 1)
-axvm_riscv64_linux_test("" 2 2)
-axvm_riscv64_linux_test("" 4 2)
-axvm_riscv64_linux_test("" 8 1)
-axvm_riscv64_linux_test("" 8 2)
+# vCPUs, host CPUs; words for the host.
+axvm_linux_words_test(riscv64 "" 1 1)
+axvm_linux_words_test(riscv64 "" 2 1)
+axvm_linux_words_test(riscv64 "" 2 2)
+axvm_linux_words_test(riscv64 "" 4 2)
+axvm_linux_words_test(riscv64 "" 8 1)
+axvm_linux_words_test(riscv64 "" 8 2)
 # Without Sstc timers are emulated; and the host's own registers are looked at around each run.
-axvm_riscv64_linux_test(.no-sstc 2 2 no-sstc)
-axvm_riscv64_linux_test(.canary 2 2 canary)
-axvm_riscv64_linux_test(.guest-regs 2 2 canary guest-regs)
+axvm_linux_words_test(riscv64 .no-sstc 2 2 no-sstc)
+axvm_linux_words_test(riscv64 .canary 2 2 canary)
+axvm_linux_words_test(riscv64 .guest-regs 2 2 canary guest-regs)
 
 axvm_system_test(riscv64.finisher EXPECT "vm0 powered off" ARGS --arch riscv64 --kernel ${payloads}/finisher.bin)
 

@@ -35,22 +35,12 @@ axvm_x86_64_payload_test(kernel.nmi kernel "kernel: rounds in which an NMI was l
 axvm_x86_64_payload_test(kernel.ryzen kernel "kernel: rounds in which an NMI was lost 0" --cpu bochs:ryzen)
 axvm_x86_64_payload_test(kernel.vmx kernel "kernel: rounds in which an NMI was lost 0" --cpu vmx)
 
-# Debian's kernel, with a self-check of what it sees. vCPUs, host CPUs; words for the host.
-function(axvm_x86_64_linux_test name vcpus host_cpus)
-  set(words)
-  foreach(word IN LISTS ARGN)
-    list(APPEND words --host-arg ${word})
-  endforeach()
-  axvm_system_test(x86_64.linux.${vcpus}-vcpu.${host_cpus}-cpu${name} EXPECT "axvm-check: PASS"
-    ARGS ${linux} --vcpus ${vcpus} --host-cpus ${host_cpus} ${words}
-         --append "console=ttyS0 quiet axvm.batch axvm.cpus=${vcpus}")
-endfunction()
-
-axvm_x86_64_linux_test("" 1 1)
-axvm_x86_64_linux_test("" 2 1)
-axvm_x86_64_linux_test("" 2 2)
-axvm_x86_64_linux_test("" 4 2)
-axvm_x86_64_linux_test(.canary 2 2 canary hal-check)
+# vCPUs, host CPUs; words for the host.
+axvm_linux_words_test(x86_64 "" 1 1)
+axvm_linux_words_test(x86_64 "" 2 1)
+axvm_linux_words_test(x86_64 "" 2 2)
+axvm_linux_words_test(x86_64 "" 4 2)
+axvm_linux_words_test(x86_64 .canary 2 2 canary hal-check)
 
 axvm_system_test(x86_64.linux.first-touch EXPECT "axvm-check: PASS"
   ARGS ${linux} --touch --append "console=ttyS0 quiet axvm.batch axvm.cpus=2")

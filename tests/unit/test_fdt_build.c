@@ -504,11 +504,8 @@ static void randomly_changed_given_tree_is_survived(void **state)
     size = fdt_totalsize(fdt);
     f->vm.cfg.image.cmdline = "ours";
     for (unsigned int round = 0; round < 20000; round++) {
-        uint8_t *copy = malloc(size);
+        uint8_t *copy = fx_changed_copy(fdt, size);
 
-        memcpy(copy, fdt, size);
-        for (int changes = rand() % 3 + 1; changes != 0; changes--)
-            copy[(size_t)rand() % size] = rand() % 2 != 0 ? (uint8_t)rand() : (uint8_t)(rand() % 10);
         f->vm.cfg.image.fdt = (struct axvm_blob){ copy, size };
         f->allocs_left = 1000;
         if (make(f, 0, &buf) == AXVM_OK) {

@@ -80,6 +80,20 @@ static void begin_domain(struct axvm_fdt_writer *w, const char *name)
     axvm_fw_u32(w, "#size-cells", 2);
 }
 
+/* The only one of the tree, in /chosen; and what then is the end of all. */
+static void begin_only_domain(struct axvm_fdt_writer *w, const char *name)
+{
+    axvm_fw_begin(w, "chosen");
+    begin_domain(w, name);
+}
+
+static void finish_domain(struct fixture *f)
+{
+    axvm_fw_end(&f->w);
+    axvm_fw_end(&f->w);
+    finish_tree(f);
+}
+
 static void begin_module(struct axvm_fdt_writer *w, const char *kind, uint64_t addr, uint64_t size)
 {
     char compatible[64] = { 0 };
@@ -108,14 +122,11 @@ static int read_domain_with(struct fixture *f, void (*extra)(struct axvm_fdt_wri
 {
     struct axvm_fdt_writer *w = begin_tree(f);
 
-    axvm_fw_begin(w, "chosen");
-    begin_domain(w, "domU0");
+    begin_only_domain(w, "domU0");
     if (extra != NULL)
         extra(w);
     add_module(w, "multiboot,kernel", HOST_RAM + 0x1000, 0x2000);
-    axvm_fw_end(w);
-    axvm_fw_end(w);
-    finish_tree(f);
+    finish_domain(f);
     return read_vm(f, 0);
 }
 
@@ -190,9 +201,7 @@ static void domains_are_counted_from_zero_to_the_last(void **state)
     axvm_fw_end(w);
     begin_domain(w, "right");
     add_module(w, "multiboot,kernel", HOST_RAM, 2);
-    axvm_fw_end(w);
-    axvm_fw_end(w);
-    finish_tree(f);
+    finish_domain(f);
     assert_int_equal(read_vm(f, 0), AXVM_OK);
     assert_string_equal(f->b.cfg.name, "left");
     assert_int_equal(read_vm(f, 1), AXVM_OK);
@@ -221,17 +230,14 @@ static void kernel_modules_bootargs_win_over_the_domains(void **state)
     struct fixture *f = *state;
     struct axvm_fdt_writer *w = begin_tree(f);
 
-    axvm_fw_begin(w, "chosen");
-    begin_domain(w, "d");
+    begin_only_domain(w, "d");
     axvm_fw_string(w, "bootargs", "old");
     begin_module(w, "multiboot,kernel", HOST_RAM, 1);
     axvm_fw_string(w, "bootargs", "new");
     axvm_fw_u64(w, "axvm,load-address", 0x40200000);
     axvm_fw_u32(w, "axvm,entry", 0);
     axvm_fw_end(w);
-    axvm_fw_end(w);
-    axvm_fw_end(w);
-    finish_tree(f);
+    finish_domain(f);
     assert_int_equal(read_vm(f, 0), AXVM_OK);
     assert_string_equal(f->b.cfg.image.cmdline, "new");
     assert_true(f->b.cfg.image.load_set);
@@ -245,12 +251,9 @@ static void firmware_module_is_executed_in_place(void **state)
     struct fixture *f = *state;
     struct axvm_fdt_writer *w = begin_tree(f);
 
-    axvm_fw_begin(w, "chosen");
-    begin_domain(w, "d");
+    begin_only_domain(w, "d");
     add_module(w, "axvm,firmware", HOST_RAM, 0x800);
-    axvm_fw_end(w);
-    axvm_fw_end(w);
-    finish_tree(f);
+    finish_domain(f);
     assert_int_equal(read_vm(f, 0), AXVM_OK);
     assert_int_equal(f->b.cfg.image.kind, AXVM_IMAGE_FIRMWARE);
     assert_int_equal(f->b.cfg.image.kernel.size, 0x800);
@@ -304,9 +307,7 @@ static void guest_loader_modules_in_chosen_are_vm_0(void **state)
     add_module(w, "multiboot,ramdisk", HOST_RAM + 0x3000, 0x300);
     begin_module(w, "multiboot,kernel", HOST_RAM + 0x1000, 0x100);
     axvm_fw_string(w, "bootargs", "of the guest");
-    axvm_fw_end(w);
-    axvm_fw_end(w);
-    finish_tree(f);
+    finish_domain(f);
     assert_int_equal(read_vm(f, 0), AXVM_OK);
     assert_int_equal(f->b.cfg.vcpu_count, 1);
     assert_string_equal(f->b.cfg.image.cmdline, "of the guest");
@@ -330,9 +331,7 @@ static void cells_of_the_domain_are_used_for_its_modules(void **state)
     axvm_fw_bytes(w, "compatible", "multiboot,kernel\0multiboot,module", 34);
     axvm_fw_cells(w, "reg", reg, 2);
     axvm_fw_end(w);
-    axvm_fw_end(w);
-    axvm_fw_end(w);
-    finish_tree(f);
+    finish_domain(f);
     assert_int_equal(read_vm(f, 0), AXVM_OK);
     assert_ptr_equal(f->b.cfg.image.kernel.data, f->ram + 0x1000);
     assert_int_equal(f->b.cfg.image.kernel.size, 0x2000);
@@ -467,11 +466,8 @@ static void domain_without_a_kernel_is_refused(void **state)
     struct fixture *f = *state;
     struct axvm_fdt_writer *w = begin_tree(f);
 
-    axvm_fw_begin(w, "chosen");
-    begin_domain(w, "d");
-    axvm_fw_end(w);
-    axvm_fw_end(w);
-    finish_tree(f);
+    begin_only_domain(w, "d");
+    finish_domain(f);
     assert_int_equal(read_vm(f, 0), AXVM_ERR_FORMAT);
 }
 
@@ -572,15 +568,12 @@ static int read_passthrough(struct fixture *f, const char *paths, size_t len, co
 
     add_host_devices(w);
     add_isa_bus(w);
-    axvm_fw_begin(w, "chosen");
-    begin_domain(w, "d");
+    begin_only_domain(w, "d");
     axvm_fw_bytes(w, "axvm,passthrough", paths, len);
     if (gpa != NULL)
         axvm_fw_cells(w, "axvm,passthrough-gpa", gpa, gpa_cells);
     add_module(w, "multiboot,kernel", HOST_RAM, 16);
-    axvm_fw_end(w);
-    axvm_fw_end(w);
-    finish_tree(f);
+    finish_domain(f);
     return read_vm(f, 0);
 }
 
@@ -673,13 +666,10 @@ static void alias_that_names_itself_is_survived(void **state)
     axvm_fw_begin(w, "aliases");
     axvm_fw_string(w, "loop", "loop");
     axvm_fw_end(w);
-    axvm_fw_begin(w, "chosen");
-    begin_domain(w, "d");
+    begin_only_domain(w, "d");
     axvm_fw_string(w, "axvm,passthrough", "loop");
     add_module(w, "multiboot,kernel", HOST_RAM, 16);
-    axvm_fw_end(w);
-    axvm_fw_end(w);
-    finish_tree(f);
+    finish_domain(f);
     assert_int_equal(read_vm(f, 0), AXVM_ERR_FORMAT);
 }
 
@@ -691,14 +681,11 @@ static void full_tree(struct fixture *f)
     struct axvm_fdt_writer *w = begin_tree(f);
 
     add_host_devices(w);
-    axvm_fw_begin(w, "chosen");
-    begin_domain(w, "d");
+    begin_only_domain(w, "d");
     full_domain(w);
     axvm_fw_bytes(w, "axvm,passthrough", paths, sizeof(paths));
     add_module(w, "multiboot,kernel", HOST_RAM, 16);
-    axvm_fw_end(w);
-    axvm_fw_end(w);
-    finish_tree(f);
+    finish_domain(f);
     assert_int_equal(read_vm(f, 0), AXVM_OK);
 }
 

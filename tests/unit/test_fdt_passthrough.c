@@ -477,11 +477,8 @@ static void randomly_changed_host_tree_is_survived(void **state)
     give(f, &h, "gpu", "/gpu@a000000", 0xa000000, 0);
     srand(4);
     for (unsigned int round = 0; round < 20000; round++) {
-        uint8_t *copy = malloc(size);
+        uint8_t *copy = fx_changed_copy(h.fdt, size);
 
-        memcpy(copy, h.fdt, size);
-        for (int changes = rand() % 3 + 1; changes != 0; changes--)
-            copy[(size_t)rand() % size] = rand() % 2 != 0 ? (uint8_t)rand() : (uint8_t)(rand() % 10);
         h.devices[0].fdt = h.devices[1].fdt = copy;
         f->allocs_left = 1000;
         if (axvm_fdt_make(&f->vm, 0, &buf) == AXVM_OK) {

@@ -157,6 +157,12 @@ static int access_once(struct axvm_vcpu *vcpu, struct axvm_exit *exit, void *arg
     return s->write ? fake_guest_write(vcpu, s->addr, 4, 0xfeed) : fake_guest_read(vcpu, s->addr, 4);
 }
 
+static void run_to(struct axvm *vm, enum axvm_exit_reason reason, struct axvm_exit *exit)
+{
+    assert_int_equal(axvm_run_vcpu(vm, 0, exit), 0);
+    assert_int_equal(exit->reason, reason);
+}
+
 static void boot(struct axvm *vm, struct script *s)
 {
     fake_guest_set(vm, 0, access_once, s);
@@ -177,8 +183,7 @@ static void a_guests_load_gets_what_the_device_says(void **state)
     struct axvm *vm = vm_with(*state, &ram, 0);
 
     boot(vm, &s);
-    assert_int_equal(axvm_run_vcpu(vm, 0, &exit), 0);
-    assert_int_equal(exit.reason, AXVM_EXIT_IDLE);
+    run_to(vm, AXVM_EXIT_IDLE, &exit);
     assert_int_equal(vm->vcpus[0]->arch.loaded[0], 0x08070605);
     stop(vm);
 }
@@ -191,8 +196,7 @@ static void a_refused_access_is_the_guests_own_problem(void **state)
     struct axvm *vm = vm_with(*state, &ram, AXVM_DEVICE_FAST);
 
     boot(vm, &s);
-    assert_int_equal(axvm_run_vcpu(vm, 0, &exit), 0);
-    assert_int_equal(exit.reason, AXVM_EXIT_IDLE);
+    run_to(vm, AXVM_EXIT_IDLE, &exit);
     assert_int_equal(vm->vcpus[0]->arch.mmio_refused, 1);
     assert_int_equal(ram.accesses, 0);
     stop(vm);
@@ -206,14 +210,12 @@ static void mmio_read_with_no_device_exits_to_host_and_takes_its_answer(void **s
     struct axvm *vm = vm_with(*state, &ram, 0);
 
     boot(vm, &s);
-    assert_int_equal(axvm_run_vcpu(vm, 0, &exit), 0);
-    assert_int_equal(exit.reason, AXVM_EXIT_MMIO);
+    run_to(vm, AXVM_EXIT_MMIO, &exit);
     assert_int_equal(exit.u.access.addr, 0x5000);
     assert_int_equal(exit.u.access.size, 4);
     assert_false(exit.u.access.write);
     assert_int_equal(axvm_vcpu_answer(vm->vcpus[0], UINT64_C(0x123456789)), 0);
-    assert_int_equal(axvm_run_vcpu(vm, 0, &exit), 0);
-    assert_int_equal(exit.reason, AXVM_EXIT_IDLE);
+    run_to(vm, AXVM_EXIT_IDLE, &exit);
     assert_int_equal(vm->vcpus[0]->arch.loaded[0], 0x23456789);
     stop(vm);
 }
@@ -226,12 +228,10 @@ static void mmio_write_with_no_device_and_no_answer_is_refused(void **state)
     struct axvm *vm = vm_with(*state, &ram, 0);
 
     boot(vm, &s);
-    assert_int_equal(axvm_run_vcpu(vm, 0, &exit), 0);
-    assert_int_equal(exit.reason, AXVM_EXIT_MMIO);
+    run_to(vm, AXVM_EXIT_MMIO, &exit);
     assert_int_equal(exit.u.access.data, 0xfeed);
     assert_true(exit.u.access.write);
-    assert_int_equal(axvm_run_vcpu(vm, 0, &exit), 0);
-    assert_int_equal(exit.reason, AXVM_EXIT_IDLE);
+    run_to(vm, AXVM_EXIT_IDLE, &exit);
     assert_int_equal(vm->vcpus[0]->arch.mmio_refused, 1);
     stop(vm);
 }

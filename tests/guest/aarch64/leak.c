@@ -32,30 +32,9 @@ static const char names[][16] = { EACH_REGISTER(NAME) };
 #define REGISTERS (sizeof(names) / sizeof(names[0]))
 
 
-static uint64_t get(unsigned int n)
-{
-    unsigned int i = 0;
-    uint64_t v = 0;
-
-#define READ(reg)          \
-    if (n == i++)          \
-        v = read_sysreg(reg);
-    EACH_REGISTER(READ)
-#undef READ
-    return v;
-}
-
-static void set(unsigned int n, uint64_t v)
-{
-    unsigned int i = 0;
-
-#define WRITE(reg)         \
-    if (n == i++)          \
-        write_sysreg(reg, v);
-    EACH_REGISTER(WRITE)
-#undef WRITE
-    isb();
-}
+#define READ_REGISTER(reg) read_sysreg(reg)
+#define WRITE_REGISTER(reg, v) write_sysreg(reg, v)
+#include "each_register.h"
 
 /* ---- SIMD&FP ---- */
 
@@ -131,6 +110,7 @@ static void fill(const bool *have, uint64_t *own, uint64_t pattern)
         if (!have[n])
             continue;
         set(n, pattern + n);
+        isb();
         own[n] = get(n);
     }
 }

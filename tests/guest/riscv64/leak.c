@@ -17,10 +17,10 @@
 /* CSRs that keep what they are given, or part of it, and that code in S-mode does not stand on: sscratch, sepc, scause, stval,
  * scounteren, senvcfg, stimecmp, siselect; then what guests are refused here: scontext, sstateen0, vsscratch, hstatus,
  * htimedelta. */
-#define EACH_CSR(X)                                                                                                            \
+#define EACH_REGISTER(X)                                                                                                       \
     X(0x140) X(0x141) X(0x142) X(0x143) X(0x106) X(0x10a) X(0x14d) X(0x150) X(0x5a8) X(0x10c) X(0x240) X(0x600) X(0x605)
 #define NUMBER(csr) csr,
-static const uint16_t numbers[] = { EACH_CSR(NUMBER) };
+static const uint16_t numbers[] = { EACH_REGISTER(NUMBER) };
 #undef NUMBER
 #define CSRS (sizeof(numbers) / sizeof(numbers[0]))
 #define STIMECMP 0x14d
@@ -28,29 +28,9 @@ static const uint16_t numbers[] = { EACH_CSR(NUMBER) };
 static uint64_t vlenb; /* 0: no vectors */
 static uint64_t vectors[32 * 512 / 8] __attribute__((aligned(16)));
 
-static uint64_t get(unsigned int n)
-{
-    unsigned int i = 0;
-    uint64_t v = 0;
-
-#define READ(csr)                                                                                                              \
-    if (n == i++)                                                                                                              \
-        v = read_csr(csr);
-    EACH_CSR(READ)
-#undef READ
-    return v;
-}
-
-static void set(unsigned int n, uint64_t v)
-{
-    unsigned int i = 0;
-
-#define WRITE(csr)                                                                                                             \
-    if (n == i++)                                                                                                              \
-        write_csr(csr, v);
-    EACH_CSR(WRITE)
-#undef WRITE
-}
+#define READ_REGISTER(csr) read_csr(csr)
+#define WRITE_REGISTER(csr, v) write_csr(csr, v)
+#include "each_register.h"
 
 static void fail_csr(unsigned int n, uint64_t got, uint64_t expected)
 {

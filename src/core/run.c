@@ -177,7 +177,6 @@ static inline enum axvm_trap_kind enter(struct axvm_cpu *cpu, struct axvm_vcpu *
 {
     enum axvm_trap_kind kind = AXVM_TRAP_REQUEST;
 
-    vcpu->pcpu = cpu->pcpu;
     cpu->running = vcpu;
     /* Pairs with axvm_vcpu_request(), and with all others who leave a mark somewhere and then look whether it is in the guest.
      */

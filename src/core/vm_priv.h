@@ -90,7 +90,6 @@ struct axvm_vcpu {
 
     _Atomic uint32_t state; /* enum axvm_vcpu_state */
     _Atomic uint32_t power; /* enum axvm_power */
-    uint32_t pcpu;          /* where it was entered last */
     _Atomic uint32_t refs;
     uint64_t pcpu_mask;
     uint64_t start_entry, start_arg; /* for AXVM_POWER_ON_PENDING */

@@ -78,6 +78,7 @@ struct axvm_sta {
 #define AXVM_EXTRA_VECTOR (1u << 4)      /* its vectors are, the host's in host_vector */
 #define AXVM_EXTRA_COUNTERS (1u << 5)    /* it counts in the hardware: axvm_pmu_load() */
 #define AXVM_EXTRA_MACHINE (1u << 6)     /* its CPU, VM or kind is one with something to switch that others have not: take_over() */
+#define AXVM_EXTRA_ISELECT (1u << 7)     /* it reaches vsiselect, which only an exit has to save */
 
 /* HAL: pcpu_id() is below this. */
 #define AXVM_MAX_PCPUS 1024

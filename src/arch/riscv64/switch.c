@@ -143,15 +143,17 @@ static void load_vm(struct axvm_cpu *cpu, const struct axvm *vm)
         axvm_csr_write(CSR_HSTATEEN0, vm->arch.hstateen0);
 }
 
-/* AXVM_EXTRA_MACHINE: the same from one entry on a CPU to the next. */
+/* AXVM_EXTRA_MACHINE and what is like it: the same from one entry on a CPU to the next. */
 static void note_machine(const struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
 {
     const struct axvm_arch_vm *a = &vcpu->vm->arch;
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
-    v->extra &= ~AXVM_EXTRA_MACHINE;
-    if (cpu->arch.eager_vs || v->file_cpu || !a->sstc || a->iselect)
+    v->extra &= ~(AXVM_EXTRA_MACHINE | AXVM_EXTRA_ISELECT);
+    if (cpu->arch.eager_vs || v->file_cpu || !a->sstc)
         v->extra |= AXVM_EXTRA_MACHINE;
+    if (a->iselect)
+        v->extra |= AXVM_EXTRA_ISELECT;
 }
 
 /* This CPU holds another's registers, or had other numbers for its VM. */
@@ -199,7 +201,7 @@ static inline bool has_stayed(const struct axvm_cpu *cpu, const struct axvm_vcpu
 
     return is_resident(cpu, vcpu) && has_vmid(cpu, vcpu) &&
            (atomic_load_explicit(&v->posted, memory_order_relaxed) |
-            atomic_load_explicit(&vcpu->requests, memory_order_relaxed) | v->extra) == 0;
+            atomic_load_explicit(&vcpu->requests, memory_order_relaxed) | (v->extra & ~AXVM_EXTRA_ISELECT)) == 0;
 }
 
 static void load_guest_regs(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
@@ -350,7 +352,7 @@ static __attribute__((noinline)) enum axvm_trap_kind switch_to_host(enum axvm_tr
     vs_save_most(&v->vs);
     /* A guest's pending interrupt would end every WFI of the host. */
     v->vs.hie = axvm_csr_swap(CSR_HIE, h->hie) & IRQ_VS_ALL;
-    if ((v->extra & AXVM_EXTRA_MACHINE) || kind == AXVM_TRAP_HOST_IRQ)
+    if ((v->extra & (AXVM_EXTRA_MACHINE | AXVM_EXTRA_ISELECT)) || kind == AXVM_TRAP_HOST_IRQ)
         return switch_extra(kind, vcpu);
     v->vs.vstimecmp = axvm_csr_read(CSR_VSTIMECMP);
     return kind;

@@ -92,6 +92,14 @@ static void save_guest_regs_of_host(struct axvm_arch_cpu *h)
         h->vsesr = axvm_sysreg_read(VSESR_EL2);
 }
 
+static void take_config(struct axvm_arch_cpu *h, const struct axvm_aarch64_cpu_config *a)
+{
+    h->vtimer_intid = a->vtimer_intid ? a->vtimer_intid : 27;
+    h->maint_intid = a->maintenance_intid ? a->maintenance_intid : 25;
+    h->kick_intid = a->kick_sgi_plus_1 - 1; /* none: UINT32_MAX, which is no INTID */
+    h->handle_irq = a->handle_irq;
+}
+
 int axvm_arch_cpu_enable(struct axvm_cpu *cpu, const struct axvm_cpu_config *cfg)
 {
     const struct axvm_aarch64_cpu_config *a = cfg ? cfg->aarch64 : NULL;
@@ -110,10 +118,7 @@ int axvm_arch_cpu_enable(struct axvm_cpu *cpu, const struct axvm_cpu_config *cfg
     irqs = axvm_irq_save();
     h->vhe = (axvm_sysreg_read(hcr_el2) & HCR_E2H) != 0;
     h->eager_el1 = (cfg->flags & AXVM_CPU_HOST_USES_GUEST_REGS) != 0;
-    h->vtimer_intid = a->vtimer_intid ? a->vtimer_intid : 27;
-    h->maint_intid = a->maintenance_intid ? a->maintenance_intid : 25;
-    h->kick_intid = a->kick_sgi_plus_1 - 1; /* none: UINT32_MAX, which is no INTID */
-    h->handle_irq = a->handle_irq;
+    take_config(h, a);
     h->icc_ctlr = axvm_sysreg_read(ICC_CTLR_EL1); /* its EOImode is a choice that hosts make once */
     probe_features(h);
     save_guest_regs_of_host(h);

@@ -64,6 +64,17 @@ static void give_aia_back(const struct axvm_arch_cpu *h)
     axvm_csr_write(CSR_HVIPRIO2, h->hviprio2);
 }
 
+static void take_config(struct axvm_arch_cpu *h, const struct axvm_riscv64_cpu_config *r)
+{
+    h->hartid = r->hartid;
+    if (h->hartid / 64 < AXVM_HART_WORDS) {
+        h->hart_word = (uint32_t)(h->hartid / 64);
+        h->hart_bit = UINT64_C(1) << h->hartid % 64;
+    }
+    h->timebase_hz = r->timebase_hz;
+    h->take_kick = r->take_kick;
+}
+
 int axvm_arch_cpu_enable(struct axvm_cpu *cpu, const struct axvm_cpu_config *cfg)
 {
     const struct axvm_riscv64_cpu_config *r = cfg ? cfg->riscv64 : NULL;
@@ -78,13 +89,7 @@ int axvm_arch_cpu_enable(struct axvm_cpu *cpu, const struct axvm_cpu_config *cfg
         return AXVM_ERR_NOSUP;
     }
     h->eager_vs = (cfg->flags & AXVM_CPU_HOST_USES_GUEST_REGS) != 0;
-    h->hartid = r->hartid;
-    if (h->hartid / 64 < AXVM_HART_WORDS) {
-        h->hart_word = (uint32_t)(h->hartid / 64);
-        h->hart_bit = UINT64_C(1) << h->hartid % 64;
-    }
-    h->timebase_hz = r->timebase_hz;
-    h->take_kick = r->take_kick;
+    take_config(h, r);
     probe_features(h, r);
     h->isa = r->isa ? r->isa : h->has_fp ? "rv64imafdc" : "rv64imac";
     save_guest_regs_of_host(h);

@@ -39,6 +39,13 @@ struct task {
 
 enum access { CHECK, LOAD, STORE };
 
+static int untouched(struct task *t, uint64_t gpa, uint32_t prot)
+{
+    t->vcpu->trap.gpa = axvm_gpa(gpa);
+    t->vcpu->trap.prot = prot;
+    return AXVM_ERR_AGAIN;
+}
+
 /* AXVM_OK with *va, or NULL: no RAM; AXVM_ERR_AGAIN: RAM that nobody has touched, vcpu->trap says where; AXVM_ERR_BUSY: try
  * again; AXVM_ERR_GUEST: a page fault. */
 static int find(struct task *t, const struct axvm_x86_paging *p, uint64_t linear, bool write, uint8_t **va)
@@ -57,19 +64,14 @@ static int find(struct task *t, const struct axvm_x86_paging *p, uint64_t linear
             axvm_x86_raise_pf(t->vcpu, linear, error);
         return AXVM_ERR_GUEST;
     case AXVM_X86_WALK_ABSENT:
-        t->vcpu->trap.gpa = axvm_gpa(gpa);
-        t->vcpu->trap.prot = AXVM_PROT_READ;
-        return AXVM_ERR_AGAIN;
+        return untouched(t, gpa, AXVM_PROT_READ);
     default:
         return AXVM_ERR_BUSY;
     }
     *va = NULL;
     rc = axvm_x86_walk_page(t->vcpu->vm, cache, 0, axvm_align_down(gpa, AXVM_PAGE_SIZE), prot, va);
-    if (rc == AXVM_ERR_AGAIN) {
-        t->vcpu->trap.gpa = axvm_gpa(gpa);
-        t->vcpu->trap.prot = prot;
-        return rc;
-    }
+    if (rc == AXVM_ERR_AGAIN)
+        return untouched(t, gpa, prot);
     if (*va)
         *va += gpa % AXVM_PAGE_SIZE;
     return AXVM_OK;

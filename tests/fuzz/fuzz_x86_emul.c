@@ -229,6 +229,29 @@ static void run_again(struct world *w, const struct state *first, const struct c
     FUZZ_CHECK(rc != AXVM_EMUL_FAULT || is_same_fault(&warm.arch.emul.fault, &cold.arch.emul.fault));
 }
 
+/* As given by the CPU, or in memory, perhaps across pages. */
+static void place(struct world *w, const uint8_t insn[16])
+{
+    if (insn[14] & 1) {
+        memcpy(w->vcpu.arch.emul.bytes, insn, AXVM_X86_INSN_MAX);
+        w->vcpu.arch.emul.given = AXVM_X86_INSN_MAX;
+        w->vcpu.arch.rip = BASE;
+    } else {
+        uint64_t at = BASE + 40 * WORLD_PAGE - (insn[14] & 2 ? 3 : 100);
+
+        world_code(w, at, insn, AXVM_X86_INSN_MAX - 1);
+        w->vcpu.arch.rip = at;
+    }
+}
+
+/* It is called for what is not RAM. */
+static uint64_t fault_at(const struct world *w, uint64_t gpa)
+{
+    bool ram = gpa >= BASE && gpa - BASE < WORLD_PAGES * WORLD_PAGE && w->kind[(gpa - BASE) / WORLD_PAGE] != WORLD_BUS;
+
+    return ram ? UINT64_C(0xfee00000) + gpa % WORLD_PAGE : gpa;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static uint8_t mem[WORLD_PAGES * WORLD_PAGE];
@@ -245,22 +268,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     world_init(w, BASE, mem);
     changes = take_changes(&in);
     from = make_world(w, &in, insn);
-    if (insn[14] & 1) {
-        memcpy(w->vcpu.arch.emul.bytes, insn, AXVM_X86_INSN_MAX);
-        w->vcpu.arch.emul.given = AXVM_X86_INSN_MAX;
-        w->vcpu.arch.rip = BASE;
-    } else {
-        uint64_t at = BASE + 40 * WORLD_PAGE - (insn[14] & 2 ? 3 : 100);
-
-        world_code(w, at, insn, AXVM_X86_INSN_MAX - 1);
-        w->vcpu.arch.rip = at;
-    }
+    place(w, insn);
     w->vm.as.gen++;
     write = insn[13] & 1;
-    gpa = insn[13] & 2 ? w->vcpu.arch.gpr[7] : w->vcpu.arch.gpr[0] + 1;
-    /* It is called for what is not RAM. */
-    if (gpa >= BASE && gpa - BASE < WORLD_PAGES * WORLD_PAGE && w->kind[(gpa - BASE) / WORLD_PAGE] != WORLD_BUS)
-        gpa = UINT64_C(0xfee00000) + gpa % WORLD_PAGE;
+    gpa = fault_at(w, insn[13] & 2 ? w->vcpu.arch.gpr[7] : w->vcpu.arch.gpr[0] + 1);
     save(w, &first);
     run(w, gpa, write);
     check_rom(w, from);

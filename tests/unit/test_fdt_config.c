@@ -473,16 +473,11 @@ static void domain_without_a_kernel_is_refused(void **state)
 
 /* ---- passthrough ---- */
 
-/* A host with a device at its root, one behind two buses, and some that cannot be passed through. */
-static void add_host_devices(struct axvm_fdt_writer *w)
+/* At the root: one to be had, and some that cannot be passed through. */
+static void add_root_devices(struct axvm_fdt_writer *w)
 {
     static const uint32_t rtc_irq[] = { 0, 2, 4 };
-    static const uint32_t dma_irq[] = { 0x8001, 0, 7, 1 };
     static const uint32_t ppi[] = { 1, 7, 4 };
-    static const uint32_t outer[] = { 0x10000, 0, 0x20000000, 0x20000 };
-    static const uint32_t dma_reg[] = { 0x11000, 0x1000, 0x12000, 0x1000 };
-    static const uint32_t out_reg[] = { 0x30000, 0x1000 };
-    static const uint32_t over_reg[] = { 0x2f000, 0x2000 };
     static const uint32_t short_irq[] = { 0, 3 };
 
     axvm_fw_begin(w, "rtc@9010000");
@@ -501,6 +496,16 @@ static void add_host_devices(struct axvm_fdt_writer *w)
     axvm_fw_begin(w, "virtio@a000000");
     axvm_fw_reg(w, 0xa000000, 0x200);
     axvm_fw_end(w);
+}
+
+static void add_devices_behind_two_buses(struct axvm_fdt_writer *w)
+{
+    static const uint32_t dma_irq[] = { 0x8001, 0, 7, 1 };
+    static const uint32_t outer[] = { 0x10000, 0, 0x20000000, 0x20000 };
+    static const uint32_t dma_reg[] = { 0x11000, 0x1000, 0x12000, 0x1000 };
+    static const uint32_t out_reg[] = { 0x30000, 0x1000 };
+    static const uint32_t over_reg[] = { 0x2f000, 0x2000 };
+
     axvm_fw_begin(w, "bus");
     axvm_fw_u32(w, "#address-cells", 1);
     axvm_fw_u32(w, "#size-cells", 1);
@@ -521,6 +526,10 @@ static void add_host_devices(struct axvm_fdt_writer *w)
     axvm_fw_end(w);
     axvm_fw_end(w);
     axvm_fw_end(w);
+}
+
+static void add_device_without_addresses(struct axvm_fdt_writer *w)
+{
     axvm_fw_begin(w, "i2c");
     axvm_fw_u32(w, "#address-cells", 1);
     axvm_fw_u32(w, "#size-cells", 0);
@@ -528,6 +537,13 @@ static void add_host_devices(struct axvm_fdt_writer *w)
     axvm_fw_u32(w, "reg", 0x50);
     axvm_fw_end(w);
     axvm_fw_end(w);
+}
+
+static void add_host_devices(struct axvm_fdt_writer *w)
+{
+    add_root_devices(w);
+    add_devices_behind_two_buses(w);
+    add_device_without_addresses(w);
 }
 
 /* An ISA bus, with devices whose registers are ports and memory, and whose "reg" is wrong. */

@@ -243,24 +243,31 @@ static void calls(void)
         __asm__ volatile("hvc #7" : "+r"(x0) : : "memory");
         result("54 HVC with an immediate", (int64_t)x0 == -1, x0);
     }
-    r = hvc(PSCI_CPU_ON, 0x0000ff00, 0x40200000, 0);
-    result("55/A11 CPU_ON of nobody", (int32_t)r == -2, r);
-    r = hvc(PSCI_CPU_ON, 0xffffffffff, 0x40200000, 0);
-    result("55/A11 CPU_ON with a wild MPIDR", (int32_t)r == -2, r);
-    r = hvc(PSCI_CPU_ON, 0, 0x40200000, 0);
-    result("55 CPU_ON of oneself", (int32_t)r == -4, r);
-    r = hvc(PSCI_CPU_ON, 1, HOLE, 0);
-    result("55 CPU_ON into a hole", (int32_t)r == -9, r);
-    r = hvc(PSCI_CPU_ON, 1, 0x40200002, 0);
-    result("55 CPU_ON unaligned", (int32_t)r == -9, r);
-    r = hvc(0xc4000004, 5000, 0, 0);
-    result("56 AFFINITY_INFO of nobody", (int32_t)r == -2, r);
-    r = hvc(0xc4000004, 0, 7, 0);
-    result("56 AFFINITY_INFO level 7", (int32_t)r == -2, r);
-    r = hvc(0xc4000001, 0xffffffff, 0, 0);
-    result("56 CPU_SUSPEND with a wild state", (int32_t)r == -2, r);
-    r = hvc(0xc4000012, 0x80000000, 0, 0);
-    result("56 SYSTEM_RESET2 of a vendor type", (int32_t)r == -2, r);
+}
+
+static void psci_calls(void)
+{
+    static const struct {
+        char name[36]; /* no pointer: the image may not be where it was linked */
+        uint64_t fn, a, b;
+        int32_t r;
+    } t[] = {
+        { "55/A11 CPU_ON of nobody", PSCI_CPU_ON, 0x0000ff00, 0x40200000, -2 },
+        { "55/A11 CPU_ON with a wild MPIDR", PSCI_CPU_ON, 0xffffffffff, 0x40200000, -2 },
+        { "55 CPU_ON of oneself", PSCI_CPU_ON, 0, 0x40200000, -4 },
+        { "55 CPU_ON into a hole", PSCI_CPU_ON, 1, HOLE, -9 },
+        { "55 CPU_ON unaligned", PSCI_CPU_ON, 1, 0x40200002, -9 },
+        { "56 AFFINITY_INFO of nobody", 0xc4000004, 5000, 0, -2 },
+        { "56 AFFINITY_INFO level 7", 0xc4000004, 0, 7, -2 },
+        { "56 CPU_SUSPEND with a wild state", 0xc4000001, 0xffffffff, 0, -2 },
+        { "56 SYSTEM_RESET2 of a vendor type", 0xc4000012, 0x80000000, 0, -2 },
+    };
+
+    for (unsigned int i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+        uint64_t r = hvc(t[i].fn, t[i].a, t[i].b, 0);
+
+        result(t[i].name, (int32_t)r == t[i].r, r);
+    }
 }
 
 /* ---- row 58: timers ---- */
@@ -343,6 +350,7 @@ void guest_main(uint64_t fdt)
     no_syndrome();
     every_width(UART, "1/83 UART at all widths");
     calls();
+    psci_calls();
     timers();
     storm();
     sgis();

@@ -58,12 +58,8 @@ static void simple_handler(struct sse_context *c)
     expect("67 disable in RUNNING", event, sse(DISABLE, event, 0, 0, 0, 0), INVALID_STATE);
 }
 
-void delivery(uint64_t event)
+static void masked(uint64_t event, const struct sse_context *c)
 {
-    struct sse_context *c = context_of(event);
-    bool sie;
-
-    enable_for(event, simple_handler);
     expect("mask", event, sse(MASK, 0, 0, 0, 0, 0), SUCCESS);
     expect("inject while masked", event, sse(INJECT, event, hart(), 0, 0, 0), SUCCESS);
     check("not handled while masked", event, c->count == 0 && (status(event) & 7) == (ENABLED | PENDING), status(event));
@@ -71,10 +67,13 @@ void delivery(uint64_t event)
     expect("unmask", event, sse(UNMASK, 0, 0, 0, 0, 0), SUCCESS);
     check("handled at once", event, c->count == 1, c->count);
     is_state("ENABLED after the handler", event, ENABLED);
-    /* One shot. */
+}
+
+/* Injected while it is disabled, it waits. */
+static void one_shot(uint64_t event, const struct sse_context *c)
+{
     expect("disable", event, sse(DISABLE, event, 0, 0, 0, 0), SUCCESS);
     expect("one shot", event, write_attr(event, CONFIG, 1), SUCCESS);
-    /* Injected in between: it waits. */
     expect("inject while disabled", event, sse(INJECT, event, hart(), 0, 0, 0), SUCCESS);
     check("not handled while disabled", event, c->count == 1 && (status(event) & 7) == (REGISTERED | PENDING), status(event));
     expected_a6 = ENABLE;
@@ -83,14 +82,23 @@ void delivery(uint64_t event)
     is_state("REGISTERED after one shot", event, REGISTERED);
     expect("no more one shot", event, write_attr(event, CONFIG, 0), SUCCESS);
     expect("enable", event, sse(ENABLE, event, 0, 0, 0, 0), SUCCESS);
-    /* Interrupts that were on are on again, and registers are there. */
-    c->handler = NULL;
+}
+
+/* Interrupts that were on are on again, and registers are there. */
+static void registers_are_kept(uint64_t event, const struct sse_context *c)
+{
+    bool sie;
+
     irqs_on();
     check("registers are kept", event, sse_keeps_registers(event, hart()), 0);
     sie = (read_csr(sstatus) & 2) != 0;
     irqs_off();
     check("SIE is kept", event, sie && c->count == 3 && (c->status & SSTATUS_SPIE), c->status);
-    /* sepc, SPP and SPIE of what was interrupted are back: as if in a trap handler. */
+}
+
+/* sepc, SPP and SPIE of what was interrupted are back: as if in a trap handler. */
+static void trap_state_is_kept(uint64_t event)
+{
     write_csr(sepc, 0x12345678);
     clear_csr(sstatus, SSTATUS_SPP | SSTATUS_SPIE);
     sse(INJECT, event, hart(), 0, 0, 0);
@@ -100,11 +108,28 @@ void delivery(uint64_t event)
     sse(INJECT, event, hart(), 0, 0, 0);
     check("SPP and SPIE are kept set", event,
           (read_csr(sstatus) & (SSTATUS_SPP | SSTATUS_SPIE)) == (SSTATUS_SPP | SSTATUS_SPIE), read_csr(sstatus));
-    disable(event);
+}
+
+static void unregistered_while_pending(uint64_t event, struct sse_context *c)
+{
     expect("register", event, register_event(event, c, NULL), SUCCESS);
     sse(INJECT, event, hart(), 0, 0, 0);
     expect("unregister of a pending event", event, sse(UNREGISTER, event, 0, 0, 0, 0), SUCCESS);
     check("an unused event is not pending", event, status(event) == 8, status(event));
+}
+
+void delivery(uint64_t event)
+{
+    struct sse_context *c = context_of(event);
+
+    enable_for(event, simple_handler);
+    masked(event, c);
+    one_shot(event, c);
+    c->handler = NULL;
+    registers_are_kept(event, c);
+    trap_state_is_kept(event);
+    disable(event);
+    unregistered_while_pending(event, c);
 }
 
 /* What the handler writes is what comes back: "If the supervisor software wishes to resume from a different location". */

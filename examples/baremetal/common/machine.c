@@ -126,38 +126,38 @@ void machine_for_each_module(void (*fn)(const struct range *module))
     fdt_for_each_subnode(node, machine.fdt, chosen) for_each_module_of(node, fn);
 }
 
+static const struct flag {
+    const char *word;
+    bool *option;
+    bool value;
+} flags[] = {
+    { "vhe=on", &options.vhe, true },
+    { "vhe=off", &options.vhe, false },
+    { "on-reset=reboot", &options.reboot, true },
+    { "on-reset=stop", &options.reboot, false },
+    { "stats", &options.stats, true },
+    { "canary", &options.canary, true },
+    { "guest-regs", &options.guest_regs, true },
+    { "no-sstc", &options.no_sstc, true },
+    { "no-apicv", &options.no_apicv, true },
+    { "trust-apicv", &options.trust_apicv, true },
+    { "hypercalls", &options.hypercalls, true },
+    { "test-device", &options.test_device, true },
+    { "hal-check", &options.hal_check, true },
+    { "spare-boot-cpu", &options.spare_boot_cpu, true },
+    { "verbose", &options.verbose, true },
+};
+
 static void option(const char *word)
 {
     const char *value = str_after(word, "nonce=");
 
     if (value)
         options.nonce = value;
-    else if (str_equal(word, "vhe=on") || str_equal(word, "vhe=off"))
-        options.vhe = str_equal(word, "vhe=on");
-    else if (str_equal(word, "on-reset=reboot") || str_equal(word, "on-reset=stop"))
-        options.reboot = str_equal(word, "on-reset=reboot");
-    else if (str_equal(word, "stats"))
-        options.stats = true;
-    else if (str_equal(word, "canary"))
-        options.canary = true;
-    else if (str_equal(word, "guest-regs"))
-        options.guest_regs = true;
-    else if (str_equal(word, "no-sstc"))
-        options.no_sstc = true;
-    else if (str_equal(word, "no-apicv"))
-        options.no_apicv = true;
-    else if (str_equal(word, "trust-apicv"))
-        options.trust_apicv = true;
-    else if (str_equal(word, "hypercalls"))
-        options.hypercalls = true;
-    else if (str_equal(word, "test-device"))
-        options.test_device = true;
-    else if (str_equal(word, "hal-check"))
-        options.hal_check = true;
-    else if (str_equal(word, "spare-boot-cpu"))
-        options.spare_boot_cpu = true;
-    else if (str_equal(word, "verbose"))
-        options.verbose = true;
+    for (unsigned int i = 0; i < ARRAY_LEN(flags); i++) {
+        if (str_equal(word, flags[i].word))
+            *flags[i].option = flags[i].value;
+    }
 }
 
 /* Cuts @args into words in place. */

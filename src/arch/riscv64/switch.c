@@ -156,8 +156,9 @@ static void note_machine(const struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
         v->extra |= AXVM_EXTRA_ISELECT;
 }
 
-/* This CPU holds another's registers, or had other numbers for its VM. */
-static void take_over(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, bool resident)
+/* This CPU holds another's registers, or had other numbers for its VM. Whoever is resident has no need of it, which keeps it
+ * out of line. */
+static __attribute__((noinline)) void take_over(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu, bool resident)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
@@ -235,7 +236,7 @@ static __attribute__((noinline)) void take_posted(struct axvm_vcpu *vcpu)
 }
 
 /* Who changes any of it leaves a mark, and asks for a look after that. */
-void axvm_irqs_refresh(struct axvm_vcpu *vcpu)
+static inline void refresh_irqs(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
@@ -244,6 +245,11 @@ void axvm_irqs_refresh(struct axvm_vcpu *vcpu)
     axvm_set_external(vcpu, atomic_load_explicit(&v->external, memory_order_relaxed) != 0);
     if (!vcpu->vm->arch.sstc)
         axvm_timer_update(vcpu);
+}
+
+void axvm_irqs_refresh(struct axvm_vcpu *vcpu)
+{
+    refresh_irqs(vcpu);
 }
 
 /* ---- to the guest ---- */
@@ -308,7 +314,7 @@ static __attribute__((noinline)) enum axvm_trap_kind come_back(struct axvm_cpu *
     if (v->extra & AXVM_EXTRA_COUNTERS)
         axvm_pmu_load(&v->pmu);
     /* From here on it is as in the fast tier: it may enter the handler of a software event. */
-    axvm_irqs_refresh(vcpu);
+    refresh_irqs(vcpu);
     return axvm_guest_enter(vcpu);
 }
 

@@ -98,6 +98,12 @@ uint64_t axvm_test_cpu_rdtsc(void)
     return atomic_fetch_add(&x86.tsc, 10);
 }
 
+uint64_t axvm_test_cpu_rdtscp(uint32_t *aux)
+{
+    *aux = (uint32_t)x86.cpu[fake_hal_cpu()].tsc_aux;
+    return axvm_test_cpu_rdtsc();
+}
+
 uint64_t axvm_test_cpu_read(enum axvm_test_reg reg)
 {
     return x86.cpu[fake_hal_cpu()].reg[reg];

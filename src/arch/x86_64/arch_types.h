@@ -179,7 +179,8 @@ struct axvm_arch_vcpu {
     uint64_t nmi_iret_rip;
     uint64_t nmi_flags; /* RFLAGS.TF as the guest has it, while AXVM_WORK_STEP */
     uint64_t cr0;       /* as the guest sees it: TS differs in the VMCB or VMCS while !fp_loaded */
-    uint64_t xcr0, tsc_aux;
+    uint32_t tsc_aux;
+    uint64_t xcr0;
     uint64_t tsc_moved; /* the guest has moved this vCPU's TSC by so much */
     uint64_t dr[4];
     uint64_t host_dr[4];
@@ -239,7 +240,8 @@ struct axvm_arch_cpu {
     uint64_t timer_tsc; /* that in TSC; UINT64_MAX: none */
     uint64_t timer_ns;  /* what hal->timer_set() was last called with here; 0: unknown */
     enum axvm_x86_taken (*take_irq)(void *ctx);
-    uint64_t host_tsc_aux, host_dr6, host_dr7;
+    uint32_t host_tsc_aux;
+    uint64_t host_dr6, host_dr7;
 
     /* SVM */
     void *hsave, *host_vmcb; /* for VM_HSAVE_PA; for VMSAVE */

@@ -32,11 +32,26 @@ static inline void axvm_wrmsr(uint32_t msr, uint64_t val)
     __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)val), "d"((uint32_t)(val >> 32)) : "memory");
 }
 
+/* Of which the upper half is zero, or reserved. */
+static inline void axvm_wrmsr32(uint32_t msr, uint32_t val)
+{
+    __asm__ volatile("wrmsr" : : "c"(msr), "a"(val), "d"(0) : "memory");
+}
+
 static inline uint64_t axvm_rdtsc(void)
 {
     uint32_t lo, hi;
 
     __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi) : : "memory");
+    return (uint64_t)hi << 32 | lo;
+}
+
+/* And TSC_AUX. */
+static inline uint64_t axvm_rdtscp(uint32_t *aux)
+{
+    uint32_t lo, hi;
+
+    __asm__ volatile("rdtscp" : "=a"(lo), "=d"(hi), "=c"(*aux) : : "memory");
     return (uint64_t)hi << 32 | lo;
 }
 
@@ -106,6 +121,7 @@ struct axvm_cpuid_regs axvm_test_cpu_cpuid(uint32_t leaf, uint32_t subleaf);
 uint64_t axvm_test_cpu_rdmsr(uint32_t msr);
 void axvm_test_cpu_wrmsr(uint32_t msr, uint64_t val);
 uint64_t axvm_test_cpu_rdtsc(void);
+uint64_t axvm_test_cpu_rdtscp(uint32_t *aux);
 uint64_t axvm_test_cpu_read(enum axvm_test_reg reg);
 void axvm_test_cpu_write(enum axvm_test_reg reg, uint64_t val);
 uint64_t axvm_test_cpu_xcr0(uint64_t set); /* 0: only look */
@@ -114,7 +130,9 @@ void axvm_test_cpu_vmsave(uint64_t pa);
 #define axvm_cpuid(leaf, subleaf) axvm_test_cpu_cpuid(leaf, subleaf)
 #define axvm_rdmsr(msr) axvm_test_cpu_rdmsr(msr)
 #define axvm_wrmsr(msr, val) axvm_test_cpu_wrmsr(msr, val)
+#define axvm_wrmsr32(msr, val) axvm_test_cpu_wrmsr(msr, val)
 #define axvm_rdtsc() axvm_test_cpu_rdtsc()
+#define axvm_rdtscp(aux) axvm_test_cpu_rdtscp(aux)
 #define axvm_read_cr0() axvm_test_cpu_read(TEST_CR0)
 #define axvm_read_cr2() axvm_test_cpu_read(TEST_CR2)
 #define axvm_read_cr3() axvm_test_cpu_read(TEST_CR3)

@@ -121,24 +121,6 @@ static void look_at_timers(struct axvm_vcpu *vcpu)
         hal->timer_set(hal->ctx, d);
 }
 
-/* Coming from the host tier: what may have changed while this vCPU was not looking. That there is something to do for the
- * guest's local APIC or NMIs others have said in .attention and .nmi; windows that were open still are. Who changes the local
- * APIC's timer says so in .work; a device may have set an earlier deadline, and one that it has put off fires for nothing. */
-void axvm_x86_look_around(struct axvm_vcpu *vcpu, bool stayed)
-{
-    struct axvm_arch_vcpu *v = &vcpu->arch;
-    const struct axvm_arch_cpu *h = &v->cpu->arch;
-
-    if (v->halted)
-        v->work |= AXVM_WORK_IRQ | AXVM_WORK_NMI;
-    if (atomic_load_explicit(&v->nmi, memory_order_relaxed))
-        v->work |= AXVM_WORK_NMI;
-    /* One that was woken by a timer goes by the same clock: the TSC may be behind it. */
-    if (v->halted || !stayed || h->timer_ns == 0 || axvm_rdtsc() >= h->timer_tsc ||
-        (vcpu->id == 0 && axvm_x86_platform_deadline(vcpu->vm) < h->timer_ns))
-        v->work |= AXVM_WORK_TIMER;
-}
-
 uint64_t axvm_arch_vcpu_deadline(struct axvm_vcpu *vcpu)
 {
     uint64_t d = deadline(vcpu);

@@ -179,8 +179,6 @@ void axvm_x86_redeliver(struct axvm_vcpu *vcpu, uint64_t info);
 
 /* The guest has written CR8 without an exit: each vendor looks after each. */
 void axvm_x86_cr8_changed(struct axvm_vcpu *vcpu, uint8_t cr8);
-/* Loaded, coming from the host tier. @stayed: nothing else has been loaded on this CPU meanwhile. */
-void axvm_x86_look_around(struct axvm_vcpu *vcpu, bool stayed);
 /* AXVM_STARTUP_INIT is set, and it is the vCPU's own thread, not loaded: it is off then. */
 void axvm_x86_take_init(struct axvm_vcpu *vcpu);
 

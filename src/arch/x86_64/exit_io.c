@@ -51,37 +51,45 @@ static inline void merge_rax(struct axvm_vcpu *vcpu, uint64_t val, unsigned int 
         *rax = (uint32_t)val;
 }
 
+/* The shadow of STI or MOV SS is over since the exit. */
+static inline bool go_on_after(struct axvm_vcpu *vcpu, const struct axvm_mmio *mmio)
+{
+    vcpu->arch.rip = mmio->arch.next;
+    if (axvm_x86_is_stepping(vcpu))
+        vcpu->arch.work |= AXVM_WORK_DONE;
+    return false;
+}
+
+static inline bool finish_port(struct axvm_vcpu *vcpu, const struct axvm_mmio *mmio, uint64_t val)
+{
+    if (!mmio->write)
+        merge_rax(vcpu, val, mmio->size);
+    return go_on_after(vcpu, mmio);
+}
+
 bool axvm_x86_finish(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
     switch (mmio->arch.kind) {
     case AXVM_X86_MMIO_PORT:
-        if (!mmio->write)
-            merge_rax(vcpu, mmio->val[0], mmio->size);
-        break;
+        return finish_port(vcpu, mmio, mmio->val[0]);
     case AXVM_X86_MMIO_MSR:
         if (!mmio->write) {
             v->gpr[AXVM_RAX] = (uint32_t)mmio->val[0];
             v->gpr[AXVM_RDX] = mmio->val[0] >> 32;
         }
-        break;
+        return go_on_after(vcpu, mmio);
     default:
         return axvm_emul_continue(vcpu, mmio) == AXVM_EMUL_ACCESS;
     }
-    v->rip = mmio->arch.next;
-    /* The shadow of STI or MOV SS is over since the exit. */
-    if (axvm_x86_is_stepping(vcpu))
-        v->work |= AXVM_WORK_DONE;
-    return false;
 }
 
 bool axvm_x86_refuse(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
 {
     switch (mmio->arch.kind) {
     case AXVM_X86_MMIO_PORT:
-        mmio->val[0] = UINT64_MAX;
-        return axvm_x86_finish(vcpu, mmio);
+        return finish_port(vcpu, mmio, UINT64_MAX);
     case AXVM_X86_MMIO_MSR:
         axvm_x86_raise_error(vcpu, X86_GP, 0);
         return false;

@@ -13,14 +13,30 @@ static bool answer_own(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio, bool more
     return more;
 }
 
-bool axvm_arch_mmio_finish(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
+static __attribute__((noinline)) bool finish_emulated(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
 {
     return answer_own(vcpu, mmio, axvm_x86_finish(vcpu, mmio));
 }
 
-bool axvm_arch_mmio_refuse(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
+static __attribute__((noinline)) bool refuse_emulated(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
 {
     return answer_own(vcpu, mmio, axvm_x86_refuse(vcpu, mmio));
+}
+
+/* A port's or an MSR's is the only access. */
+static inline bool is_emulated(const struct axvm_mmio *mmio)
+{
+    return __builtin_expect(mmio->arch.kind == AXVM_X86_MMIO_EMUL, 0);
+}
+
+bool axvm_arch_mmio_finish(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
+{
+    return is_emulated(mmio) ? finish_emulated(vcpu, mmio) : axvm_x86_finish(vcpu, mmio);
+}
+
+bool axvm_arch_mmio_refuse(struct axvm_vcpu *vcpu, struct axvm_mmio *mmio)
+{
+    return is_emulated(mmio) ? refuse_emulated(vcpu, mmio) : axvm_x86_refuse(vcpu, mmio);
 }
 
 /* It tries again, and then there is no region: exit_io.c. */

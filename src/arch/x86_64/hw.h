@@ -25,12 +25,9 @@ struct axvm_x86_cpu_config;
     void axvm_##v##_vm_fini(struct axvm *vm);                                                                                  \
     int axvm_##v##_vcpu_init(struct axvm_vcpu *vcpu);                                                                          \
     void axvm_##v##_vcpu_fini(struct axvm_vcpu *vcpu);                                                                         \
-    /* ---- the world switch: from the host tier and back. @vmid is this CPU's number for the VM; @fresh: something else ran   \
-     * here, or it elsewhere, since it was last loaded: nothing that the CPU has cached of it is good ---- */                  \
-    void axvm_##v##_load_on(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu, uint64_t vmid, bool fresh);                          \
-    void axvm_##v##_put_from(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu);                                                    \
-    /* Enter, handle what the fast tier can, until it cannot: the guest's RIP etc. are in struct axvm_arch_vcpu. */            \
-    enum axvm_trap_kind axvm_##v##_run(struct axvm_vcpu *vcpu);                                                                \
+    /* ---- the world switch: from the host tier, into the guest, and back when the fast tier cannot go on. In between the     \
+     * vCPU is loaded; its RIP etc. are in struct axvm_arch_vcpu ---- */                                                                  \
+    enum axvm_trap_kind axvm_##v##_visit(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu);                                        \
     /* The registers of a vCPU that is not loaded, into .sys: for dumps. Host context; for VMX as of when it came out with     \
      * AXVM_TRAP_EXIT. */                                                                                                      \
     void axvm_##v##_fetch_sys(struct axvm_vcpu *vcpu);                                                                         \

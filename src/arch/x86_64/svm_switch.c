@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A vCPU's VMCB comes to a CPU and goes; interception of what is exchanged lazily; events. */
-#include "cpu.h"
 #include "msr.h"
 #include "s2_hw.h"
 #include "svm.h"
+#include "switch.h"
 
 /* VMRUN loads it; but Bochs' leaves the guest what is in it. */
 static void load_cr2(const struct axvm_vmcb *b)
@@ -24,11 +24,12 @@ static void init_vmcb(struct axvm_vcpu *vcpu)
 }
 
 /* It is new, was reset, or something else ran here meanwhile, or it elsewhere. */
-static __attribute__((noinline)) void move_in(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu, uint64_t vmid)
+static __attribute__((noinline)) void move_in(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
     struct axvm_vmcb *b = v->vmcb;
 
+    axvm_x86_move_in(cpu, vcpu);
     if (b->np_enable == 0)
         init_vmcb(vcpu);
     if (v->sys_dirty) {
@@ -37,7 +38,7 @@ static __attribute__((noinline)) void move_in(struct axvm_vcpu *vcpu, struct axv
         v->sys_dirty = false;
     }
     b->clean = 0;
-    b->asid = (uint32_t)vmid;
+    b->asid = (uint32_t)(v->last_vmid & AXVM_VMID_MASK);
     axvm_svm_flush(vcpu);
     if (cpu->arch.flush_all)
         b->tlb_control = TLB_FLUSH_ALL;
@@ -45,43 +46,46 @@ static __attribute__((noinline)) void move_in(struct axvm_vcpu *vcpu, struct axv
     v->host_pa = cpu->arch.host_vmcb_pa;
 }
 
-void axvm_svm_load_on(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu, uint64_t vmid, bool fresh)
+static inline void load(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
 {
-    const struct axvm_arch_vcpu *v = &vcpu->arch;
-    uint64_t offset = vcpu->vm->arch.tsc_offset + v->tsc_moved;
+    struct axvm_arch_vcpu *v = &vcpu->arch;
+    uint64_t offset = vcpu->vm->arch.tsc_offset + v->tsc_moved, tsc;
+    struct axvm_vmcb *b = v->vmcb;
 
-    if (__builtin_expect(fresh, 0))
-        move_in(vcpu, cpu, vmid);
-    if (v->vmcb->tsc_offset != offset)
+    v->cpu = cpu;
+    if (!axvm_x86_has_stayed(cpu, vcpu))
+        move_in(vcpu, cpu);
+    tsc = axvm_x86_take_over(&cpu->arch, vcpu);
+    if (b->tsc_offset != offset)
         axvm_svm_set_tsc_offset(vcpu, offset);
     axvm_vmsave(v->host_pa);
     if (cpu->arch.host_xss != 0)
         axvm_wrmsr(MSR_IA32_XSS, 0);
-    load_cr2(v->vmcb);
+    load_cr2(b);
+    axvm_x86_unpack(vcpu, b->dr7);
+    axvm_x86_look_around(&cpu->arch, vcpu, tsc);
 }
 
-/* All but what VMSAVE took is in memory already. */
-void axvm_svm_put_from(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu)
+/* All else but what VMSAVE took is in memory already. */
+static inline void put(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
 {
-    (void)vcpu;
+    axvm_x86_pack(vcpu);
     if (cpu->arch.host_xss != 0)
         axvm_wrmsr(MSR_IA32_XSS, cpu->arch.host_xss);
+    axvm_x86_give_back(&cpu->arch, vcpu);
+    vcpu->arch.cpu = NULL;
 }
 
-/* Between "in guest" and out of it: see s2_hw.c. */
-static enum axvm_trap_kind enter(struct axvm_vcpu *vcpu)
+enum axvm_trap_kind axvm_svm_visit(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
 {
-    enum axvm_trap_kind kind = axvm_x86_prepare(vcpu);
+    int kind;
 
-    if (kind != AXVM_TRAP_RESUME)
-        return kind;
-    axvm_x86_mode_in(vcpu);
-    return axvm_svm_enter(vcpu);
-}
-
-enum axvm_trap_kind axvm_svm_run(struct axvm_vcpu *vcpu)
-{
-    return enter(vcpu);
+    load(cpu, vcpu);
+    kind = axvm_svm_enter_again(vcpu);
+    if (kind == AXVM_TRAP_RESUME)
+        kind = (int)axvm_svm_enter(vcpu);
+    put(cpu, vcpu);
+    return (enum axvm_trap_kind)kind;
 }
 
 /* "TLB Control". Flushing by ASID spares the host's and other guests' entries. */

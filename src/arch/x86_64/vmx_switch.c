@@ -4,9 +4,9 @@
  * tier: where it goes on, and when it is destroyed, nobody here would be asked again. "Software Use of Virtual-Machine Control
  * Structures".
  */
-#include "cpu.h"
 #include "mem.h"
 #include "s2_hw.h"
+#include "switch.h"
 #include "vmx.h"
 
 static void vmclear(uint64_t pa)
@@ -60,11 +60,17 @@ static inline void load_lapic(struct axvm_vcpu *vcpu)
         axvm_vmx_lend_lapic(vcpu);
 }
 
-void axvm_vmx_load_on(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu, uint64_t vmid, bool fresh)
+static void load(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
     struct axvm_vmx *vmx = axvm_vmx_of(vcpu);
-    uint64_t offset = vcpu->vm->arch.tsc_offset + v->tsc_moved;
+    uint64_t offset = vcpu->vm->arch.tsc_offset + v->tsc_moved, tsc;
+    bool stayed = axvm_x86_has_stayed(cpu, vcpu);
+
+    if (!stayed)
+        axvm_x86_move_in(cpu, vcpu);
+    v->cpu = cpu;
+    tsc = axvm_x86_take_over(&cpu->arch, vcpu);
 
     vmx->caps = &axvm_vmx_cpu_of(cpu)->caps;
     if (vmx->made)
@@ -77,22 +83,24 @@ void axvm_vmx_load_on(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu, uint64_t vmi
     }
     if (cpu->arch.flush_all)
         flush_all(cpu, vmx);
-    if (fresh)
+    if (!stayed)
         axvm_vmx_flush(vcpu);
-    set_vpid(vmx, vmid);
+    set_vpid(vmx, v->last_vmid & AXVM_VMID_MASK);
     if (vmx->tsc_offset != offset)
         axvm_vmx_set_tsc_offset(vcpu, offset);
     load_lapic(vcpu);
     axvm_vmx_host_take(cpu, vmx);
     axvm_write_dr6(vmx->dr6);
     axvm_write_cr2(v->cr2);
+    axvm_x86_unpack(vcpu, axvm_x86_get_dr7(vcpu));
+    axvm_x86_look_around(&cpu->arch, vcpu, tsc);
 }
 
-void axvm_vmx_put_from(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu)
+static void put(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
 {
     struct axvm_vmx *vmx = axvm_vmx_of(vcpu);
 
-    (void)cpu;
+    axvm_x86_pack(vcpu);
     if (vcpu->arch.lapic_cpu & AXVM_LAPIC_LENT)
         axvm_vmx_return_lapic(vcpu);
     vmx->dr6 = axvm_read_dr6();
@@ -101,6 +109,8 @@ void axvm_vmx_put_from(struct axvm_vcpu *vcpu, struct axvm_cpu *cpu)
         vcpu->arch.cr2 = axvm_read_cr2();
     axvm_vmx_host_give_back(vmx);
     vmclear(vmx->vmcs_pa);
+    axvm_x86_give_back(&cpu->arch, vcpu);
+    vcpu->arch.cpu = NULL;
 }
 
 /* For a VM entry that did not happen: whether the VMCS counts as launched depends on how far it got. Now it does not. */
@@ -130,7 +140,7 @@ void axvm_vmx_fetch_sys(struct axvm_vcpu *vcpu)
     axvm_irq_restore(irqs);
 }
 
-enum axvm_trap_kind axvm_vmx_run(struct axvm_vcpu *vcpu)
+static int run(struct axvm_vcpu *vcpu)
 {
     int kind;
 
@@ -141,5 +151,15 @@ enum axvm_trap_kind axvm_vmx_run(struct axvm_vcpu *vcpu)
         axvm_vmx_mode_in(vcpu);
         kind = axvm_vmx_enter(vcpu);
     } while (kind == VMX_RELAUNCH);
+    return kind;
+}
+
+enum axvm_trap_kind axvm_vmx_visit(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
+{
+    int kind;
+
+    load(cpu, vcpu);
+    kind = run(vcpu);
+    put(cpu, vcpu);
     return (enum axvm_trap_kind)kind;
 }

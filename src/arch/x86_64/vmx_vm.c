@@ -85,7 +85,7 @@ int axvm_vmx_vcpu_init(struct axvm_vcpu *vcpu)
     return vmx->vmcs ? AXVM_OK : AXVM_ERR_NOMEM;
 }
 
-/* The VMCS is not active anywhere: axvm_vmx_put_from() has cleared it. */
+/* The VMCS is not active anywhere: axvm_vmx_visit() has cleared it. */
 void axvm_vmx_vcpu_fini(struct axvm_vcpu *vcpu)
 {
     const struct axvm_hal *hal = &vcpu->vm->hal;

@@ -152,7 +152,7 @@ static void comes_before_the_first_instruction(struct fake_hal *hal, uint64_t ow
     x86.guest = together_guest;
     x86.guest_arg = &t;
     assert_int_equal(axvm_run_vcpu(t.vm, 0, &exit), AXVM_OK);
-    vcpu->arch.rflags |= own;
+    axvm_x86_set_rflags(vcpu, vcpu->arch.rflags | own);
     axvm_x86_raise(vcpu, X86_DB);
     axvm_x86_nmi(vcpu);
     kicks = hal->kicks[0];

@@ -142,7 +142,6 @@ static void vmrun(struct axvm_vcpu *vcpu)
     struct axvm_vmcb *b = v->vmcb;
 
     b->rip = v->rip;
-    b->rflags = v->rflags;
     b->rax = v->gpr[AXVM_RAX];
     b->exitintinfo = 0;
     x86.cpu[fake_hal_cpu()].injected = b->eventinj;

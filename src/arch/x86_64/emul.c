@@ -18,7 +18,8 @@ static inline struct axvm_emul_operand *operand_of(struct axvm_emul *e)
 static enum axvm_emul_result complete(struct axvm_vcpu *vcpu, const struct axvm_emul *e)
 {
     vcpu->arch.rip = e->next_rip;
-    vcpu->arch.rflags &= ~RFLAGS_RF;
+    if (vcpu->arch.rflags & RFLAGS_RF)
+        axvm_x86_set_rflags(vcpu, vcpu->arch.rflags & ~RFLAGS_RF);
     return AXVM_EMUL_DONE;
 }
 

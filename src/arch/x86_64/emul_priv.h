@@ -7,7 +7,7 @@
 
 #include "emul.h"
 #include "mem.h"
-#include "rflags.h"
+#include "regs.h"
 #include "vm_priv.h"
 
 /* Slots of the cache of pages beyond those of tables. */
@@ -74,7 +74,7 @@ static inline uint64_t axvm_emul_offset(const struct axvm_vcpu *vcpu, const stru
 
 static inline void axvm_emul_set_flags(struct axvm_vcpu *vcpu, uint64_t which, uint64_t flags)
 {
-    vcpu->arch.rflags = (vcpu->arch.rflags & ~which) | (flags & which);
+    axvm_x86_set_rflags(vcpu, (vcpu->arch.rflags & ~which) | (flags & which));
 }
 
 static inline uint64_t axvm_emul_mask(unsigned int size)

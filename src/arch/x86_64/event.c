@@ -18,7 +18,7 @@ static void raise_event(struct axvm_vcpu *vcpu, unsigned int vector, bool has_er
     v->work |= AXVM_WORK_EVENT;
     /* Faults push RF: a breakpoint on the instruction does not hit again. */
     if (vector != X86_DB)
-        v->rflags |= RFLAGS_RF;
+        axvm_x86_set_rflags(vcpu, v->rflags | RFLAGS_RF);
     axvm_stat_inc(vcpu, AXVM_STAT_FAULT_INJECTED);
 }
 

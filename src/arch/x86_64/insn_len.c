@@ -117,7 +117,7 @@ enum axvm_trap_kind axvm_x86_single_step(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
-    v->rflags &= ~RFLAGS_RF;
+    axvm_x86_set_rflags(vcpu, v->rflags & ~RFLAGS_RF);
     if ((v->rflags & RFLAGS_TF) == 0 || (v->work & AXVM_WORK_STEP) != 0)
         return AXVM_TRAP_RESUME;
     axvm_x86_set_dr6(vcpu, axvm_x86_get_dr6(vcpu) | AXVM_BIT(14)); /* BS */

@@ -68,6 +68,15 @@ static inline struct axvm_x86_seg axvm_x86_get_idtr(struct axvm_vcpu *vcpu)
     return axvm_x86_is_svm(vcpu) ? vcpu->arch.vmcb->idtr : axvm_vmx_get_table(vcpu, true);
 }
 
+/* RFLAGS are changed by this alone: the entry code of SVM relies on the VMCB, that of VMX writes them with each entry. Any
+ * tier. */
+static inline void axvm_x86_set_rflags(struct axvm_vcpu *vcpu, uint64_t val)
+{
+    vcpu->arch.rflags = val;
+    if (axvm_x86_is_svm(vcpu))
+        vcpu->arch.vmcb->rflags = val;
+}
+
 /* Bits of CR0 that change without an exit while the guest's FP registers are loaded. SVM: "CR0 Write Intercept", selective. */
 #define CR0_LAZY (CR0_TS | CR0_MP)
 /* And those that stay clear in hardware whatever the guest thinks: an uncached guest is slow, and of no use to it. */

@@ -98,7 +98,6 @@ static void forget(struct axvm_arch_vcpu *v)
     memset(v->dr, 0, sizeof(v->dr));
     memset(&v->sites, 0, sizeof(v->sites));
     v->gpr[AXVM_RDX] = 0x600; /* family, model, stepping: nobody looks */
-    v->rflags = RFLAGS_FIXED1;
     v->cr2 = 0;
     v->work = AXVM_WORK_WINDOW; /* one that was open is closed: the hardware's control block outlives the reset */
     v->event = 0;
@@ -125,6 +124,7 @@ void axvm_arch_vcpu_reset(struct axvm_vcpu *vcpu, uint64_t entry, uint64_t arg)
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
     forget(v);
+    axvm_x86_set_rflags(vcpu, RFLAGS_FIXED1);
     if (arg == AXVM_X86_START_SIPI)
         power_on(v, (uint16_t)(entry >> 4), entry, 0);
     else

@@ -32,13 +32,11 @@ enter_all:
 	mov	%rcx, VMCB_RSP(%rax)
 	load_kept
 
-/* rdi = vcpu; rbp, r12 to r15 and rsp in the VMCB are the guest's */
+/* rdi = vcpu; rbp, r12 to r15, and in the VMCB rsp and rflags, are the guest's */
 enter_guest:
 	mov	VCPU_VMCB(%rdi), %rax
 	mov	VCPU_RIP(%rdi), %rcx
 	mov	%rcx, VMCB_RIP(%rax)
-	mov	VCPU_RFLAGS(%rdi), %rcx
-	mov	%rcx, VMCB_RFLAGS(%rax)
 	mov	GPR(0)(%rdi), %rcx
 	mov	%rcx, VMCB_RAX(%rax)
 	mov	VCPU_VMCB_PA(%rdi), %rax

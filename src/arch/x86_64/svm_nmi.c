@@ -56,7 +56,7 @@ static void step(struct axvm_vcpu *vcpu)
     if (v->work & AXVM_WORK_STEP)
         return;
     v->nmi_flags = v->rflags & RFLAGS_TF;
-    v->rflags |= RFLAGS_TF;
+    axvm_x86_set_rflags(vcpu, v->rflags | RFLAGS_TF);
     v->work |= AXVM_WORK_STEP;
 }
 
@@ -102,7 +102,7 @@ void axvm_svm_step_over(struct axvm_vcpu *vcpu)
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
     if (!iret_done(v) && v->nmi_flags == 0)
-        v->rflags &= ~RFLAGS_TF;
+        axvm_x86_set_rflags(vcpu, v->rflags & ~RFLAGS_TF);
     v->work = (v->work & ~AXVM_WORK_STEP) | AXVM_WORK_NMI;
     v->stepped = v->vmcb->exitcode == SVM_EXCEPTION + X86_DB;
 }

@@ -126,7 +126,6 @@ struct row {
 
 /* Sorted by number. AMD's counters and their selectors, which every such CPU has, do not count here. */
 #define OTHER_ROWS(X)                                                                                                          \
-    X(TSC_DEADLINE, MSR_IA32_TSC_DEADLINE, APIC, ANY, 0, 0, 0)                                                                 \
     X(KVM_WALL_CLOCK, MSR_KVM_WALL_CLOCK_NEW, PV, ANY, AT(wall_clock), 0, LOW32 & ~AXVM_BITS(1, 0))                            \
     X(KVM_SYSTEM_TIME, MSR_KVM_SYSTEM_TIME_NEW, PV, ANY, AT(system_time), 0, ~AXVM_BIT(1))                                     \
     X(KVM_STEAL_TIME, MSR_KVM_STEAL_TIME, PV, ANY, AT(steal_time), 0, ~AXVM_BITS(5, 1))                                        \
@@ -198,6 +197,12 @@ static unsigned int other_index(uint32_t msr)
     return lo < ROWS && table[lo].msr == msr ? lo : ROW_NONE;
 }
 
+/* All of these are the local APIC's, and the deadline is written often. */
+static inline bool is_apic(uint32_t msr)
+{
+    return msr == MSR_IA32_TSC_DEADLINE || msr - MSR_X2APIC < 0x100;
+}
+
 static inline const struct row *lookup(const struct axvm_x86_limits *lim, uint32_t msr)
 {
     unsigned int i;
@@ -207,7 +212,7 @@ static inline const struct row *lookup(const struct axvm_x86_limits *lim, uint32
     else if (msr - HIGH_BASE < HIGH_END - HIGH_BASE)
         i = high_index[axvm_nospec(msr - HIGH_BASE, HIGH_END - HIGH_BASE)];
     else
-        i = msr - MSR_X2APIC < 0x100 ? ROW_APIC_BASE : other_index(msr); /* the APIC's all of them */
+        i = is_apic(msr) ? ROW_APIC_BASE : other_index(msr);
     return table[i].vendor == ANY || (table[i].vendor == AMD) == lim->amd ? &table[i] : &table[ROW_NONE];
 }
 

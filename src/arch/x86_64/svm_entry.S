@@ -10,7 +10,8 @@
  * On the stack: [rsp] = vcpu, above it the host's callee-saved registers.
  *
  * An exit first saves the registers that C may use, which is all that most handlers need: C keeps the others. Only when
- * axvm_svm_exit() says so the rest goes to memory, too, and axvm_svm_exit_all() is called.
+ * axvm_svm_exit() says so the rest goes to memory, too, and axvm_svm_exit_all() is called. After either axvm_svm_enter_again() says
+ * whether the guest can be entered. They are two calls so that the first can end with that of a handler.
  */
 #include "entry_regs.h"
 #include "vmcb.h"

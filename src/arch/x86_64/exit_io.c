@@ -44,7 +44,7 @@ static inline void merge_rax(struct axvm_vcpu *vcpu, uint64_t val, unsigned int 
 
     /* A 32-bit result clears the upper half, as everywhere. */
     if (__builtin_expect(size == 1, 1))
-        *rax = (*rax & ~UINT64_C(0xff)) | (uint8_t)val;
+        *(uint8_t *)rax = (uint8_t)val; /* the lowest: little-endian */
     else if (size == 2)
         *rax = (*rax & ~UINT64_C(0xffff)) | (uint16_t)val;
     else
@@ -221,7 +221,7 @@ static __attribute__((noinline)) enum axvm_trap_kind io_on_bus(struct axvm_vcpu 
 
 /* No device that it has found before. */
 static __attribute__((noinline)) enum axvm_trap_kind io_anywhere(struct axvm_vcpu *vcpu, uint16_t port, unsigned int size,
-                                                                 bool in, uint64_t next)
+                                                                 uint64_t next, bool in)
 {
     const struct axvm_arch_vcpu *v = &vcpu->arch;
 
@@ -259,14 +259,15 @@ io_quick(struct axvm_vcpu *vcpu, const struct axvm_bus_slot *slot, uint64_t off,
     return axvm_x86_step_to(vcpu, next);
 }
 
-static __attribute__((noinline)) enum axvm_trap_kind in_quick(struct axvm_vcpu *vcpu, const struct axvm_bus_slot *slot,
-                                                              uint64_t off, unsigned int size, uint64_t next)
+/* The order is that in which an exit's arguments are in registers already. */
+static __attribute__((noinline)) enum axvm_trap_kind in_quick(struct axvm_vcpu *vcpu, uint64_t off, unsigned int size,
+                                                              uint64_t next, const struct axvm_bus_slot *slot)
 {
     return io_quick(vcpu, slot, off, size, true, next);
 }
 
-static __attribute__((noinline)) enum axvm_trap_kind out_quick(struct axvm_vcpu *vcpu, const struct axvm_bus_slot *slot,
-                                                               uint64_t off, unsigned int size, uint64_t next)
+static __attribute__((noinline)) enum axvm_trap_kind out_quick(struct axvm_vcpu *vcpu, uint64_t off, unsigned int size,
+                                                               uint64_t next, const struct axvm_bus_slot *slot)
 {
     return io_quick(vcpu, slot, off, size, false, next);
 }
@@ -277,7 +278,7 @@ enum axvm_trap_kind axvm_x86_exit_in(struct axvm_vcpu *vcpu, uint16_t port, unsi
     uint64_t off = port - slot->base;
 
     axvm_stat_inc(vcpu, AXVM_STAT_IO);
-    return is_quick(slot, off, size) ? in_quick(vcpu, slot, off, size, next) : io_anywhere(vcpu, port, size, true, next);
+    return is_quick(slot, off, size) ? in_quick(vcpu, off, size, next, slot) : io_anywhere(vcpu, port, size, next, true);
 }
 
 enum axvm_trap_kind axvm_x86_exit_out(struct axvm_vcpu *vcpu, uint16_t port, unsigned int size, uint64_t next)
@@ -286,7 +287,7 @@ enum axvm_trap_kind axvm_x86_exit_out(struct axvm_vcpu *vcpu, uint16_t port, uns
     uint64_t off = port - slot->base;
 
     axvm_stat_inc(vcpu, AXVM_STAT_IO);
-    return is_quick(slot, off, size) ? out_quick(vcpu, slot, off, size, next) : io_anywhere(vcpu, port, size, false, next);
+    return is_quick(slot, off, size) ? out_quick(vcpu, off, size, next, slot) : io_anywhere(vcpu, port, size, next, false);
 }
 
 /* ---- emulated instructions ---- */

@@ -114,8 +114,8 @@ static enum axvm_trap_kind exit_invalid(struct axvm_vcpu *vcpu)
 
 /* ---- instructions whose length has to be known ---- */
 
-#define SVM_MSR_WRITE                                                                                                          \
-    (SVM_MSR + 1) /* ours: SVM_MSR with EXITINFO1 of 1. The code itself is one of task switches, for which nobody asks */
+/* Ours: SVM_MSR with EXITINFO1 of 1. The code itself is one of task switches, for which nobody asks. */
+#define SVM_MSR_WRITE (SVM_MSR + 1)
 
 static inline int handle(struct axvm_vcpu *vcpu, uint64_t code, uint64_t next)
 {

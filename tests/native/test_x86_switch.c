@@ -48,6 +48,53 @@ static void no_guest_runs_with_the_hosts_supervisor_state_components(void **stat
     native_destroy(vm);
 }
 
+static void look_at_tsc_aux(struct axvm_vcpu *vcpu, void *arg)
+{
+    *(uint64_t *)arg = axvm_test_cpu_rdmsr(MSR_TSC_AUX);
+    x86_exit(vcpu, VMMCALL, 0, 0, 3);
+}
+
+/* Also what the host has changed while the vCPU stayed. */
+static void tsc_aux_is_the_guests_inside_and_the_hosts_outside(void **state)
+{
+    struct axvm *vm = x86_boot(*state, 1);
+    uint64_t seen;
+
+    x86.guest = look_at_tsc_aux;
+    x86.guest_arg = &seen;
+    run(vm);
+    vm->vcpus[0]->arch.tsc_aux = 5;
+    for (uint64_t host = 4; host < 7; host++) {
+        axvm_test_cpu_wrmsr(MSR_TSC_AUX, host);
+        run(vm);
+        assert_int_equal(seen, 5);
+        assert_int_equal(axvm_test_cpu_rdmsr(MSR_TSC_AUX), host);
+    }
+    native_destroy(vm);
+}
+
+static void look_at_flags(struct axvm_vcpu *vcpu, void *arg)
+{
+    *(uint64_t *)arg = vcpu->arch.vmcb->rflags;
+    x86_exit(vcpu, VMMCALL, 0, 0, 3);
+}
+
+static void a_fault_found_in_the_host_tier_comes_with_the_resume_flag(void **state)
+{
+    struct axvm *vm = x86_boot(*state, 1);
+    uint64_t seen;
+
+    x86.guest = look_at_flags;
+    x86.guest_arg = &seen;
+    run(vm);
+    assert_int_equal(seen & RFLAGS_RF, 0);
+    axvm_x86_raise_error(vm->vcpus[0], X86_GP, 0);
+    run(vm);
+    assert_int_equal(seen & RFLAGS_RF, RFLAGS_RF);
+    assert_int_equal(x86.injected & 0xff, X86_GP);
+    native_destroy(vm);
+}
+
 struct page_fault {
     unsigned int entries;
     uint64_t cr2_in_cpu, event;
@@ -107,6 +154,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         NATIVE_TEST(no_guest_runs_with_the_hosts_supervisor_state_components),
+        NATIVE_TEST(tsc_aux_is_the_guests_inside_and_the_hosts_outside),
+        NATIVE_TEST(a_fault_found_in_the_host_tier_comes_with_the_resume_flag),
         NATIVE_TEST(a_page_fault_comes_with_its_address_in_cr2),
         NATIVE_TEST(a_debug_exception_clears_general_detect),
     };

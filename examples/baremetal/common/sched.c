@@ -23,6 +23,8 @@ static struct {
  */
 #define LOOK_NS UINT64_C(100000000)
 
+#define PATIENCE 8
+
 static bool may_run(const struct thread *t, const struct cpu *cpu)
 {
     return (t->cpu_mask >> cpu->id & 1) != 0;
@@ -38,6 +40,7 @@ static void ready_add(struct thread *t)
 {
     t->state = THREAD_READY;
     t->promised = MAX_CPUS;
+    t->passed_over = 0;
     t->next = NULL;
     if (ready.tail)
         ready.tail->next = t;
@@ -46,29 +49,47 @@ static void ready_add(struct thread *t)
     ready.tail = t;
 }
 
-/* Remove and return the thread that @cpu should run next: the first that ran here last, as it finds its caches and TLBs warm;
- * else the first that may run here. NULL: none. */
+/* The thread that @cpu should run next: the first that ran here last, as it finds its caches and TLBs warm; else the first that
+ * may run here, which also gets its turn when it has been passed over for PATIENCE others. NULL: none. */
+static struct thread *ready_pick(const struct cpu *cpu)
+{
+    struct thread *first = NULL;
+
+    for (struct thread *t = ready.head; t; t = t->next) {
+        if (!may_run(t, cpu) || is_promised(t, cpu))
+            continue;
+        if (!first)
+            first = t;
+        if (t->cpu != cpu->id)
+            continue;
+        if (t != first && ++first->passed_over > PATIENCE)
+            break;
+        return t;
+    }
+    return first;
+}
+
+static void ready_remove(struct thread *thread)
+{
+    struct thread *prev = NULL;
+
+    for (struct thread *t = ready.head; t != thread; t = t->next)
+        prev = t;
+    if (prev)
+        prev->next = thread->next;
+    else
+        ready.head = thread->next;
+    if (ready.tail == thread)
+        ready.tail = prev;
+}
+
 static struct thread *ready_take(const struct cpu *cpu)
 {
-    struct thread *prev = NULL, *best = NULL, *before_best = NULL;
+    struct thread *t = ready_pick(cpu);
 
-    for (struct thread *t = ready.head; t; prev = t, t = t->next) {
-        if (may_run(t, cpu) && !is_promised(t, cpu) && (!best || t->cpu == cpu->id)) {
-            best = t;
-            before_best = prev;
-            if (t->cpu == cpu->id)
-                break;
-        }
-    }
-    if (!best)
-        return NULL;
-    if (before_best)
-        before_best->next = best->next;
-    else
-        ready.head = best->next;
-    if (ready.tail == best)
-        ready.tail = before_best;
-    return best;
+    if (t)
+        ready_remove(t);
+    return t;
 }
 
 static bool somebody_waits_for(const struct cpu *cpu)

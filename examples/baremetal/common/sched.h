@@ -31,6 +31,7 @@ struct thread {
     uint64_t cpu_mask;
     unsigned int cpu;      /* where it runs or last ran */
     unsigned int promised; /* while READY: the idle CPU that has been poked for it; MAX_CPUS: none */
+    unsigned int passed_over; /* while READY and first in the queue: how many have been preferred */
     char name[16];
 };
 

@@ -222,6 +222,29 @@ static void a_cpu_whose_guest_waits_is_poked_for_whoever_comes(void **state)
     thread_sleep(TIME_NEVER);
 }
 
+/* Its CPU may never come to it: threads of the others' are not always preferred. */
+static void whoever_waits_for_another_cpu_has_its_turn_here(void **state)
+{
+    static struct thread busy;
+    struct thread *far = &threads[2];
+    unsigned int rounds = 0;
+
+    (void)state;
+    cpus[1].current = &busy;
+    runs(0);
+    thread_create(&threads[1], "thread", NULL, NULL, 1);
+    thread_create(far, "far", NULL, NULL, 0);
+    far->cpu = 1;
+    while (cpus[0].current != far && rounds++ < 100) {
+        board.now += TIME_SLICE_NS;
+        timer_fires();
+    }
+    assert_in_range(rounds, 5, 20);
+    assert_int_equal(far->cpu, 0);
+    for (unsigned int i = 0; i < THREADS; i++)
+        thread_sleep(TIME_NEVER);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +254,7 @@ int main(void)
         cmocka_unit_test_setup(an_idle_cpu_is_poked_for_a_thread_that_wakes, setup),
         cmocka_unit_test_setup(a_wake_that_comes_before_the_sleep_is_not_lost, setup),
         cmocka_unit_test_setup(a_cpu_whose_guest_waits_is_poked_for_whoever_comes, setup),
+        cmocka_unit_test_setup(whoever_waits_for_another_cpu_has_its_turn_here, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

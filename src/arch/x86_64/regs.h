@@ -121,10 +121,10 @@ AXVM_X86_REG(dr6, dr6, CLEAN_DR, AXVM_VMX_DR6)
 AXVM_X86_REG(dr7, dr7, CLEAN_DR, AXVM_VMX_DR7)
 AXVM_X86_REG(pat, g_pat, CLEAN_NP, AXVM_VMX_PAT)
 
-/* As the guest sees it: SVM wants SVME set in the VMCB. */
+/* As the guest sees it. */
 static inline uint64_t axvm_x86_get_efer(struct axvm_vcpu *vcpu)
 {
-    return axvm_x86_is_svm(vcpu) ? vcpu->arch.vmcb->efer & ~EFER_SVME : axvm_vmx_get_reg(vcpu, AXVM_VMX_EFER);
+    return axvm_x86_is_svm(vcpu) ? vcpu->arch.vmcb->guest_efer : axvm_vmx_get_reg(vcpu, AXVM_VMX_EFER);
 }
 
 static inline void axvm_x86_set_efer(struct axvm_vcpu *vcpu, uint64_t val)
@@ -133,7 +133,7 @@ static inline void axvm_x86_set_efer(struct axvm_vcpu *vcpu, uint64_t val)
         axvm_vmx_set_reg(vcpu, AXVM_VMX_EFER, val);
         return;
     }
-    vcpu->arch.vmcb->efer = val | EFER_SVME;
+    axvm_vmcb_set_efer(vcpu->arch.vmcb, val);
     vcpu->arch.vmcb->clean &= ~CLEAN_CR;
 }
 

@@ -64,7 +64,7 @@ void axvm_svm_vmcb_set_sys(struct axvm_vmcb *b, const struct axvm_x86_sys *sys)
     b->cr0 = sys->cr0 | CR0_TS; /* FP registers are not loaded yet */
     b->cr3 = sys->cr3;
     b->cr4 = sys->cr4;
-    b->efer = sys->efer | EFER_SVME;
+    axvm_vmcb_set_efer(b, sys->efer);
     b->dr6 = sys->dr6;
     b->dr7 = sys->dr7;
     b->g_pat = sys->pat;
@@ -94,7 +94,7 @@ void axvm_svm_vmcb_get_sys(const struct axvm_vmcb *b, struct axvm_x86_sys *sys)
     sys->cr0 = b->cr0;
     sys->cr3 = b->cr3;
     sys->cr4 = b->cr4;
-    sys->efer = b->efer & ~EFER_SVME;
+    sys->efer = b->guest_efer;
     sys->dr6 = b->dr6;
     sys->dr7 = b->dr7;
     sys->pat = b->g_pat;

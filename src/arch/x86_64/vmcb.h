@@ -146,6 +146,7 @@ enum svm_exit_code {
 
 #include <stddef.h>
 
+#include "cr.h"
 #include "seg.h"
 
 struct axvm_vmcb {
@@ -169,7 +170,9 @@ struct axvm_vmcb {
     uint64_t nrip;
     uint8_t insn_bytes; /* DecodeAssists */
     uint8_t insn[15];
-    uint8_t reserved_0e0[0x400 - 0xe0];
+    uint8_t reserved_0e0[0x3e0 - 0xe0];
+    uint64_t guest_efer; /* "Reserved for Host": EFER as the guest sees it; axvm_vmcb_set_efer() */
+    uint64_t reserved_3e8[3];
 
     struct axvm_x86_seg es, cs, ss, ds, fs, gs, gdtr, ldtr, idtr, tr;
     uint8_t reserved_4a0[0x4cb - 0x4a0];
@@ -200,6 +203,7 @@ VMCB_AT(ncr3, 0xb0);
 VMCB_AT(clean, 0xc0);
 VMCB_AT(nrip, 0xc8);
 VMCB_AT(insn, 0xd1);
+VMCB_AT(guest_efer, 0x3e0);
 VMCB_AT(es, 0x400);
 VMCB_AT(tr, 0x490);
 VMCB_AT(cpl, 0x4cb);
@@ -214,6 +218,17 @@ VMCB_AT(star, 0x600);
 VMCB_AT(cr2, 0x640);
 VMCB_AT(g_pat, 0x668);
 _Static_assert(sizeof(struct axvm_vmcb) == 4096, "VMCB layout");
+
+/*
+ * EFER as the guest is to see it. The CPU gets it without LME until that does something, which is when LMA is set, too. SVME is
+ * to be set in a VMCB. A guest with LME and neither paging nor PAE is one that QEMU (7.2: cpu_x86_update_cr0(), called by
+ * #VMEXIT) does not come back from: the host would go on without paging, and VMRUN without nested paging.
+ */
+static inline void axvm_vmcb_set_efer(struct axvm_vmcb *b, uint64_t val)
+{
+    b->guest_efer = val;
+    b->efer = (val & EFER_LMA ? val : val & ~EFER_LME) | EFER_SVME;
+}
 
 #endif
 #endif

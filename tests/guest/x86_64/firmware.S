@@ -133,6 +133,21 @@ out_32:	mov	$32, %ax
 	jne	fail
 	say	"firmware: protected mode and back"
 
+	/* EFER.LME changes nothing before paging, whatever comes in between. */
+	mov	$0xc0000080, %ecx
+	rdmsr
+	or	$0x100, %eax
+	wrmsr
+	xor	%eax, %eax
+	cpuid
+	mov	$0xc0000080, %ecx
+	rdmsr
+	test	$0x100, %eax
+	jz	fail
+	and	$~0x100, %eax
+	wrmsr
+	say	"firmware: long mode enabled, and not entered"
+
 	mov	$0xf000, %ax
 	mov	%ax, %ds
 	mov	$string, %si

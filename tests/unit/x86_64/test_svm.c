@@ -86,7 +86,6 @@ static void registers_come_back_as_they_went_in(void **state)
     (void)state;
     fill(&in);
     in.cr0 |= CR0_TS; /* is set in hardware while FP registers are not loaded */
-    in.efer &= ~EFER_SVME;
     memset(&vmcb, 0xff, sizeof(vmcb));
     memcpy(&out, &in, sizeof(out));
     axvm_svm_vmcb_set_sys(&vmcb, &in);
@@ -112,6 +111,17 @@ static void what_a_reset_leaves_is_seen_by_the_cpu(void **state)
     assert_int_equal(vmcb.eventinj, 0);
     assert_int_equal(vmcb.int_state, 0);
     assert_true(vmcb.efer & EFER_SVME); /* "Canonicalization and Consistency Checks" */
+}
+
+/* Whoever sets EFER.LME reads it; the CPU gets it when paging makes LMA of it. */
+static void long_mode_is_the_cpus_when_paging_is_on(void **state)
+{
+    (void)state;
+    axvm_vmcb_set_efer(&vmcb, EFER_LME | EFER_NXE);
+    assert_int_equal(vmcb.guest_efer, EFER_LME | EFER_NXE);
+    assert_int_equal(vmcb.efer, EFER_NXE | EFER_SVME);
+    axvm_vmcb_set_efer(&vmcb, EFER_LME | EFER_LMA);
+    assert_int_equal(vmcb.efer, EFER_LME | EFER_LMA | EFER_SVME);
 }
 
 /* ---- the MSR permission map: hostile-guest.md row 77, "bitmap edges" ---- */
@@ -258,6 +268,7 @@ int main(void)
         cmocka_unit_test(pause_is_filtered_where_the_cpu_can),
         cmocka_unit_test(registers_come_back_as_they_went_in),
         cmocka_unit_test(what_a_reset_leaves_is_seen_by_the_cpu),
+        cmocka_unit_test(long_mode_is_the_cpus_when_paging_is_on),
         cmocka_unit_test(msrs_have_their_bits_where_the_manual_says),
         cmocka_unit_test(what_an_exit_interrupted_is_delivered_again),
         cmocka_unit_test(two_exceptions_become_a_double_fault_as_the_table_says),

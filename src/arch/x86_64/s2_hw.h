@@ -5,6 +5,9 @@
 
 #include "hw.h"
 
+/* The tables have changed: flush with the entry. AXVM_TRAP_RESUME. */
+enum axvm_trap_kind axvm_x86_catch_up(struct axvm_vcpu *vcpu, uint64_t tlb_gen);
+
 /*
  * There is no way to make another CPU drop translations but to interrupt it. So:
  *   - vm->arch.tlb_gen counts the changes of the VM's tables that have to be seen: axvm_arch_s2_flush() counts it up, having
@@ -17,12 +20,10 @@
  * which the flusher holds, is not waited for; and who comes in again sees the new generation. When the wait is over each vCPU
  * has either left the guest since, or will flush before it next executes one instruction. What a CPU has cached for a vCPU that
  * is not in its guest does no harm: it is used by nobody before that vCPU comes in again (the hardware may walk tables only for
- * what executes), or another vCPU of the VM on that CPU, which starts afresh (see has_stayed() in switch.c).
+ * what executes), or another vCPU of the VM on that CPU, which starts afresh (see axvm_x86_has_stayed()).
  */
-/* The tables have changed: flush with the entry. AXVM_TRAP_RESUME. */
-enum axvm_trap_kind axvm_x86_catch_up(struct axvm_vcpu *vcpu, uint64_t tlb_gen);
 
-/* AXVM_TRAP_RESUME, so that a caller can end with it. */
+/* The way in. AXVM_TRAP_RESUME, so that a caller can end with it. */
 static inline enum axvm_trap_kind axvm_x86_mode_in(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;

@@ -286,14 +286,16 @@ static bool bind_thread(struct axvm_vcpu *vcpu)
     return was != AXVM_VCPU_READY && was != AXVM_VCPU_RUNNING;
 }
 
-/* The state it rests in: BLOCKED if it waits for an interrupt, CREATED if it is off. */
+/*
+ * The state it rests in: CREATED if it is off, BLOCKED if it waits, and FREE if its thread has no reason to sleep. That is for
+ * the exit to say: another vCPU may have started this one since, and taken it for running.
+ */
 static uint32_t resting_state(const struct axvm_vcpu *vcpu, const struct axvm_exit *exit)
 {
-    /* Its own thread turns it off. */
-    if (atomic_load_explicit(&vcpu->power, memory_order_relaxed) == AXVM_POWER_OFF)
-        return AXVM_VCPU_CREATED;
     if (exit->reason == AXVM_EXIT_IDLE || exit->reason == AXVM_EXIT_SUSPENDED)
         return AXVM_VCPU_BLOCKED;
+    if (exit->reason == AXVM_EXIT_CPU_OFF || atomic_load_explicit(&vcpu->power, memory_order_relaxed) == AXVM_POWER_OFF)
+        return AXVM_VCPU_CREATED;
     return AXVM_VCPU_FREE;
 }
 

@@ -138,6 +138,14 @@ static bool claim(struct axvm_vcpu *vcpu, uint32_t *was)
            atomic_compare_exchange_strong(&vcpu->state, was, AXVM_VCPU_READY);
 }
 
+/* A thread that wanted to run it meanwhile has left RUNNING there (bind_thread() in run.c), and who asked for something then
+ * has woken nobody. */
+static void release(struct axvm_vcpu *vcpu, uint32_t was)
+{
+    if (atomic_exchange(&vcpu->state, was) == AXVM_VCPU_RUNNING && atomic_load(&vcpu->requests) != 0)
+        vcpu->vm->hal.wake_vcpu(vcpu->vm->hal.ctx, vcpu->vm->id, vcpu->id);
+}
+
 int axvm_vcpu_get_gpr(struct axvm_vcpu *vcpu, unsigned int reg, uint64_t *value)
 {
     uint32_t was;
@@ -146,7 +154,7 @@ int axvm_vcpu_get_gpr(struct axvm_vcpu *vcpu, unsigned int reg, uint64_t *value)
     if (!claim(vcpu, &was))
         return AXVM_ERR_BUSY;
     rc = axvm_arch_get_gpr(vcpu, reg, value);
-    atomic_store(&vcpu->state, was);
+    release(vcpu, was);
     return rc;
 }
 
@@ -158,7 +166,7 @@ int axvm_vcpu_set_gpr(struct axvm_vcpu *vcpu, unsigned int reg, uint64_t value)
     if (!claim(vcpu, &was))
         return AXVM_ERR_BUSY;
     rc = axvm_arch_set_gpr(vcpu, reg, value);
-    atomic_store(&vcpu->state, was);
+    release(vcpu, was);
     return rc;
 }
 
@@ -170,6 +178,6 @@ int axvm_vcpu_register(struct axvm_vcpu *vcpu, unsigned int index, const char **
     if (!claim(vcpu, &was))
         return AXVM_ERR_BUSY;
     rc = axvm_arch_register(vcpu, index, name, value);
-    atomic_store(&vcpu->state, was);
+    release(vcpu, was);
     return rc;
 }

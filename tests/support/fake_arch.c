@@ -255,6 +255,8 @@ int axvm_arch_get_gpr(struct axvm_vcpu *vcpu, unsigned int reg, uint64_t *value)
 {
     if (reg >= FAKE_GPRS)
         return AXVM_ERR_INVAL;
+    if (fake_arch.reading)
+        fake_arch.reading(vcpu);
     *value = vcpu->arch.gpr[reg];
     return AXVM_OK;
 }

@@ -16,8 +16,9 @@ struct fake_arch {
     int cpu_enable_error;   /* what the next calls return instead of working */
     int vm_init_error;
     int vcpu_init_error;
-    fake_guest_fn guest;    /* of vCPUs that have none of their own */
+    fake_guest_fn guest; /* of vCPUs that have none of their own */
     void *guest_arg;
+    void (*reading)(struct axvm_vcpu *vcpu); /* called while its registers are read */
     /* what was seen */
     _Atomic unsigned int s2_flushes, s2_syncs, tlb_flushes, cache_syncs, publishes;
     _Atomic uint64_t last_flush_gpa, last_flush_len;

@@ -105,6 +105,54 @@ static void vcpus_that_are_off_say_so_until_they_are_started(void **state)
     end(vm);
 }
 
+struct restart {
+    struct axvm *vm;
+    bool armed;
+};
+
+static int ask_and_stop(struct axvm_vcpu *vcpu, struct axvm_exit *exit, void *arg)
+{
+    (void)exit;
+    (void)arg;
+    axvm_vcpu_request(vcpu->vm->vcpus[0], AXVM_REQ_IRQ);
+    return fake_guest_cpu_off(vcpu);
+}
+
+/* vCPU 1 has found itself off, and wakes vCPU 0 on its way out. */
+static void restart_it(struct fake_hal *hal, enum fake_callback which, void *arg)
+{
+    struct restart *restart = arg;
+
+    (void)hal;
+    if (which != FAKE_WAKE_VCPU || !restart->armed)
+        return;
+    restart->armed = false;
+    assert_int_equal(axvm_vcpu_power_on(restart->vm->vcpus[1], 0, 0), AXVM_OK);
+}
+
+/* H8: its thread goes to sleep because of this exit, so the start has to wake it. */
+static void a_vcpu_started_while_it_leaves_because_it_is_off_is_woken(void **state)
+{
+    struct fake_hal *hal = *state;
+    struct axvm *vm = booted(hal, 2, ask_and_stop, NULL);
+    struct restart restart = { vm, false };
+    struct axvm_exit exit;
+    uint64_t wakes;
+
+    hal->hook = restart_it;
+    hal->hook_arg = &restart;
+    assert_int_equal(axvm_vcpu_power_on(vm->vcpus[1], 0, 0), AXVM_OK);
+    axvm_wake_flush(vm);
+    wakes = hal->wakes[0][1];
+    restart.armed = true;
+    assert_int_equal(run(vm, 1, &exit), AXVM_EXIT_CPU_OFF);
+    assert_false(restart.armed);
+    assert_int_equal(hal->wakes[0][1], wakes + 1);
+    assert_true(axvm_vcpu_is_runnable(vm->vcpus[1]));
+    hal->hook = NULL;
+    end(vm);
+}
+
 static void idle_tells_the_deadline_and_an_interrupt_ends_it(void **state)
 {
     struct fake_hal *hal = *state;
@@ -144,6 +192,33 @@ static void an_interrupt_wakes_a_vcpu_whose_registers_are_being_looked_at(void *
     assert_int_equal(axvm_inject(vm, &self, 40), AXVM_OK);
     assert_int_equal(hal->wakes[0][0], wakes + 1);
     atomic_store(&vm->vcpus[0]->state, AXVM_VCPU_BLOCKED);
+    end(vm);
+}
+
+static void run_and_interrupt(struct axvm_vcpu *vcpu)
+{
+    struct axvm_vcpu_set self = { { 1 } };
+    struct axvm_exit exit;
+
+    assert_int_equal(axvm_run_vcpu(vcpu->vm, 0, &exit), AXVM_ERR_BUSY);
+    assert_int_equal(axvm_inject(vcpu->vm, &self, 40), AXVM_OK);
+}
+
+/* Whoever wants to run it then gets an error; that is not to cost its thread the interrupt. */
+static void an_interrupt_wakes_a_vcpu_that_another_thread_wanted_to_run(void **state)
+{
+    struct fake_hal *hal = *state;
+    struct axvm *vm = booted(hal, 1, idle, NULL);
+    struct axvm_exit exit;
+    uint64_t wakes, value;
+
+    vm->vcpus[0]->arch.deadline_ns = 0;
+    assert_int_equal(run(vm, 0, &exit), AXVM_EXIT_IDLE);
+    fake_arch.reading = run_and_interrupt;
+    wakes = hal->wakes[0][0];
+    assert_int_equal(axvm_vcpu_get_gpr(vm->vcpus[0], 1, &value), AXVM_OK);
+    assert_int_equal(hal->wakes[0][0], wakes + 1);
+    assert_int_equal(axvm_vcpu_get_state(vm->vcpus[0]), AXVM_VCPU_BLOCKED);
     end(vm);
 }
 
@@ -445,7 +520,7 @@ struct runner {
     struct axvm *vm;
     unsigned int vcpu;
     _Atomic unsigned int taken;
-    _Atomic bool inside;
+    _Atomic bool inside, failed;
 };
 
 static int take_all(struct axvm_vcpu *vcpu, struct axvm_exit *exit, void *arg)
@@ -459,6 +534,11 @@ static int take_all(struct axvm_vcpu *vcpu, struct axvm_exit *exit, void *arg)
     return AXVM_TRAP_IDLE;
 }
 
+static bool sleeps_after(const struct axvm_exit *exit)
+{
+    return exit->reason == AXVM_EXIT_IDLE || exit->reason == AXVM_EXIT_CPU_OFF;
+}
+
 static void *thread(void *arg)
 {
     struct runner *r = arg;
@@ -466,10 +546,12 @@ static void *thread(void *arg)
 
     fake_hal_set_cpu(r->vcpu);
     while (exit.reason != AXVM_EXIT_SHUTDOWN) {
-        if (axvm_run_vcpu(r->vm, r->vcpu, &exit) != AXVM_OK)
+        /* What fails there is a wake-up that was lost. */
+        if (axvm_run_vcpu(r->vm, r->vcpu, &exit) != AXVM_OK ||
+            (sleeps_after(&exit) && !fake_hal_sleep(r->hal, 0, r->vcpu, 20000))) {
+            atomic_store(&r->failed, true);
             return r;
-        if (exit.reason == AXVM_EXIT_IDLE && !fake_hal_sleep(r->hal, 0, r->vcpu, 20000))
-            return r; /* a lost wake-up */
+        }
     }
     return NULL;
 }
@@ -490,7 +572,7 @@ static void no_interrupt_for_a_sleeping_vcpu_is_lost(void **state)
     for (unsigned int n = 1; n <= 2000; n++) {
         assert_int_equal(axvm_inject(vm, &self, 40 + n % 3), AXVM_OK);
         /* It is taken without anything else happening. */
-        while (atomic_load(&r.taken) < n)
+        while (atomic_load(&r.taken) < n && !atomic_load(&r.failed))
             axvm_cpu_relax();
     }
     assert_int_equal(axvm_shutdown(vm), AXVM_OK);
@@ -498,6 +580,41 @@ static void no_interrupt_for_a_sleeping_vcpu_is_lost(void **state)
     assert_null(failed);
     fake_hal_set_cpu(0);
     assert_int_equal(axvm_get_state(vm), AXVM_STOPPED);
+    assert_int_equal(axvm_destroy(vm), AXVM_OK);
+}
+
+static int count_and_stop(struct axvm_vcpu *vcpu, struct axvm_exit *exit, void *arg)
+{
+    struct runner *r = arg;
+
+    (void)exit;
+    atomic_fetch_add(&r->taken, 1);
+    return fake_guest_cpu_off(vcpu);
+}
+
+/* As a guest does that looks whether a CPU is off, and starts it at once. */
+static void no_start_of_a_vcpu_that_goes_off_is_lost(void **state)
+{
+    struct fake_hal *hal = *state;
+    struct axvm *vm = fake_vm(hal, 2);
+    struct runner r = { .hal = hal, .vm = vm, .vcpu = 1 };
+    pthread_t t;
+    void *failed;
+
+    assert_int_equal(fake_hal_enable_cpu(hal, 1), 0);
+    fake_guest_set(vm, 1, count_and_stop, &r);
+    assert_int_equal(axvm_boot(vm), AXVM_OK);
+    assert_int_equal(pthread_create(&t, NULL, thread, &r), 0);
+    fake_hal_set_cpu(2);
+    for (unsigned int n = 1; n <= 20000 && !atomic_load(&r.failed); n++) {
+        while (axvm_vcpu_power_on(vm->vcpus[1], 0, 0) != AXVM_OK && !atomic_load(&r.failed))
+            axvm_cpu_relax();
+        axvm_wake_flush(vm);
+    }
+    assert_int_equal(axvm_shutdown(vm), AXVM_OK);
+    pthread_join(t, &failed);
+    assert_null(failed);
+    fake_hal_set_cpu(0);
     assert_int_equal(axvm_destroy(vm), AXVM_OK);
 }
 
@@ -542,8 +659,10 @@ int main(void)
         FAKE_TEST(only_a_booted_vm_with_such_a_vcpu_runs),
         FAKE_TEST(a_vcpu_that_is_off_is_not_woken_again_for_what_it_was_asked),
         FAKE_TEST(vcpus_that_are_off_say_so_until_they_are_started),
+        FAKE_TEST(a_vcpu_started_while_it_leaves_because_it_is_off_is_woken),
         FAKE_TEST(idle_tells_the_deadline_and_an_interrupt_ends_it),
         FAKE_TEST(an_interrupt_wakes_a_vcpu_whose_registers_are_being_looked_at),
+        FAKE_TEST(an_interrupt_wakes_a_vcpu_that_another_thread_wanted_to_run),
         FAKE_TEST(a_device_that_turns_the_machine_off_wakes_vcpus_that_sleep),
         FAKE_TEST(kicks_are_not_lost_whenever_they_come),
         FAKE_TEST(host_interrupts_return_only_to_a_caller_who_masks_them),
@@ -557,6 +676,7 @@ int main(void)
         FAKE_TEST(power_off_and_reset_stop_the_vm_for_all_vcpus),
         FAKE_TEST(a_suspended_vm_keeps_its_vcpus_out_and_wakes_them),
         FAKE_TEST(no_interrupt_for_a_sleeping_vcpu_is_lost),
+        FAKE_TEST(no_start_of_a_vcpu_that_goes_off_is_lost),
         FAKE_TEST(a_running_vcpu_has_one_thread_and_comes_back_on_shutdown),
     };
 

@@ -36,6 +36,8 @@ static const struct access_case accesses[] = {
     CASE("row 1: misaligned", 21, DEVICE + 2, DEVICE + 2, 0, LW, 5, 0, 0),
     CASE("row 2: the highest address there is", 21, UINT64_MAX - 3, (UINT64_C(1) << 56) - 4, 0, LW, NONE, 0, 0),
     CASE("row 3: AMO", 23, DEVICE, DEVICE, 0, AMOADD, 7, 0, 0),
+    CASE("row 3: AMO, its load reported", 21, DEVICE, DEVICE, 0, AMOADD, 7, 0, 0),
+    CASE("row 3: AMO on nothing, its load reported", 21, HOLE, HOLE, 0, AMOADD, 7, 0, 0),
     CASE("row 3: LR", 21, DEVICE, DEVICE, 0, LR, 5, 0, 0),
     CASE("row 3: htinst says AMO", 23, DEVICE, DEVICE, AMOADD & ~(31u << 15), AMOADD, 7, 0, 0),
     CASE("row 3: htinst is no instruction", 21, DEVICE, DEVICE, 0x12345678, LW, NONE, 1, 4),

@@ -23,9 +23,8 @@ axvm_system_test(aarch64.linux.first-touch EXPECT "axvm-check: PASS"
   ARGS ${linux} --touch --append "console=ttyAMA0 quiet axvm.batch axvm.cpus=2")
 
 # PSCI SYSTEM_RESET, and up again: the line appears once per boot.
-add_test(NAME aarch64.linux.reboots COMMAND ${AXVM_RUN_GUEST} --no-build --timeout 240 --allow-reset ${linux}
-  --expect "axvm-check: rebooting" --expect-count 3 --append "console=ttyAMA0 quiet axvm.reboot")
-set_tests_properties(aarch64.linux.reboots PROPERTIES LABELS system TIMEOUT 300)
+axvm_system_test(aarch64.linux.reboots EXPECT "axvm-check: rebooting"
+  ARGS ${linux} --allow-reset --expect-count 3 --append "console=ttyAMA0 quiet axvm.reboot")
 
 # The machine's own real-time clock, at another address, with its interrupt; and the same without it in the config.
 axvm_system_test(aarch64.linux.passthrough-rtc EXPECT "axvm-check: rtc ok"

@@ -56,16 +56,13 @@ axvm_system_test(riscv64.linux.first-touch EXPECT "axvm-check: PASS"
   ARGS ${linux} --touch --append "console=ttyS0 quiet axvm.batch axvm.cpus=2")
 
 # SBI SRST, and up again: the line appears once per boot.
-add_test(NAME riscv64.linux.reboots COMMAND ${AXVM_RUN_GUEST} --no-build --timeout 240 --allow-reset ${linux}
-  --expect "axvm-check: rebooting" --expect-count 3 --append "console=ttyS0 quiet axvm.reboot")
-set_tests_properties(riscv64.linux.reboots PROPERTIES LABELS system TIMEOUT 300)
+axvm_system_test(riscv64.linux.reboots EXPECT "axvm-check: rebooting"
+  ARGS ${linux} --allow-reset --expect-count 3 --append "console=ttyS0 quiet axvm.reboot")
 
 # The machine's own real-time clock, at another address, with its interrupt: in Linux, and in a guest of our own.
-add_test(NAME riscv64.linux.passthrough-rtc.interrupts
-  COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/with-program ${payloads}/rtc-updates ${guests}/initrd.gz ${AXVM_RUN_GUEST} --no-build --timeout 400
-          --expect "axvm-check: rtc ok" --arch riscv64 --kernel ${guests}/linux --passthrough /soc/rtc@101000@10101000
-          --append "console=ttyS0 quiet axvm.rtc")
-set_tests_properties(riscv64.linux.passthrough-rtc.interrupts PROPERTIES LABELS system TIMEOUT 460)
+axvm_system_test(riscv64.linux.passthrough-rtc.interrupts EXPECT "axvm-check: rtc ok"
+  PREFIX ${CMAKE_CURRENT_SOURCE_DIR}/with-program ${payloads}/rtc-updates ${guests}/initrd.gz
+  ARGS --arch riscv64 --kernel ${guests}/linux --passthrough /soc/rtc@101000@10101000 --append "console=ttyS0 quiet axvm.rtc")
 axvm_system_test(riscv64.linux.passthrough-rtc EXPECT "goldfish_rtc 10101000.rtc: registered"
   ARGS ${linux} --passthrough /soc/rtc@101000@10101000 --append "console=ttyS0")
 axvm_system_test(riscv64.passthrough-rtc EXPECT "rtc: alarms 20 ok"
@@ -95,9 +92,8 @@ endforeach()
 # Two guests with it on the same CPUs; and one that resets itself with an APLIC that was in use.
 axvm_system_test(riscv64.aia.beside-linux EXPECT "axvm-check: PASS"
   ARGS ${linux} --irqchip imsic --append "console=ttyS0 quiet axvm.batch axvm.cpus=2" --second ${payloads}/aia.bin --second-vcpus 2)
-add_test(NAME riscv64.linux.reboots.imsic COMMAND ${AXVM_RUN_GUEST} --no-build --timeout 240 --allow-reset ${linux} --irqchip imsic
-  --expect "axvm-check: rebooting" --expect-count 3 --append "console=ttyS0 quiet axvm.reboot")
-set_tests_properties(riscv64.linux.reboots.imsic PROPERTIES LABELS system TIMEOUT 300)
+axvm_system_test(riscv64.linux.reboots.imsic EXPECT "axvm-check: rebooting"
+  ARGS ${linux} --irqchip imsic --allow-reset --expect-count 3 --append "console=ttyS0 quiet axvm.reboot")
 
 # On QEMU 10, where CPUs have the AIA: only if it has been fetched (scripts/run-guest --qemu10).
 function(axvm_qemu10_test name)
@@ -154,6 +150,9 @@ axvm_system_test(riscv64.u-boot EXPECT "=> "
 # What hostile-guest.md lists, tried by a guest that checks each answer; alone and beside a Linux that must not notice.
 axvm_system_test(riscv64.hostile EXPECT "hostile: done 0"
   ARGS --arch riscv64 --kernel ${payloads}/hostile.bin)
+# With one CPU, QEMU makes a load and a store of an AMO.
+axvm_system_test(riscv64.hostile.1-cpu EXPECT "hostile: done 0"
+  ARGS --arch riscv64 --kernel ${payloads}/hostile.bin --host-cpus 1)
 axvm_system_test(riscv64.hostile.no-sstc EXPECT "hostile: done 0"
   ARGS --arch riscv64 --kernel ${payloads}/hostile.bin --host-arg no-sstc --host-arg canary)
 axvm_system_test(riscv64.hostile.beside-linux EXPECT "axvm-check: PASS"

@@ -49,9 +49,8 @@ axvm_system_test(x86_64.linux.pv-clock EXPECT "axvm-check: PASS"
   ARGS ${linux} --pv-clock --append "console=ttyS0 quiet axvm.batch axvm.cpus=2")
 
 # ACPI's reset register, and up again: the line appears once per boot.
-add_test(NAME x86_64.linux.reboots COMMAND ${AXVM_RUN_GUEST} --no-build --timeout 240 --allow-reset ${linux}
-  --expect "axvm-check: rebooting" --expect-count 3 --append "console=ttyS0 quiet axvm.reboot")
-set_tests_properties(x86_64.linux.reboots PROPERTIES LABELS system TIMEOUT 300)
+axvm_system_test(x86_64.linux.reboots EXPECT "axvm-check: rebooting"
+  ARGS ${linux} --allow-reset --expect-count 3 --append "console=ttyS0 quiet axvm.reboot")
 
 axvm_system_test(x86_64.linux.vmx TIMEOUT 600 EXPECT "axvm-check: PASS"
   ARGS ${linux} --cpu vmx --host-cpus 1 --touch --append "console=ttyS0 quiet axvm.batch axvm.cpus=2")

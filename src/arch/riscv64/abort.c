@@ -152,8 +152,16 @@ static enum decoded decode(struct axvm_vcpu *vcpu, const struct fault *f, struct
     return d->kind == AXVM_INSN_AMO || (f->gpa & (d->size - 1u)) != 0 ? NOT_AN_ACCESS : DECODED;
 }
 
+/* AMOs fault as stores do. A QEMU with one CPU makes a load and a store of them, and reports the load. */
+static uint64_t refuse_insn(struct axvm_vcpu *vcpu, struct fault *f, const struct axvm_insn *d)
+{
+    if (d->kind == AXVM_INSN_AMO && !d->is_lr)
+        f->cause = CAUSE_STORE_GUEST_PAGE;
+    return refuse(vcpu, f);
+}
+
 /* Nothing in stage 2 is there: the host may answer. */
-static uint64_t exit_nobody(struct axvm_vcpu *vcpu, const struct fault *f)
+static uint64_t exit_nobody(struct axvm_vcpu *vcpu, struct fault *f)
 {
     struct axvm_insn d;
 
@@ -161,7 +169,7 @@ static uint64_t exit_nobody(struct axvm_vcpu *vcpu, const struct fault *f)
     case FETCH_AGAIN:
         return AXVM_TRAP_RESUME;
     case NOT_AN_ACCESS:
-        return refuse(vcpu, f);
+        return refuse_insn(vcpu, f, &d);
     case DECODED:
         break;
     }
@@ -169,7 +177,7 @@ static uint64_t exit_nobody(struct axvm_vcpu *vcpu, const struct fault *f)
 }
 
 /* A device: if it is of the fast tier, the whole way of a register access, from the bus to the guest's register. */
-static uint64_t exit_device(struct axvm_vcpu *vcpu, const struct fault *f)
+static uint64_t exit_device(struct axvm_vcpu *vcpu, struct fault *f)
 {
     struct axvm_access acc = { .off = f->gpa, .vcpu = vcpu };
     struct axvm_insn d;
@@ -180,7 +188,7 @@ static uint64_t exit_device(struct axvm_vcpu *vcpu, const struct fault *f)
     case FETCH_AGAIN:
         return AXVM_TRAP_RESUME;
     case NOT_AN_ACCESS:
-        return refuse(vcpu, f);
+        return refuse_insn(vcpu, f, &d);
     case DECODED:
         break;
     }

@@ -72,6 +72,9 @@ void axvm_test_csr_write(unsigned int csr, uint64_t val)
     case CSR_HGATP:
         val = legal_hgatp(h->csr[CSR_HGATP], val);
         break;
+    case CSR_HENVCFG:
+        val &= hs.svadu >> fake_hal_cpu() & 1 ? UINT64_MAX : ~HENVCFG_ADUE;
+        break;
     case CSR_HGEIE:
         val &= ((UINT64_C(1) << hs.geilen) - 1) << 1;
         break;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A vCPU that comes straight back loads next to nothing: what the host finds then, and what others have left for the vCPU. */
 #include <axvm/err.h>
+#include <string.h>
 
 #include "arch_irq.h"
 #include "csr.h"
@@ -31,14 +32,20 @@ static struct axvm *boot(struct fake_hal *hal, uint32_t vcpus)
     return vm;
 }
 
-/* Until it calls the host, on the hart of its number. */
-static void run(struct axvm *vm, unsigned int vcpu)
+/* Until it calls the host. */
+static void run_on(struct axvm *vm, unsigned int vcpu, unsigned int hart)
 {
     struct axvm_exit exit = { 0 };
 
-    fake_hal_set_cpu(vcpu);
+    fake_hal_set_cpu(hart);
     assert_int_equal(axvm_run_vcpu(vm, vcpu, &exit), AXVM_OK);
     assert_int_equal(exit.reason, AXVM_EXIT_HYPERCALL);
+}
+
+/* On the hart of its number. */
+static void run(struct axvm *vm, unsigned int vcpu)
+{
+    run_on(vm, vcpu, vcpu);
 }
 
 /* What is exchanged each time, and the host has a use for. */
@@ -187,6 +194,103 @@ static void the_guest_finds_its_interrupt_as_the_controller_has_it_now(void **st
     native_destroy(vm);
 }
 
+/* ---- henvcfg.ADUE: a vCPU's own ---- */
+
+#define SBI_FWFT 0x46574654u
+#define AD_UPDATING 4u
+
+struct ad_guest {
+    unsigned int calls;
+    int64_t error;
+    bool on; /* what it has asked for */
+};
+
+/* Sets it to what its number says, looks at what the hart has then, and calls the host for ever. */
+static void chooses_ad_updating(struct axvm_vcpu *vcpu, struct hs_trap *trap, void *arg)
+{
+    struct ad_guest *g = (struct ad_guest *)arg + vcpu->id;
+
+    if (g->calls++ == 0) {
+        hs_ecall(vcpu, trap, SBI_FWFT, 0, AD_UPDATING, g->on, 0);
+        return;
+    }
+    if (g->calls == 2)
+        g->error = (int64_t)vcpu->arch.gpr[10];
+    assert_int_equal((hs.hart[fake_hal_cpu()].csr[CSR_HENVCFG] & HENVCFG_ADUE) != 0, g->on && g->error == 0);
+    calls_the_host(vcpu, trap, NULL);
+}
+
+static struct axvm *boot_two_that_choose(struct fake_hal *hal, struct ad_guest g[2])
+{
+    struct axvm *vm = boot_two(hal);
+
+    hs.guest = chooses_ad_updating;
+    hs.guest_arg = g;
+    return vm;
+}
+
+static void with_svadu(void)
+{
+    hs.svadu = 3;
+}
+
+static int setup_with_svadu(void **state)
+{
+    return native_setup_changed(state, with_svadu);
+}
+
+static void vcpus_that_share_a_hart_have_a_and_d_bits_set_as_each_has_chosen(void **state)
+{
+    struct ad_guest g[2] = { { .on = false }, { .on = true } };
+    struct axvm *vm = boot_two_that_choose(*state, g);
+
+    for (unsigned int n = 0; n < ROUNDS; n++) {
+        run_on(vm, 0, n % 2);
+        run_on(vm, 1, n % 2);
+        run_on(vm, 1, n % 2);
+    }
+    assert_int_equal(g[0].error, 0);
+    assert_int_equal(g[1].error, 0);
+    native_destroy(vm);
+}
+
+/* hart_stop, and hart_start by another: "Upon hart reset, local feature values are not retained". */
+static void a_vcpu_that_is_started_again_has_chosen_nothing_yet(void **state)
+{
+    struct ad_guest g[2] = { { .on = true }, { .on = true } };
+    struct axvm *vm = boot_two_that_choose(*state, g);
+
+    run(vm, 1);
+    axvm_vcpu_power_off(vm->vcpus[1]);
+    assert_int_equal(axvm_vcpu_power_on(vm->vcpus[1], RAM, 0), AXVM_OK);
+    g[1] = (struct ad_guest){ .calls = 2 };
+    run(vm, 1);
+    native_destroy(vm);
+}
+
+static void with_svadu_on_one_hart(void)
+{
+    hs.svadu = 1;
+}
+
+static int setup_with_svadu_on_one_hart(void **state)
+{
+    return native_setup_changed(state, with_svadu_on_one_hart);
+}
+
+static void what_only_some_harts_can_do_no_vcpu_may_choose(void **state)
+{
+    struct ad_guest g[2] = { { .on = true }, { .on = true } };
+    struct axvm *vm = boot_two_that_choose(*state, g);
+
+    for (unsigned int i = 0; i < 2; i++) {
+        run(vm, i);
+        assert_int_equal(g[i].error, -2); /* not supported */
+    }
+    assert_null(strstr(vm->arch.isa, "svadu"));
+    native_destroy(vm);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +298,9 @@ int main(void)
         NATIVE_TEST(a_fence_that_another_vcpu_asks_for_is_done_before_the_guest_goes_on),
         NATIVE_TEST(memory_that_was_taken_away_is_not_used_by_a_vcpu_that_was_out),
         NATIVE_TEST(the_guest_finds_its_interrupt_as_the_controller_has_it_now),
+        NATIVE_TEST_AFTER(setup_with_svadu, vcpus_that_share_a_hart_have_a_and_d_bits_set_as_each_has_chosen),
+        NATIVE_TEST_AFTER(setup_with_svadu, a_vcpu_that_is_started_again_has_chosen_nothing_yet),
+        NATIVE_TEST_AFTER(setup_with_svadu_on_one_hart, what_only_some_harts_can_do_no_vcpu_may_choose),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,6 +30,9 @@ foreach(variant sstc no-sstc)
   endif()
   axvm_system_test(riscv64.sbi.${variant} EXPECT "sbi: done 0" ARGS --arch riscv64 --kernel ${payloads}/sbi.bin --legacy-sbi ${words})
 endforeach()
+# A CPU that has always set A and D bits says nothing of it.
+axvm_system_test(riscv64.adbits EXPECT "adbits: done 0"
+  ARGS --arch riscv64 --kernel ${payloads}/adbits.bin --append adbits.always)
 # Software events: among four harts on two CPUs and on one; and with memory that is touched by the calls first.
 axvm_system_test(riscv64.sse EXPECT "sse: done 0" ARGS --arch riscv64 --kernel ${payloads}/sse.bin --vcpus 4 --touch)
 axvm_system_test(riscv64.sse.1-cpu EXPECT "sse: done 0"
@@ -139,6 +142,19 @@ foreach(irqchip aplic imsic)
     ARGS --qemu10 --arch riscv64 --kernel ${payloads}/rtc.bin --irqchip ${irqchip} --passthrough /soc/rtc@101000@10101000 --
          -machine aia=aplic-imsic)
 endforeach()
+# Who sets A and D bits of page tables, where the CPU can be told: two harts, also in turns on one CPU, choose differently. And
+# where it cannot: because it is so built, or because its firmware has not allowed it.
+foreach(host_cpus 1 2)
+  axvm_qemu10_test(riscv64.qemu10.adbits.${host_cpus}-cpu EXPECT "adbits: done 0"
+    ARGS --qemu10 --arch riscv64 --kernel ${payloads}/adbits.bin --append adbits.choice --cpu rv64,svadu=on --host-cpus ${host_cpus}
+         --host-arg canary)
+endforeach()
+foreach(svadu off on)
+  axvm_qemu10_test(riscv64.qemu10.adbits.svade.svadu-${svadu} EXPECT "adbits: done 0"
+    ARGS --qemu10 --arch riscv64 --kernel ${payloads}/adbits.bin --append adbits.faults --cpu rv64,svade=on,svadu=${svadu})
+endforeach()
+axvm_qemu10_test(riscv64.qemu10.sbi EXPECT "sbi: done 0"
+  ARGS --qemu10 --arch riscv64 --kernel ${payloads}/sbi.bin --legacy-sbi --host-arg canary)
 # A guest with a PLIC sees nothing of the AIA where the CPU lets one hide it.
 axvm_qemu10_test(riscv64.qemu10.hostile EXPECT "hostile: done 0"
   ARGS --qemu10 --arch riscv64 --kernel ${payloads}/hostile.bin --cpu rv64,smstateen=on --host-arg canary -- -machine aia=aplic-imsic,aia-guests=3)

@@ -13,8 +13,23 @@
 #include "sbi.h"
 #include "vector.h"
 #include "virq.h"
+#include "vmid.h"
 
 /* ---- a physical CPU ---- */
+
+/* henvcfg is WARL: ADUE sticks if the CPU has Svadu, and the firmware allows it. */
+static bool has_adue(const struct axvm_arch_cpu *h)
+{
+    uint64_t was, got;
+
+    if (!h->has_henvcfg)
+        return false;
+    was = axvm_csr_read(CSR_HENVCFG);
+    axvm_csr_write(CSR_HENVCFG, was | HENVCFG_ADUE);
+    got = axvm_csr_read(CSR_HENVCFG);
+    axvm_csr_write(CSR_HENVCFG, was);
+    return (got & HENVCFG_ADUE) != 0;
+}
 
 static void probe_features(struct axvm_arch_cpu *h, const struct axvm_riscv64_cpu_config *r)
 {
@@ -23,6 +38,7 @@ static void probe_features(struct axvm_arch_cpu *h, const struct axvm_riscv64_cp
     h->has_fp = axvm_fp_present();
     h->misaligned_traps = axvm_misaligned_traps(scratch);
     h->has_henvcfg = axvm_csr_exists_henvcfg();
+    h->has_adue = has_adue(h);
     h->has_stateen = axvm_csr_exists_hstateen0();
     h->has_aia = axvm_csr_exists_hvictl() && axvm_csr_exists_vsiselect();
     h->has_cycle = axvm_csr_exists_cycle();
@@ -150,6 +166,22 @@ static const struct axvm_arch_cpu *any_cpu(struct axvm *vm)
     return cpu ? &cpu->arch : NULL;
 }
 
+/* A vCPU that has chosen it may come to any of them. */
+static bool all_cpus_have_adue(const struct axvm *vm)
+{
+    bool all = true;
+
+    for (unsigned int pcpu = 0; all && pcpu < AXVM_MAX_PCPUS; pcpu++) {
+        struct axvm_cpu *cpu = axvm_cpu_hold(&vm->hal, pcpu);
+
+        if (!cpu)
+            continue;
+        all = cpu->arch.has_adue;
+        axvm_cpu_release(cpu);
+    }
+    return all;
+}
+
 /*
  * What of the CPU's state guests reach: envcfg, which is switched; and with an IMSIC, what of the AIA works without a guest
  * interrupt file. On a CPU without Smstateen they reach all there is. One without the AIA has its CSRs among the illegal
@@ -169,10 +201,14 @@ int axvm_arch_vm_init(struct axvm *vm)
 {
     const struct axvm_arch_cpu *h = any_cpu(vm);
     struct axvm_arch_vm *a = &vm->arch;
-    const struct axvm_isa_policy policy = { .sstc = h && h->sstc, .fp = h && h->has_fp, .vector = h && h->vlenb != 0 };
+    struct axvm_isa_policy policy;
     int rc;
 
-    if (!h || !axvm_isa_for_guest(h->isa, &policy, a->isa, sizeof(a->isa)))
+    if (!h)
+        return AXVM_ERR_NOSUP;
+    a->adue = h->has_adue && all_cpus_have_adue(vm);
+    policy = (struct axvm_isa_policy){ .sstc = h->sstc, .fp = h->has_fp, .vector = h->vlenb != 0, .svadu = a->adue };
+    if (!axvm_isa_for_guest(h->isa, &policy, a->isa, sizeof(a->isa)))
         return AXVM_ERR_NOSUP;
     a->sstc = h->sstc;
     /* Those that are not told of vectors have none, or they would find state of others in them. */
@@ -263,7 +299,8 @@ void axvm_arch_vcpu_reset(struct axvm_vcpu *vcpu, uint64_t entry, uint64_t arg)
     axvm_pmu_reset(&v->pmu);
     axvm_sta_reset(&v->sta);
     axvm_sse_hart_reset(vcpu);
-    v->fwft_locked = false;
+    v->henvcfg = vcpu->vm->arch.henvcfg;
+    v->fwft_locked = 0;
     v->misaligned_done = false;
     v->timer_armed = false;
     v->ram_hint = UINT64_MAX;

@@ -129,7 +129,8 @@ struct axvm_arch_vcpu {
     struct axvm_pmu pmu;
     struct axvm_sta sta;
     struct axvm_sse_hart sse;
-    bool fwft_locked;
+    uint64_t henvcfg;     /* its VM's, and what it has chosen itself */
+    uint32_t fwft_locked; /* bit per feature of FWFT */
     bool misaligned_done; /* FWFT: no misaligned access shall be the guest's to emulate */
 
     bool timer_armed; /* without Sstc: vs.vstimecmp is a deadline */
@@ -147,13 +148,14 @@ struct axvm_arch_vm {
     uint64_t hgatp_base; /* mode and root; the VMID is put in on entry */
     uint64_t htimedelta; /* one offset per VM */
     uint64_t paused_at;  /* the guest's clock while it stands */
-    uint64_t henvcfg;
+    uint64_t henvcfg; /* of a vCPU that has been reset */
     uint64_t hedeleg;
     uint64_t hedeleg_fp; /* and while FP registers are loaded */
     uint64_t hstateen0;
     uint64_t timebase_hz;
     uint32_t vlenb;
     bool sstc;
+    bool adue; /* guests may have A and D bits set by the CPU: henvcfg.ADUE */
     _Atomic uint64_t harts[AXVM_HART_WORDS]; /* where it has run: stage-2 translations may be cached there */
     _Atomic uint64_t stale[AXVM_HART_WORDS]; /* of those: which have to fence before they enter it again */
     _Atomic uint32_t far_harts;
@@ -196,7 +198,7 @@ struct axvm_arch_cpu {
     uint32_t hart_word;
     uint64_t timebase_hz;
     const char *isa;
-    bool sstc, has_fp, has_cycle, has_instret, has_stateen, has_henvcfg, has_aia, misaligned_traps;
+    bool sstc, has_fp, has_cycle, has_instret, has_stateen, has_henvcfg, has_adue, has_aia, misaligned_traps;
     uint8_t vmid_bits;
     uint32_t vlenb;       /* 0: no vectors */
     uint64_t guest_hgatp; /* what hgatp holds for cpu->resident */

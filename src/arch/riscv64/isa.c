@@ -5,7 +5,7 @@
 #include "bits.h"
 #include "str.h"
 
-/* Beside these: i m a f d c v, zv*, and sstc when it is the guest's to use. Not h; nothing of the AIA. */
+/* Beside these: i m a f d c v, zv*, and sstc and svadu when they are the guest's to use. Not h; nothing of the AIA. */
 static const char *const allowed[] = {
     "zicsr",    "zifencei", "zicntr",  "zihintpause", "zihintntl", "zicond", "zawrs", "zacas",  "zabha",   "zaamo",
     "zalrsc",   "zba",      "zbb",     "zbc",         "zbs",       "zbkb",   "zbkc",  "zbkx",   "zknd",    "zkne",
@@ -99,6 +99,8 @@ static bool is_allowed(const char *ext, const struct axvm_isa_policy *policy)
         return is_letter_allowed(*ext, policy);
     if (axvm_streq(ext, "sstc"))
         return policy->sstc;
+    if (axvm_streq(ext, "svadu"))
+        return policy->svadu;
     /* Zve*, Zvl*b, Zvfh, vector cryptography: all their state is that of V. */
     if (axvm_str_starts(ext, "zv"))
         return policy->vector && policy->fp;
@@ -111,15 +113,29 @@ static bool is_allowed(const char *ext, const struct axvm_isa_policy *policy)
     return false;
 }
 
+static bool ensure(char *isa, size_t size, const char *name)
+{
+    return axvm_isa_has(isa, name) || axvm_isa_add(isa, size, name);
+}
+
+/* "henvcfg": a CPU with Svadu behaves as one with Svade while the guest has not asked for the other, and if it cannot. */
+static bool add_page_table_bits(const char *host, const struct axvm_isa_policy *policy, char *out, size_t size)
+{
+    if ((policy->svadu || axvm_isa_has(host, "svadu")) && !ensure(out, size, "svade"))
+        return false;
+    return !policy->svadu || ensure(out, size, "svadu");
+}
+
 bool axvm_isa_for_guest(const char *host, const struct axvm_isa_policy *policy, char *out, size_t size)
 {
     char ext[32], *p = out;
+    const char *left = host;
     bool after_long = false;
 
     if (!axvm_str_starts(host, "rv64") || size < 8 || !is_letter(host[4]))
         return false;
     p = axvm_put_str(p, "rv64");
-    while ((host = axvm_isa_next(host, ext, sizeof(ext))) != NULL) {
+    while ((left = axvm_isa_next(left, ext, sizeof(ext))) != NULL) {
         bool is_long = ext[1] != '\0';
 
         if (!is_allowed(ext, policy))
@@ -131,5 +147,6 @@ bool axvm_isa_for_guest(const char *host, const struct axvm_isa_policy *policy, 
         p = axvm_put_str(p, ext);
         after_long = is_long;
     }
-    return axvm_isa_has(out, "i") && axvm_isa_has(out, "m") && axvm_isa_has(out, "a");
+    return axvm_isa_has(out, "i") && axvm_isa_has(out, "m") && axvm_isa_has(out, "a") &&
+           add_page_table_bits(host, policy, out, size);
 }

@@ -8,11 +8,15 @@
 
 /* What is there for guests of what has state: by looking at the CPU, as strings may be wrong. */
 struct axvm_isa_policy {
-    bool sstc, fp, vector;
+    bool sstc, fp, vector, svadu;
 };
 
-/* From the host's "riscv,isa" to a guest's, with those extensions that need nothing of the host or are switched with the vCPU. False:
- * it is not rv64 with i, m, a, or does not fit. */
+/*
+ * From the host's "riscv,isa" to a guest's, with those extensions that need nothing of the host or are switched with the vCPU. False:
+ * it is not rv64 with i, m, a, or does not fit.
+ * Who may have A and D bits of its tables set by the CPU is told of both svade and svadu, and starts without: Linux,
+ * Documentation/devicetree/bindings/riscv/extensions.yaml.
+ */
 bool axvm_isa_for_guest(const char *host, const struct axvm_isa_policy *policy, char *out, size_t size);
 
 /* Has it vectors, if only some instructions of them (Zve32x and so on)? */

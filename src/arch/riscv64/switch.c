@@ -133,12 +133,14 @@ static void load_translation(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
     h->guest_hgatp = hgatp;
 }
 
-static void load_vm(struct axvm_cpu *cpu, const struct axvm *vm)
+static void load_vm(struct axvm_cpu *cpu, const struct axvm_vcpu *vcpu)
 {
+    const struct axvm *vm = vcpu->vm;
+
     axvm_csr_write(CSR_HTIMEDELTA, vm->arch.htimedelta);
     axvm_csr_write(CSR_HEDELEG, vm->arch.hedeleg);
     if (cpu->arch.has_henvcfg)
-        axvm_csr_write(CSR_HENVCFG, vm->arch.henvcfg);
+        axvm_csr_write(CSR_HENVCFG, vcpu->arch.henvcfg);
     if (cpu->arch.has_stateen)
         axvm_csr_write(CSR_HSTATEEN0, vm->arch.hstateen0);
 }
@@ -162,12 +164,14 @@ static __attribute__((noinline)) void take_over(struct axvm_cpu *cpu, struct axv
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
-    if (!resident)
+    /* How translations are made, before those of others go. */
+    if (!resident) {
         cpu->resident = NULL;
+        load_vm(cpu, vcpu);
+    }
     load_translation(cpu, vcpu);
     separate_vcpus(cpu, vcpu);
     if (!resident) {
-        load_vm(cpu, vcpu->vm);
         axvm_vs_load(&v->vs, vcpu->vm->arch.sstc, vcpu->vm->arch.iselect);
         cpu->resident = vcpu;
         v->resident_on = cpu;

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <string.h>
 
 #include "isa.h"
 #include "sbi.h"
@@ -137,10 +138,35 @@ static void guests_are_told_what_they_can_have(void **state)
     char isa[128];
 
     (void)state;
-    assert_true(axvm_isa_for_guest("rv64imafdch_zicsr_zifencei_zihintpause_zba_smaia_ssaia_sstc_svadu", &all, isa, sizeof(isa)));
-    assert_string_equal(isa, "rv64imafdc_zicsr_zifencei_zihintpause_zba_sstc");
+    assert_true(
+        axvm_isa_for_guest("rv64imafdch_zicsr_zifencei_zihintpause_zba_smaia_ssaia_sstc_svadu", &all, isa, sizeof(isa)));
+    assert_string_equal(isa, "rv64imafdc_zicsr_zifencei_zihintpause_zba_sstc_svade");
     assert_true(axvm_isa_for_guest("rv64imafdcvh_zfh_sstc", &nothing, isa, sizeof(isa)));
     assert_string_equal(isa, "rv64imac");
+}
+
+/* extensions.yaml of Linux' bindings: which of the two is on when a guest starts, and whether that can be changed. */
+static void guests_are_told_who_sets_a_and_d_bits(void **state)
+{
+    static const struct axvm_isa_policy svadu = { .svadu = true };
+    static const struct {
+        const char *host, *guest, *guest_with_svadu;
+    } table[] = {
+        { "rv64ima_svade", "rv64ima_svade", "rv64ima_svade_svadu" },
+        { "rv64ima_svadu", "rv64ima_svade", "rv64ima_svadu_svade" },
+        { "rv64ima_svade_svadu", "rv64ima_svade", "rv64ima_svade_svadu" },
+        { "rv64ima", "rv64ima", "rv64ima_svade_svadu" }, /* not told: then it is as the CPU says */
+    };
+    char isa[32];
+
+    (void)state;
+    for (size_t i = 0; i < AXVM_ARRAY_LEN(table); i++) {
+        assert_true(axvm_isa_for_guest(table[i].host, &nothing, isa, sizeof(isa)));
+        assert_string_equal(isa, table[i].guest);
+        assert_true(axvm_isa_for_guest(table[i].host, &svadu, isa, sizeof(isa)));
+        assert_string_equal(isa, table[i].guest_with_svadu);
+        assert_false(axvm_isa_for_guest(table[i].host, &svadu, isa, strlen(table[i].guest_with_svadu)));
+    }
 }
 
 static void other_cpus_and_strings_that_do_not_fit_are_refused(void **state)
@@ -182,6 +208,7 @@ int main(void)
         cmocka_unit_test(guests_are_told_of_vectors_where_they_are_switched),
         cmocka_unit_test(instructions_of_vectors_are_told_from_others),
         cmocka_unit_test(guests_are_told_what_they_can_have),
+        cmocka_unit_test(guests_are_told_who_sets_a_and_d_bits),
         cmocka_unit_test(other_cpus_and_strings_that_do_not_fit_are_refused),
         cmocka_unit_test(extensions_are_listed_one_by_one),
     };

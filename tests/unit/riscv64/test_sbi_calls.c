@@ -18,7 +18,8 @@
 
 /* ---- the CPU, and memory ---- */
 
-static uint64_t cycle, instret;
+static uint64_t cycle, instret, henvcfg;
+static unsigned int fences;
 static uint8_t ram[RAM_SIZE];
 static bool ram_is_gone;
 static uint64_t now_ns;
@@ -31,9 +32,13 @@ uint64_t axvm_test_csr_read(unsigned int csr)
 
 void axvm_test_csr_write(unsigned int csr, uint64_t val)
 {
-    (void)csr;
-    (void)val;
-    fail();
+    assert_int_equal(csr, CSR_HENVCFG);
+    henvcfg = val;
+}
+
+void axvm_fence_guest_local(void)
+{
+    fences++;
 }
 
 bool axvm_aspace_allows(struct axvm *vm, uint64_t gpa, uint64_t len, uint32_t prot)
@@ -115,6 +120,8 @@ static int setup(void **state)
     axvm_sta_reset(&vcpu.arch.sta);
     cycle = 1000;
     instret = 500;
+    henvcfg = 0;
+    fences = 0;
     now_ns = 1;
     return 0;
 }
@@ -473,12 +480,72 @@ static void misaligned_accesses_are_delegated_where_there_are_some(void **state)
     for (uint64_t feature = 1; feature <= 5; feature++) {
         assert_int_equal(call(axvm_sbi_fwft, 0, feature, 1, 0, 0, 0), SBI_ERR_NOT_SUPPORTED);
         assert_int_equal(call(axvm_sbi_fwft, 1, feature, 0, 0, 0, 0), SBI_ERR_NOT_SUPPORTED);
+        assert_int_equal(value(), 0);
     }
     assert_int_equal(call(axvm_sbi_fwft, 1, 6, 0, 0, 0, 0), SBI_ERR_DENIED);
     assert_int_equal(value(), 0);
     assert_int_equal(call(axvm_sbi_fwft, 1, 0x40000000, 0, 0, 0, 0), SBI_ERR_DENIED);
     assert_int_equal(call(axvm_sbi_fwft, 0, 0xffffffff, 0, 0, 0, 0), SBI_ERR_DENIED);
     assert_int_equal(call(axvm_sbi_fwft, 2, 0, 0, 0, 0, 0), SBI_ERR_NOT_SUPPORTED);
+}
+
+static int64_t ad_updating(void)
+{
+    assert_int_equal(call(axvm_sbi_fwft, 1, 4, 0, 0, 0, 0), SBI_SUCCESS);
+    return (int64_t)value();
+}
+
+static int64_t set_ad_updating(uint64_t to, uint64_t flags)
+{
+    return call(axvm_sbi_fwft, 0, UINT64_C(0xabcd00000004), to, flags, 0, 0); /* 32 bits of it count */
+}
+
+/* It is the CPU's that the vCPU is on, at once; what goes by the old setting is not used any more. */
+static void page_table_bits_are_set_by_the_cpu_where_it_can(void **state)
+{
+    (void)state;
+    vm.arch.adue = true;
+    vcpu.arch.henvcfg = henvcfg = HENVCFG_STCE;
+    assert_int_equal(ad_updating(), 0);
+    assert_int_equal(set_ad_updating(0, 0), SBI_SUCCESS);
+    assert_int_equal(fences, 0);
+    assert_int_equal(set_ad_updating(1, 0), SBI_SUCCESS);
+    assert_int_equal(value(), 0);
+    assert_true(henvcfg == (HENVCFG_STCE | HENVCFG_ADUE));
+    assert_true(vcpu.arch.henvcfg == henvcfg);
+    assert_int_equal(fences, 1);
+    assert_int_equal(ad_updating(), 1);
+    assert_int_equal(set_ad_updating(0, 0), SBI_SUCCESS);
+    assert_true(henvcfg == HENVCFG_STCE);
+    assert_int_equal(fences, 2);
+    assert_int_equal(ad_updating(), 0);
+}
+
+/* Row 67. */
+static void each_feature_has_a_lock_of_its_own(void **state)
+{
+    (void)state;
+    vm.arch.adue = true;
+    assert_int_equal(set_ad_updating(2, 0), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(set_ad_updating(UINT64_C(1) << 32, 0), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(set_ad_updating(1, 3), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(ad_updating(), 0);
+    assert_int_equal(set_ad_updating(1, 1), SBI_SUCCESS);
+    assert_int_equal(set_ad_updating(0, 0), SBI_ERR_DENIED_LOCKED);
+    assert_int_equal(set_ad_updating(1, 1), SBI_ERR_DENIED_LOCKED);
+    assert_int_equal(ad_updating(), 1);
+    assert_true(henvcfg == HENVCFG_ADUE);
+    assert_int_equal(call(axvm_sbi_fwft, 0, 0, 0, 1, 0, 0), SBI_SUCCESS);
+    assert_int_equal(call(axvm_sbi_fwft, 0, 0, 1, 0, 0, 0), SBI_ERR_DENIED_LOCKED);
+}
+
+/* A setting that is refused is not locked either. */
+static void what_is_denied_is_not_locked(void **state)
+{
+    (void)state;
+    cpu.arch.misaligned_traps = true;
+    assert_int_equal(call(axvm_sbi_fwft, 0, 0, 0, 1, 0, 0), SBI_ERR_DENIED);
+    assert_int_equal(call(axvm_sbi_fwft, 0, 0, 1, 0, 0, 0), SBI_SUCCESS);
 }
 
 /* Rows 61, 66, 67: whatever the arguments, the state stays sound. */
@@ -529,6 +596,9 @@ int main(void)
         cmocka_unit_test_setup(stolen_time_is_what_the_host_has_taken, setup),
         cmocka_unit_test_setup(memory_for_stolen_time_is_checked, setup),
         cmocka_unit_test_setup(misaligned_accesses_are_delegated_where_there_are_some, setup),
+        cmocka_unit_test_setup(page_table_bits_are_set_by_the_cpu_where_it_can, setup),
+        cmocka_unit_test_setup(each_feature_has_a_lock_of_its_own, setup),
+        cmocka_unit_test_setup(what_is_denied_is_not_locked, setup),
         cmocka_unit_test_setup(random_calls_leave_counters_sound, setup),
     };
 

@@ -47,6 +47,8 @@ foreach(variant sstc no-sstc)
     ARGS --arch riscv64 --kernel ${payloads}/steal.bin --vcpus 1 --mem 64M --append steal.a --second ${payloads}/steal.bin
          --second-mem 64M --host-cpus 1 ${words})
 endforeach()
+axvm_system_test(riscv64.steal.pair EXPECT "steal: done 0"
+  ARGS --arch riscv64 --kernel ${payloads}/steal.bin --append steal.pair --host-cpus 1)
 # Two that fill their registers and take turns on one CPU see nothing of each other, nor the host of them. Both lines end in "0".
 foreach(cpu rv64 rv64,v=true,vlen=128 rv64,v=true,vlen=256 rv64,v=true,vlen=1024)
   string(REGEX REPLACE "[,=]" "-" label "${cpu}")

@@ -59,8 +59,9 @@ struct axvm_vector_regs {
 struct axvm_sta {
     uint64_t shmem;    /* guest-physical address, or AXVM_STA_OFF */
     uint64_t steal_ns; /* so far */
-    uint64_t left_ns;  /* when the host took the CPU; 0: it did not */
+    uint64_t left_ns;  /* when the host took the CPU */
     uint32_t sequence;
+    bool preempted; /* it has the CPU still */
 };
 
 /* axvm_arch_vcpu.posted: marks of others. Who runs it without a look at all of its state has seen none. */

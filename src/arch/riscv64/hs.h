@@ -81,7 +81,8 @@ bool axvm_pmu_read_csr(struct axvm_vcpu *vcpu, unsigned int idx, uint64_t *value
 
 /* ---- sbi_sta.c ---- */
 void axvm_sta_reset(struct axvm_sta *sta);
-/* It is entered again after the host took the CPU. */
+/* The host takes the CPU from a vCPU with memory for it; and it is entered again after that. */
+void axvm_sta_leave(struct axvm_vcpu *vcpu);
 void axvm_sta_update(struct axvm_vcpu *vcpu);
 
 /* ---- sbi_sse_run.c; all but the resets in the fast tier ---- */

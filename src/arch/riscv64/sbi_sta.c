@@ -9,7 +9,14 @@
 #include "sbi.h"
 
 #define SHMEM_SIZE 64u
-enum { SHMEM_SEQUENCE = 0, SHMEM_STEAL = 8 };
+enum { SHMEM_SEQUENCE = 0, SHMEM_STEAL = 8, SHMEM_PREEMPTED = 16 };
+/* Both are written at once. */
+struct shmem_state {
+    uint64_t steal;
+    uint8_t preempted, pad[7];
+};
+#define STATE_SIZE (offsetof(struct shmem_state, preempted) + 1)
+_Static_assert(SHMEM_STEAL + offsetof(struct shmem_state, preempted) == SHMEM_PREEMPTED, "as the specification has it");
 
 /* Every write is complete, in this order, for readers on the guest's other vCPUs. */
 static void put(struct axvm_vcpu *vcpu, uint64_t offset, const void *value, size_t len)
@@ -18,18 +25,31 @@ static void put(struct axvm_vcpu *vcpu, uint64_t offset, const void *value, size
     atomic_thread_fence(memory_order_release);
 }
 
+/* For those who would wait for it. */
+void axvm_sta_leave(struct axvm_vcpu *vcpu)
+{
+    static const uint8_t preempted = 1;
+    struct axvm_sta *sta = &vcpu->arch.sta;
+
+    sta->left_ns = vcpu->vm->hal.time_ns(vcpu->vm->hal.ctx);
+    sta->preempted = true;
+    axvm_aspace_write(vcpu->vm, axvm_gpa(sta->shmem + SHMEM_PREEMPTED), &preempted, sizeof(preempted));
+}
+
 void axvm_sta_update(struct axvm_vcpu *vcpu)
 {
     struct axvm_sta *sta = &vcpu->arch.sta;
     uint64_t now = vcpu->vm->hal.time_ns(vcpu->vm->hal.ctx);
+    struct shmem_state state = { 0 };
 
     if (now > sta->left_ns)
         sta->steal_ns += now - sta->left_ns;
-    sta->left_ns = 0;
+    sta->preempted = false;
+    state.steal = sta->steal_ns;
     /* The memory is the guest's to write; what we count is ours. */
     sta->sequence++;
     put(vcpu, SHMEM_SEQUENCE, &sta->sequence, sizeof(sta->sequence));
-    put(vcpu, SHMEM_STEAL, &sta->steal_ns, sizeof(sta->steal_ns));
+    put(vcpu, SHMEM_STEAL, &state, STATE_SIZE);
     sta->sequence++;
     put(vcpu, SHMEM_SEQUENCE, &sta->sequence, sizeof(sta->sequence));
 }

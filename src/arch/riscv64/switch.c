@@ -277,7 +277,7 @@ static inline void switch_to_guest(struct axvm_cpu *cpu, struct axvm_vcpu *vcpu)
  * wait are asked about here; exit_wfi() asks for the others. */
 static bool go_on_after_interruption(struct axvm_vcpu *vcpu)
 {
-    if (vcpu->arch.sta.left_ns != 0)
+    if (vcpu->arch.sta.preempted)
         axvm_sta_update(vcpu);
     return axvm_may_wait(vcpu);
 }
@@ -347,7 +347,7 @@ static __attribute__((noinline)) enum axvm_trap_kind switch_extra(enum axvm_trap
     if (kind == AXVM_TRAP_HOST_IRQ) {
         v->extra |= AXVM_EXTRA_INTERRUPTED;
         if (v->sta.shmem != AXVM_STA_OFF)
-            v->sta.left_ns = vcpu->vm->hal.time_ns(vcpu->vm->hal.ctx);
+            axvm_sta_leave(vcpu);
     }
     return kind;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Steal time of two that are never idle on one CPU: "steal.a" only takes time, the other looks at how much is taken from it,
- * and ends with "steal: done FAILURES".
+ * and ends with "steal: done FAILURES". "steal.pair" are two harts of one guest there: when one looks, the other is preempted.
  */
 #include "report.h"
 
@@ -16,7 +16,8 @@ struct steal {
     volatile uint64_t ns;
     volatile uint8_t preempted, pad[47];
 };
-static struct steal shared __attribute__((aligned(64)));
+static struct steal shared_of[2] __attribute__((aligned(64)));
+#define shared shared_of[0]
 
 /* "sequence": even and the same before and after what is read in between. */
 static uint64_t stolen(void)
@@ -65,8 +66,79 @@ static void be_left_alone(void)
     result_if_wrong("nothing is written any more", shared.sequence == sequence && shared.ns == ns, shared.ns);
 }
 
+/* ---- two harts, one CPU ---- */
+
+static volatile uint64_t rounds;
+static volatile bool stop, idle;
+
+static int64_t on(void)
+{
+    return sbi(SBI_STA, 0, (uint64_t)&shared_of[hart() & 1], 0, 0, 0, 0).error;
+}
+
+/* Never idle; then it waits for an interrupt that does not come. */
+void guest_secondary_main(uint64_t cpu, uint64_t opaque)
+{
+    (void)cpu;
+    (void)opaque;
+    on();
+    while (!stop)
+        rounds++;
+    idle = true;
+}
+
+/* Has the other run since @before? Not within two minutes: no. */
+static bool other_runs_again(uint64_t before)
+{
+    uint64_t start = read_csr(time);
+
+    while (rounds == before) {
+        if (read_csr(time) - start > UINT64_C(1200000000))
+            return false;
+    }
+    return true;
+}
+
+static void watch_runnable(void)
+{
+    /* When it comes round again it has touched all it needs: from then on it leaves for the host's interrupts only. */
+    bool runs = other_runs_again(0) && other_runs_again(rounds);
+
+    for (unsigned int n = 0; runs && n < 20; n++) {
+        result_if_wrong("it itself runs", shared_of[0].preempted == 0, shared_of[0].preempted);
+        result_if_wrong("the other is preempted", shared_of[1].preempted == 1, shared_of[1].preempted);
+        runs = other_runs_again(rounds);
+    }
+    result("both run", runs, rounds);
+}
+
+static void watch_idle(void)
+{
+    uint64_t start = read_csr(time);
+
+    stop = true;
+    while ((!idle || shared_of[1].preempted != 0) && read_csr(time) - start < UINT64_C(1200000000))
+        ;
+    result("one that waits is not preempted", idle && shared_of[1].preempted == 0, idle);
+    start = read_csr(time);
+    while (read_csr(time) - start < ENOUGH / NS_PER_TICK)
+        result_if_wrong("nor later", shared_of[1].preempted == 0, shared_of[1].preempted);
+}
+
+static void watch_other(void)
+{
+    result("on", on() == 0, 0);
+    result("another hart starts", start_cpu(1, 0) == 0, 0);
+    watch_runnable();
+    watch_idle();
+    report_done();
+    power_off();
+}
+
 void guest_main(uint64_t fdt)
 {
+    if (fdt_has_word(fdt, "steal.pair"))
+        watch_other();
     while (fdt_has_word(fdt, "steal.a")) {
         for (volatile unsigned int i = 0; i < 1000000000; i++)
             ;

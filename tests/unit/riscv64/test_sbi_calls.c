@@ -421,7 +421,8 @@ static void stolen_time_is_what_the_host_has_taken(void **state)
     assert_int_equal(sta(RAM + 64, 0, 0), SBI_SUCCESS);
     assert_memory_equal(ram + 64, zero, 64);
     assert_int_equal(ram[128], 0xa5);
-    vcpu.arch.sta.left_ns = now_ns = 1000;
+    now_ns = 1000;
+    axvm_sta_leave(&vcpu);
     now_ns += 700;
     axvm_sta_update(&vcpu);
     memcpy(&steal, ram + 64 + 8, 8);
@@ -430,16 +431,45 @@ static void stolen_time_is_what_the_host_has_taken(void **state)
     assert_int_equal(sequence, 2);
     /* A guest that writes there spoils what it reads, not what we count; a clock that runs backwards steals nothing. */
     memset(ram + 64, 0xff, 64);
-    vcpu.arch.sta.left_ns = now_ns + 5;
+    now_ns += 5;
+    axvm_sta_leave(&vcpu);
+    now_ns -= 5;
     axvm_sta_update(&vcpu);
     memcpy(&steal, ram + 64 + 8, 8);
     memcpy(&sequence, ram + 64, 4);
     assert_int_equal(steal, 700);
     assert_int_equal(sequence, 4);
     ram_is_gone = true;
+    axvm_sta_leave(&vcpu);
     axvm_sta_update(&vcpu);
     assert_int_equal(sta(UINT64_MAX, UINT64_MAX, 0), SBI_SUCCESS);
     assert_true(vcpu.arch.sta.shmem == AXVM_STA_OFF);
+}
+
+/* "preempted": for other harts to see; also at time 0. */
+static void others_see_whether_the_host_has_the_cpu(void **state)
+{
+    uint8_t expected[64] = { 0 };
+
+    (void)state;
+    assert_int_equal(sta(RAM, 0, 0), SBI_SUCCESS);
+    for (now_ns = 0; now_ns < 1000; now_ns += 100) {
+        uint64_t stolen = now_ns / 2;
+
+        assert_false(vcpu.arch.sta.preempted);
+        axvm_sta_leave(&vcpu);
+        assert_true(vcpu.arch.sta.preempted);
+        expected[16] = 1;
+        assert_memory_equal(ram, expected, 64); /* nothing else changes before it is back */
+        now_ns += 100;
+        axvm_sta_update(&vcpu);
+        expected[0] = (uint8_t)(now_ns / 100 + 1);
+        expected[16] = 0;
+        stolen += 100;
+        memcpy(expected + 8, &stolen, 8);
+        assert_memory_equal(ram, expected, 64);
+    }
+    assert_int_equal(ram[64], 0xa5);
 }
 
 /* Row 66. */
@@ -594,6 +624,7 @@ int main(void)
         cmocka_unit_test_setup(firmware_counters_count_their_event_only, setup),
         cmocka_unit_test_setup(snapshot_memory_is_checked_before_it_is_used, setup),
         cmocka_unit_test_setup(stolen_time_is_what_the_host_has_taken, setup),
+        cmocka_unit_test_setup(others_see_whether_the_host_has_the_cpu, setup),
         cmocka_unit_test_setup(memory_for_stolen_time_is_checked, setup),
         cmocka_unit_test_setup(misaligned_accesses_are_delegated_where_there_are_some, setup),
         cmocka_unit_test_setup(page_table_bits_are_set_by_the_cpu_where_it_can, setup),

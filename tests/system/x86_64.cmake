@@ -93,6 +93,7 @@ endforeach()
 # The date is that of the machine's own clock, and the paravirtual wall clock's, too.
 axvm_x86_64_payload_test(date date "date: 2028-02-29 12:" --vcpus 1 -- -rtc base=2028-02-29T12:00:00)
 axvm_x86_64_payload_test(date.pv-clock date "date: both clocks agree" --vcpus 1 --pv-clock -- -rtc base=2028-02-29T12:00:00)
+axvm_x86_64_payload_test(steal.pair steal "steal: done 0" --pv-clock --host-cpus 1)
 
 # Memtest86+, by Linux' boot protocol, to its first screen on the serial line.
 axvm_system_test(x86_64.memtest EXPECT "Memtest86+"

@@ -25,7 +25,15 @@ struct wall {
     uint32_t sec, nsec;
 };
 
-#define STEAL_VERSION 8u
+/* struct kvm_steal_time, as far as it is written at once; the version in it is that of a change that is not complete. */
+struct steal {
+    uint64_t ns;
+    uint32_t version, flags;
+    uint8_t preempted, pad[3];
+};
+#define STEAL_SIZE (offsetof(struct steal, preempted) + 1)
+#define KVM_VCPU_PREEMPTED 1u
+_Static_assert(offsetof(struct steal, version) == 8 && offsetof(struct steal, preempted) == 16, "as Linux has it");
 
 void axvm_pv_scale(uint64_t hz, uint32_t *mul, int8_t *shift)
 {
@@ -81,12 +89,17 @@ static bool write_wall(struct axvm_vcpu *vcpu)
     return write_guarded(vcpu, vcpu->arch.msrs.wall_clock, 0, 4, &w, sizeof(w));
 }
 
+static uint64_t steal_gpa(const struct axvm_vcpu *vcpu)
+{
+    return vcpu->arch.msrs.steal_time & ~(uint64_t)ENABLED;
+}
+
+/* It is about to run: others need not wait for it any more. */
 static bool write_steal(struct axvm_vcpu *vcpu)
 {
-    const struct axvm_pv *pv = &vcpu->arch.pv;
+    const struct steal s = { .ns = vcpu->arch.pv.steal_ns, .version = vcpu->arch.pv.version + 1 };
 
-    return write_guarded(vcpu, vcpu->arch.msrs.steal_time & ~(uint64_t)ENABLED, STEAL_VERSION, 0, &pv->steal_ns,
-                         sizeof(pv->steal_ns));
+    return write_guarded(vcpu, steal_gpa(vcpu), offsetof(struct steal, version), 0, &s, STEAL_SIZE);
 }
 
 static void mark(struct axvm_vcpu *vcpu, uint32_t what)
@@ -133,10 +146,10 @@ void axvm_x86_pv_enter(struct axvm_vcpu *vcpu)
     const struct axvm_hal *hal = &vcpu->vm->hal;
     struct axvm_pv *pv = &vcpu->arch.pv;
 
-    if (pv->left_ns == 0)
+    if (!pv->preempted)
         return;
     pv->steal_ns += hal->time_ns(hal->ctx) - pv->left_ns;
-    pv->left_ns = 0;
+    pv->preempted = false;
     mark(vcpu, AXVM_PV_STEAL);
 }
 
@@ -144,7 +157,13 @@ void axvm_x86_pv_enter(struct axvm_vcpu *vcpu)
  */
 void axvm_x86_pv_leave(struct axvm_vcpu *vcpu, bool host_irq)
 {
+    static const uint8_t preempted = KVM_VCPU_PREEMPTED;
     const struct axvm_hal *hal = &vcpu->vm->hal;
 
-    vcpu->arch.pv.left_ns = host_irq ? hal->time_ns(hal->ctx) : 0;
+    if (!host_irq)
+        return;
+    vcpu->arch.pv.left_ns = hal->time_ns(hal->ctx);
+    vcpu->arch.pv.preempted = true;
+    if (vcpu->arch.msrs.steal_time & ENABLED)
+        axvm_aspace_write(vcpu->vm, axvm_gpa(steal_gpa(vcpu) + offsetof(struct steal, preempted)), &preempted, 1);
 }

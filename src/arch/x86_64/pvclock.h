@@ -20,7 +20,8 @@ struct axvm_pv {
     uint32_t stale;    /* AXVM_PV_*; AXVM_WORK_PV while not 0 */
     uint32_t version;  /* of whatever is written; even */
     uint64_t steal_ns; /* it could have run, and did not */
-    uint64_t left_ns;  /* it stands since, because of a host interrupt; 0: because of something else */
+    uint64_t left_ns;  /* it stands since */
+    bool preempted;    /* because of a host interrupt */
 };
 
 /* ns = ((ticks << shift) * mul) >> 32, for negative @shift shifted right. @hz: 250 MHz to 8 GHz to within 1 in 2^31, others

@@ -176,6 +176,36 @@ static void only_time_after_a_host_interrupt_is_stolen(void **state)
     assert_int_equal(get(0x100, 8), 4000);
 }
 
+/* For the guest's other vCPUs; also at time 0, and where nothing is to be seen yet. */
+static void others_see_whether_the_host_has_the_cpu(void **state)
+{
+    (void)state;
+    set(&w.vcpu.arch.msrs.steal_time, MSR_KVM_STEAL_TIME, 0x100 | 1);
+    axvm_x86_pv_update(&w.vcpu);
+    memset(w.ram + 0x100 + 17, 0xa5, 64);
+    for (w.time_ns = 0; w.time_ns < 1000; w.time_ns += 100) {
+        uint64_t stolen = w.time_ns / 2;
+
+        axvm_x86_pv_leave(&w.vcpu, true);
+        assert_int_equal(get(0x110, 1), 1);
+        w.time_ns += 100;
+        axvm_x86_pv_enter(&w.vcpu);
+        axvm_x86_pv_update(&w.vcpu);
+        assert_int_equal(get(0x110, 1), 0);
+        assert_int_equal(get(0x100, 8), stolen + 100);
+        assert_int_equal(get(0x108, 4), w.vcpu.arch.pv.version);
+        assert_int_equal(get(0x108, 4) & 1, 0);
+        assert_int_equal(get(0x10c, 4), 0);
+        axvm_x86_pv_leave(&w.vcpu, false);
+        assert_int_equal(get(0x110, 1), 0);
+    }
+    assert_int_equal(get(0x111, 8), 0xa5a5a5a5a5a5a5a5u);
+    /* Switched off: not even this. */
+    set(&w.vcpu.arch.msrs.steal_time, MSR_KVM_STEAL_TIME, 0x100);
+    axvm_x86_pv_leave(&w.vcpu, true);
+    assert_int_equal(get(0x110, 1), 0);
+}
+
 static void memory_that_is_not_there_yet_gets_it_when_it_is(void **state)
 {
     (void)state;
@@ -211,6 +241,7 @@ int main(void)
         TEST(vcpus_whose_tscs_differ_read_the_same_time),
         TEST(wall_clock_is_when_the_vm_started),
         TEST(only_time_after_a_host_interrupt_is_stolen),
+        TEST(others_see_whether_the_host_has_the_cpu),
         TEST(memory_that_is_not_there_yet_gets_it_when_it_is),
         TEST(switched_off_nothing_is_written),
     };

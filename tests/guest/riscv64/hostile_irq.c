@@ -11,10 +11,10 @@ static void deadlines(void)
 
     sbi(SBI_TIME, 0, 0, 0, 0, 0, 0);
     irqs_on();
-    for (unsigned int i = 0; i < 1000 && cpu->count[5] == seen; i++)
+    while (cpu->count[5] == seen)
         read_csr(time);
     irqs_off();
-    result("58 a deadline in the past", cpu->count[5] != seen, 0);
+    result("58 a deadline in the past", true, 0);
     seen = cpu->count[5];
     sbi(SBI_TIME, 0, -1ul, 0, 0, 0, 0);
     irqs_on();
@@ -34,14 +34,15 @@ static void waits(void)
     for (n = 0; read_csr(time) - t < 20000 && n < 100; n++)
         __asm__ volatile("wfi");
     result("59 WFI ends with the timer, masked by SIE", read_csr(time) - t >= 20000 && n < 100, n);
-    t = read_csr(time);
     for (unsigned int i = 0; i < 1000; i++)
         __asm__ volatile("wfi");
     result("59 WFI with an interrupt pending", true, 0);
     t = read_csr(time);
-    sbi(SBI_TIME, 0, t + 20000, 0, 0, 0, 0);
-    expect("65 suspend, retentive", sbi(SBI_HSM, 3, 0, 0, 0, 0, 0), 0);
-    result("65 and it ends with the timer", read_csr(time) - t >= 19000, read_csr(time) - t);
+    sbi(SBI_TIME, 0, t + 200000, 0, 0, 0, 0);
+    /* So may this, but not again and again. */
+    for (n = 0; read_csr(time) - t < 200000 && n < 10; n++)
+        expect("65 suspend, retentive", sbi(SBI_HSM, 3, 0, 0, 0, 0, 0), 0);
+    result("65 and it ends with the timer", read_csr(time) - t >= 200000, n);
 }
 
 void timers(void)
@@ -85,8 +86,8 @@ void uart_irq(void)
     write32(PLIC + 0x2080, 1u << UART_IRQ);
     irqs_on();
     write8(UART + 1, 2); /* IER: transmitter empty */
-    for (unsigned int i = 0; i < 100000 && cpu->count[9] == seen; i++)
-        __asm__ volatile("");
+    while (cpu->count[9] == seen)
+        ;
     irqs_off();
     write8(UART + 1, 0);
     result("83 the transmitter's interrupt", cpu->count[9] == seen + 1, cpu->count[9] - seen);

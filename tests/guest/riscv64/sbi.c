@@ -45,10 +45,10 @@ static void hardware_counters(void)
     result("cycles stand still", read_csr(cycle) == 0 && read_csr(cycle) == 0, read_csr(cycle));
     expect("66 start with a value", sbi(SBI_PMU, START, 0, 1, 1, 1000000, 0), 0);
     cycles = read_csr(cycle);
-    for (unsigned int i = 0; i < 1000; i++)
-        __asm__ volatile("nop");
-    again = read_csr(cycle);
-    result("cycles count", cycles >= 1000000 && again > cycles + 1000 && again < cycles + 100000000, again - cycles);
+    while ((again = read_csr(cycle)) - cycles < 1000)
+        ;
+    /* Not more than a CPU counts in years. */
+    result("cycles count", cycles >= 1000000 && cycles < again && again < 1ul << 60, again);
     expect("66 start twice", sbi(SBI_PMU, START, 0, 1, 0, 0, 0), ALREADY_STARTED);
     expect("66 snapshot without memory", sbi(SBI_PMU, STOP, 0, 1, 2, 0, 0), NO_SHMEM);
     expect("66 snapshot memory in a device", sbi(SBI_PMU, SET_SHMEM, PLIC, 0, 0, 0, 0), INVALID_ADDRESS);
@@ -148,18 +148,24 @@ static void wake_in(uint64_t ticks)
     set_csr(sie, SIE_TIMER);
 }
 
+#define NAP 200000u /* ticks: time for many calls that do not wait */
+
+/* It may end early, as WFI may, but not again and again. */
 static void sleep_and_wake(const char *name, uint64_t eid, uint64_t fid, uint64_t type)
 {
     uint64_t before = read_csr(time);
+    unsigned int sleeps = 0;
     int64_t error;
 
-    resumed = 0;
     set_csr(sstatus, 2); /* SIE: comes back clear */
     clear_csr(sstatus, 2);
-    wake_in(20000);
-    error = sbi_sleep(eid, fid, type, 0x1234567);
-    result(name, error == 0 && resumed == 0x1234567 && resumed_hart == hart() && read_csr(time) >= before + 20000,
-           (uint64_t)error);
+    wake_in(NAP);
+    do {
+        resumed = 0;
+        error = sbi_sleep(eid, fid, type, 0x1234567);
+        sleeps++;
+    } while (error == 0 && resumed != 0 && sleeps < 10 && read_csr(time) < before + NAP);
+    result(name, error == 0 && resumed == 0x1234567 && resumed_hart == hart() && sleeps < 10, (uint64_t)error);
     result("interrupts are off and satp is 0 then", (read_csr(sstatus) & 2) == 0 && read_csr(satp) == 0, read_csr(sstatus));
     clear_csr(sie, SIE_TIMER);
     sbi(SBI_TIME, 0, UINT64_MAX, 0, 0, 0, 0);
@@ -241,13 +247,6 @@ static uint64_t legacy(uint64_t eid, uint64_t a, uint64_t b, uint64_t *kept)
     return a0;
 }
 
-static void irqs_window(void)
-{
-    set_csr(sstatus, 2);
-    __asm__ volatile("nop\n\tnop" : : : "memory");
-    clear_csr(sstatus, 2);
-}
-
 static void legacy_calls(void)
 {
     static const char text[] = "sbi: legacy console ok\n";
@@ -265,7 +264,10 @@ static void legacy_calls(void)
     set_csr(sie, SIE_TIMER);
     legacy(0, 0, 0, &kept);
     wrong = this_cpu()->count[5];
-    irqs_window();
+    irqs_on();
+    while (this_cpu()->count[5] == wrong)
+        ;
+    irqs_off();
     clear_csr(sie, SIE_TIMER);
     result("a timer is set, and cleared", this_cpu()->count[5] == wrong + 1, this_cpu()->count[5]);
     wrong = legacy(5, 0, 0x77, &kept) | (kept ^ 0x77 ^ 0x123);

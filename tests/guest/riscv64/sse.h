@@ -42,8 +42,11 @@ struct sse_context {
 extern struct sse_context local[MAX_CPUS], global;
 extern volatile uint64_t calls; /* of handlers */
 
-extern char sse_entry[], sse_user_code[], sse_user_out[];
-uint64_t sse_user_loop(void);
+extern char sse_entry[], sse_user_code[], sse_user_out[], sse_wait_code[], sse_wait_out[], sse_suspend_code[],
+    sse_suspend_out[];
+void sse_user_loop(volatile uint64_t *reached);
+void sse_wait(const volatile uint64_t *count);
+int64_t sse_suspend(const volatile uint64_t *count);
 bool sse_keeps_registers(uint64_t event, uint64_t hart);
 void sse_event(struct sse_context *c, uint64_t hart);
 
@@ -58,7 +61,7 @@ uint64_t status(uint64_t event);
 void is_state(const char *name, uint64_t event, uint64_t state);
 struct sbi_ret register_event(uint64_t event, struct sse_context *c, void (*handler)(struct sse_context *c));
 struct sse_context *context_of(uint64_t event);
-/* For what another hart does: false after half a minute. */
+/* For what another hart does, however long it takes: what never happens is a guest that hangs here. False: it was too much. */
 bool comes(volatile uint64_t *what, uint64_t value);
 bool becomes(uint64_t event, uint64_t state);
 /* Register and enable it with @handler, for this hart; and the way back. */

@@ -5,6 +5,7 @@
  */
 #define SSE_EXTENSION 0x535345
 #define SSE_COMPLETE 6
+#define HSM_EXTENSION 0x48534d
 #define FRAME_SIZE 272
 
 	.option norelax
@@ -32,21 +33,57 @@ sse_entry:
 	ecall
 	unimp
 
-/* uint64_t sse_user_loop(void): goes to user mode and stays there, until a handler has it go on at sse_user_out in supervisor mode. */
+/*
+ * void sse_user_loop(volatile uint64_t *reached): goes to user mode, where it sets @reached, and stays there, until a handler has it
+ * go on at sse_user_out in supervisor mode.
+ */
 	.globl	sse_user_loop
 sse_user_loop:
 	lla	t0, sse_user_code
 	csrw	sepc, t0
 	li	t0, 0x100			/* SPP */
 	csrc	sstatus, t0
-	li	a0, 0
+	li	t0, 1
 	sret
 	.globl	sse_user_code
 sse_user_code:
-	addi	a0, a0, 1
+	sd	t0, 0(a0)
 	j	sse_user_code
 	.globl	sse_user_out
 sse_user_out:
+	ret
+
+/*
+ * void sse_wait(const volatile uint64_t *count): wait in WFI until @count is not 0. A handler, which counts, may come between the look
+ * at it and the WFI: it has what it interrupts from sse_wait_code on go on at sse_wait_out.
+ */
+	.globl	sse_wait, sse_wait_code
+sse_wait:
+sse_wait_code:
+	ld	t0, 0(a0)
+	bnez	t0, sse_wait_out
+	wfi
+	j	sse_wait_code
+	.globl	sse_wait_out
+sse_wait_out:
+	ret
+
+/* int64_t sse_suspend(const volatile uint64_t *count): the same in a retentive suspend; its error, if it has one. */
+	.globl	sse_suspend, sse_suspend_code
+sse_suspend:
+	mv	t0, a0
+	li	a0, 0
+sse_suspend_code:
+	ld	t1, 0(t0)
+	bnez	t1, sse_suspend_out
+	li	a1, 0
+	li	a2, 0
+	li	a6, 3
+	li	a7, HSM_EXTENSION
+	ecall
+	beqz	a0, sse_suspend_code
+	.globl	sse_suspend_out
+sse_suspend_out:
 	ret
 
 /*

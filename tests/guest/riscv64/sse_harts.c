@@ -28,7 +28,8 @@ void begin(unsigned int cpu, void (*f)(void))
 
 void finished(unsigned int cpu)
 {
-    check("a hart has done its work", 0, comes(&busy[cpu], 0), cpu);
+    while (__atomic_load_n(&busy[cpu], __ATOMIC_SEQ_CST))
+        ;
 }
 
 void on_hart(unsigned int cpu, void (*f)(void))
@@ -132,22 +133,32 @@ void running_elsewhere(void)
 
 /* ---- harts that wait, sleep, are in user mode ---- */
 
+/* In a wait, or on its way there: there is nothing more to wait for. */
+static void waiting_handler(struct sse_context *c)
+{
+    uint64_t pc = read_csr(sepc);
+
+    (void)c;
+    if (pc >= (uint64_t)sse_wait_code && pc < (uint64_t)sse_wait_out)
+        write_csr(sepc, sse_wait_out);
+    if (pc >= (uint64_t)sse_suspend_code && pc < (uint64_t)sse_suspend_out)
+        write_csr(sepc, sse_suspend_out);
+}
+
 static void wait_for_interrupt(void)
 {
-    enable_for(LOCAL, NULL);
+    enable_for(LOCAL, waiting_handler);
     __atomic_store_n(&reached[hart()], 1, __ATOMIC_SEQ_CST);
     /* No interrupt can come: sie is 0. A wait may end early, though. */
-    while (local[hart()].count == 0)
-        __asm__ volatile("wfi");
+    sse_wait(&local[hart()].count);
     disable(LOCAL);
 }
 
 static void hart_suspend(void)
 {
-    enable_for(LOCAL, NULL);
+    enable_for(LOCAL, waiting_handler);
     __atomic_store_n(&reached[hart()], 1, __ATOMIC_SEQ_CST);
-    while (local[hart()].count == 0)
-        expect("hart suspend", 0, sbi(SBI_HSM, 3, 0, 0, 0, 0, 0), SUCCESS);
+    check("hart suspend", 0, sse_suspend(&local[hart()].count) == SUCCESS, 0);
     disable(LOCAL);
 }
 
@@ -164,8 +175,7 @@ static void user_handler(struct sse_context *c)
 static void user_mode(void)
 {
     enable_for(LOCAL, user_handler);
-    __atomic_store_n(&reached[hart()], 1, __ATOMIC_SEQ_CST);
-    sse_user_loop();
+    sse_user_loop(&reached[hart()]);
     disable(LOCAL);
 }
 
@@ -206,15 +216,10 @@ static void stop_handler(struct sse_context *c)
     stop();
 }
 
-static bool stops(unsigned int cpu)
+static void await_stop(unsigned int cpu)
 {
-    uint64_t until = read_csr(time) + 300000000;
-
-    while (sbi(SBI_HSM, 2, cpu, 0, 0, 0, 0).value != 1) {
-        if (read_csr(time) > until)
-            return false;
-    }
-    return true;
+    while (sbi(SBI_HSM, 2, cpu, 0, 0, 0, 0).value != 1)
+        ;
 }
 
 static void restart(unsigned int cpu)
@@ -231,7 +236,7 @@ void stopped_harts(void)
     write_attr(GLOBAL, PREFERRED, 1);
     register_event(GLOBAL, &global, NULL);
     begin(1, stop);
-    check("a hart stops", 0, stops(1), 1);
+    await_stop(1);
     expect("67 inject into a stopped hart", LOCAL, sse(INJECT, LOCAL, 1, 0, 0, 0), INVALID_PARAM);
     expect("67 a stopped hart as the preferred one", GLOBAL, write_attr(GLOBAL, PREFERRED, 1), INVALID_PARAM);
     /* It was preferred; others are ready. */
@@ -246,7 +251,8 @@ void stopped_harts(void)
     write_attr(GLOBAL, PREFERRED, 1);
     sse(ENABLE, GLOBAL, 0, 0, 0, 0);
     sse(INJECT, GLOBAL, 0, 0, 0, 0);
-    check("a handler stops its hart", GLOBAL, stops(1) && becomes(GLOBAL, ENABLED), status(GLOBAL));
+    await_stop(1);
+    check("a handler stops its hart", GLOBAL, becomes(GLOBAL, ENABLED), status(GLOBAL));
     disable(GLOBAL);
     restart(1);
 }

@@ -84,6 +84,7 @@ uint64_t smc(uint64_t fn, uint64_t a, uint64_t b, uint64_t c);
 #define PSCI_VERSION 0x84000000ul
 #define PSCI_CPU_OFF 0x84000002ul
 #define PSCI_CPU_ON 0xc4000003ul
+#define PSCI_AFFINITY_INFO 0xc4000004ul
 #define PSCI_SYSTEM_OFF 0x84000008ul
 #define PSCI_SYSTEM_RESET 0x84000009ul
 void power_off(void) __attribute__((noreturn));

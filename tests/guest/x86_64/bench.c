@@ -234,11 +234,10 @@ void guest_main(uint32_t magic, const char *cmdline)
     timer_latency();
     first_touch();
     guest_cpus[0].apic_id = apic_id();
-    if (start_cpu(1)) {
-        while (!partner_up)
-            pause_cpu();
-        ping_pong("ipi_ping_pong", 0);
-        ping_pong("ipi_ping_pong_hlt", 1);
-    }
+    start_cpu(1);
+    while (!partner_up)
+        pause_cpu();
+    ping_pong("ipi_ping_pong", 0);
+    ping_pong("ipi_ping_pong_hlt", 1);
     put_str("bench: done\n");
 }

@@ -49,7 +49,7 @@ static void one_nmi(const char *name, int kind, unsigned int want_nmis, unsigned
     nmi_kind = kind;
     guest_trap_hook = nmi_hook;
     apic_send(apic_id(), SEND_NMI);
-    for (unsigned int i = 0; i < 100000 && nmis < want_nmis; i++)
+    while (nmis < want_nmis)
         pause_cpu();
     cpuid(0, 0);
     guest_trap_hook = NULL;

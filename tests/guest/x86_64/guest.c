@@ -225,7 +225,7 @@ static void wait_tsc(uint64_t ticks)
         pause_cpu();
 }
 
-bool start_cpu(uint32_t id)
+void start_cpu(uint32_t id)
 {
     uint32_t before = guest_cpu_count;
 
@@ -234,9 +234,16 @@ bool start_cpu(uint32_t id)
     apic_send(id, 0x4500); /* INIT, assert */
     wait_tsc(1000000);
     apic_send(id, 0x4600 | AP_PAGE >> 12);
-    for (unsigned int i = 0; i < 1000 && guest_cpu_count == before; i++)
+    while (guest_cpu_count == before)
         wait_tsc(1000000);
-    return guest_cpu_count != before;
+}
+
+void wait_count(const volatile uint64_t *count, uint64_t value)
+{
+    while (*count < value) {
+        irqs_window();
+        pause_cpu();
+    }
 }
 
 void guest_ap_boot(unsigned int cpu)

@@ -223,8 +223,11 @@ void apic_send(uint32_t dest, uint32_t low);
 /* Redirection entry @pin of the I/O APIC. */
 void ioapic_set(unsigned int pin, uint64_t entry);
 
-/* INIT and SIPI to the CPU with this APIC id, into guest_secondary_main(). False when it does not come. */
-bool start_cpu(uint32_t id);
+/* INIT and SIPI to the CPU with this APIC id, into guest_secondary_main(). However long it takes: one that never comes is a
+ * guest that hangs here. So it is with what the calling CPU counts of its interrupts, which it lets in until there are @value
+ * of them. */
+void start_cpu(uint32_t id);
+void wait_count(const volatile uint64_t *count, uint64_t value);
 
 /* Provided by the payload. @magic: BOOT_*; @cmdline is never NULL. */
 void guest_main(uint32_t magic, const char *cmdline);

@@ -99,13 +99,10 @@ static void test_self_ipi(void)
 static void test_cpus(unsigned int cpus)
 {
     for (unsigned int id = 1; id < cpus; id++) {
-        bool up = start_cpu(id);
-
         put_str("hello: cpu ");
         put_dec(id);
-        put_str(up ? " is up\n" : " does not come up\n");
-        if (!up)
-            return;
+        start_cpu(id);
+        put_str(" is up\n");
         while ((guest_cpus[id].count[IPI_VECTOR]) == 0) {
             apic_send(id, 0x4000 | IPI_VECTOR);
             pause_cpu();

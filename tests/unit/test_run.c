@@ -546,9 +546,9 @@ static void *thread(void *arg)
 
     fake_hal_set_cpu(r->vcpu);
     while (exit.reason != AXVM_EXIT_SHUTDOWN) {
-        /* What fails there is a wake-up that was lost. */
+        /* What fails there, in minutes, is a wake-up that was lost. */
         if (axvm_run_vcpu(r->vm, r->vcpu, &exit) != AXVM_OK ||
-            (sleeps_after(&exit) && !fake_hal_sleep(r->hal, 0, r->vcpu, 20000))) {
+            (sleeps_after(&exit) && !fake_hal_sleep(r->hal, 0, r->vcpu, 200000))) {
             atomic_store(&r->failed, true);
             return r;
         }

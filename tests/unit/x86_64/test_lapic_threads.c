@@ -82,7 +82,7 @@ static const struct axvm_lapic_ops ops = {
     .notify = notify, .event = event, .eoi = eoi, .accepts = accepts, .now = now, .tsc_time = tsc_time
 };
 
-/* As block() in run.c: a request or a reason to wake seen, or sleep until told. False: nobody told us for seconds. */
+/* As block() in run.c: a request or a reason to wake seen, or sleep until told. False: nobody told us for minutes. */
 static bool sleep_as_vcpus_do(uint32_t id)
 {
     struct cpu *cpu = &cpus[id];
@@ -90,7 +90,7 @@ static bool sleep_as_vcpus_do(uint32_t id)
     bool told = true;
 
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += 20;
+    until.tv_sec += 200;
     pthread_mutex_lock(&cpu->lock);
     if (!cpu->requested && !axvm_lapic_wakes(&apics[id])) {
         while (told && !cpu->requested && atomic_load(&finished) == 0)

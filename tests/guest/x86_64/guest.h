@@ -223,10 +223,10 @@ void apic_send(uint32_t dest, uint32_t low);
 /* Redirection entry @pin of the I/O APIC. */
 void ioapic_set(unsigned int pin, uint64_t entry);
 
-/* INIT and SIPI to the CPU with this APIC id, into guest_secondary_main(). However long it takes: one that never comes is a
- * guest that hangs here. So it is with what the calling CPU counts of its interrupts, which it lets in until there are @value
- * of them. */
+/* INIT and SIPI to the CPU with this APIC id, into guest_secondary_main(). What never comes, here and below, hangs the guest:
+ * nobody knows how long a CPU may stand still. */
 void start_cpu(uint32_t id);
+/* Let interrupts in until so many have come, by a count of struct guest_cpu. */
 void wait_count(const volatile uint64_t *count, uint64_t value);
 
 /* Provided by the payload. @magic: BOOT_*; @cmdline is never NULL. */

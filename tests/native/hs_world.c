@@ -218,7 +218,7 @@ int native_enable_cpu(struct fake_hal *hal, unsigned int pcpu)
     const struct axvm_riscv64_cpu_config riscv64 = {
         .hartid = pcpu,
         .timebase_hz = 10000000,
-        .isa = "rv64imafdcvh_zicsr_zifencei_zba_zbb_sstc_svpbmt",
+        .isa = hs.isa ? hs.isa : "rv64imafdcvh_zicsr_zifencei_zba_zbb_sstc_svpbmt",
         .imsic = hs.geilen != 0 ? h->pages : NULL,
         .imsic_hpa = 0x24000000 + pcpu * sizeof(h->pages),
         .imsic_ids = 255,

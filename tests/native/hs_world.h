@@ -32,7 +32,8 @@ struct hs_world {
     /* What kind of harts they are; set before native_enable_cpu(). */
     bool no_h, sstc, aia, stateen, v, misaligned_traps;
     uint32_t vmid_bits, geilen;
-    uint32_t svadu; /* bit per hart that has henvcfg.ADUE */
+    uint32_t svadu;  /* bit per hart that has henvcfg.ADUE */
+    const char *isa; /* NULL: an ordinary one */
     struct hs_hart hart[HS_HARTS];
     hs_guest guest;
     void *guest_arg;

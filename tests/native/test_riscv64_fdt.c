@@ -300,6 +300,45 @@ static void harts_are_described_with_what_their_controller_needs(void **state)
     }
 }
 
+/* Much more than an ordinary CPU has: as QEMU's "max". Guests are told of most of it. */
+#define LONG_ISA                                                                                                               \
+    "rv64imafdcbvh_zicond_zicntr_zicsr_zifencei_zihintntl_zihintpause_zimop_zmmul_za64rs_zaamo_zabha_zacas_zama16b_zalrsc_"    \
+    "zawrs_zfa_zfbfmin_zfh_zfhmin_zca_zcb_zcd_zcmop_zba_zbb_zbc_zbkb_zbkc_zbkx_zbs_zknd_zkne_zknh_zksed_zksh_zkt_ztso_zvbb_"   \
+    "zvbc_zve32f_zve32x_zve64f_zve64d_zve64x_zvfbfmin_zvfbfwma_zvfh_zvfhmin_zvkb_zvkg_zvkn_zvknc_zvkned_zvkng_zvknha_zvknhb_"  \
+    "zvks_zvksc_zvksed_zvksg_zvksh_zvkt_zvl128b_zvl256b_zvl512b_zvl1024b_sstc_svadu_svinval_svnapot"
+
+static void with_many_extensions(void)
+{
+    hs.isa = LONG_ISA;
+    hs.svadu = 1;
+}
+
+static int setup_with_many_extensions(void **state)
+{
+    return native_setup_changed(state, with_many_extensions);
+}
+
+static void all_that_a_hart_has_is_said_twice_however_much_it_is(void **state)
+{
+    struct axvm *vm = boot(*state, AXVM_RISCV64_IRQCHIP_IMSIC);
+    int node = node_at("/cpus/cpu@1"), count, letters = 0;
+    const char *isa = fdt_getprop(fdt, node, "riscv,isa", NULL), *at = isa + 4;
+    char name[32];
+
+    assert_true(strlen(isa) > 400);
+    assert_non_null(strstr(isa, "_svadu_svinval_svnapot_svade_ssaia"));
+    count = fdt_stringlist_count(fdt, node, "riscv,isa-extensions");
+    for (int i = 0; i < count; i++, at += strlen(name)) {
+        letters = *at != '_' ? letters + 1 : letters;
+        at += *at == '_';
+        snprintf(name, sizeof(name), "%s", fdt_stringlist_get(fdt, node, "riscv,isa-extensions", i, NULL));
+        assert_int_equal(strncmp(at, name, strlen(name)), 0);
+    }
+    assert_int_equal(*at, '\0');
+    assert_int_equal(letters, 7); /* imafdcv */
+    native_destroy(vm);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -307,6 +346,7 @@ int main(void)
         NATIVE_TEST(an_aplic_that_delivers_directly_is_described_as_its_binding_wants),
         NATIVE_TEST(imsics_and_their_aplic_are_described_as_their_bindings_want),
         NATIVE_TEST(harts_are_described_with_what_their_controller_needs),
+        NATIVE_TEST_AFTER(setup_with_many_extensions, all_that_a_hart_has_is_said_twice_however_much_it_is),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

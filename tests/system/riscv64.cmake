@@ -155,6 +155,9 @@ foreach(svadu off on)
   axvm_qemu10_test(riscv64.qemu10.adbits.svade.svadu-${svadu} EXPECT "adbits: done 0"
     ARGS --qemu10 --arch riscv64 --kernel ${payloads}/adbits.bin --append adbits.faults --cpu rv64,svade=on,svadu=${svadu})
 endforeach()
+# A CPU with all that QEMU has.
+axvm_qemu10_test(riscv64.qemu10.linux.max EXPECT "axvm-check: PASS"
+  ARGS --qemu10 ${linux} --cpu max --host-arg canary --append "console=ttyS0 quiet axvm.batch axvm.cpus=2")
 axvm_qemu10_test(riscv64.qemu10.sbi EXPECT "sbi: done 0"
   ARGS --qemu10 --arch riscv64 --kernel ${payloads}/sbi.bin --legacy-sbi --host-arg canary)
 # A guest with a PLIC sees nothing of the AIA where the CPU lets one hide it.

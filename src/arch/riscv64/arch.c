@@ -11,6 +11,7 @@
 #include "isa.h"
 #include "mem.h"
 #include "sbi.h"
+#include "str.h"
 #include "vector.h"
 #include "virq.h"
 #include "vmid.h"
@@ -197,19 +198,33 @@ static void allow_state(struct axvm_arch_vm *a, const struct axvm_arch_cpu *h)
     a->hedeleg_fp = a->imsic && !aia ? 0 : AXVM_BIT(CAUSE_ILLEGAL);
 }
 
+/* What a guest is told of beside what its host is: svade, svadu, ssaia, with underscores. */
+#define ISA_EXTRA 32u
+
+static int make_isa(struct axvm *vm, const struct axvm_arch_cpu *h)
+{
+    const struct axvm_isa_policy policy = { .sstc = h->sstc, .fp = h->has_fp, .vector = h->vlenb != 0, .svadu = vm->arch.adue };
+    struct axvm_arch_vm *a = &vm->arch;
+
+    a->isa_size = axvm_strlen(h->isa) + ISA_EXTRA;
+    a->isa = axvm_arena_alloc(&vm->arena, &vm->hal, a->isa_size);
+    if (!a->isa)
+        return AXVM_ERR_NOMEM;
+    return axvm_isa_for_guest(h->isa, &policy, a->isa, a->isa_size) ? AXVM_OK : AXVM_ERR_NOSUP;
+}
+
 int axvm_arch_vm_init(struct axvm *vm)
 {
     const struct axvm_arch_cpu *h = any_cpu(vm);
     struct axvm_arch_vm *a = &vm->arch;
-    struct axvm_isa_policy policy;
     int rc;
 
     if (!h)
         return AXVM_ERR_NOSUP;
     a->adue = h->has_adue && all_cpus_have_adue(vm);
-    policy = (struct axvm_isa_policy){ .sstc = h->sstc, .fp = h->has_fp, .vector = h->vlenb != 0, .svadu = a->adue };
-    if (!axvm_isa_for_guest(h->isa, &policy, a->isa, sizeof(a->isa)))
-        return AXVM_ERR_NOSUP;
+    rc = make_isa(vm, h);
+    if (rc != AXVM_OK)
+        return rc;
     a->sstc = h->sstc;
     /* Those that are not told of vectors have none, or they would find state of others in them. */
     a->vlenb = axvm_isa_has_vector(a->isa) ? h->vlenb : 0;

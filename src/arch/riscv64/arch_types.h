@@ -162,7 +162,8 @@ struct axvm_arch_vm {
     _Atomic uint32_t far_harts;
     bool iselect;                      /* guests reach vsiselect */
     bool hvictl;                       /* there is hvictl */
-    char isa[256];                     /* what guests see as riscv,isa */
+    char *isa;                         /* what guests see as riscv,isa */
+    size_t isa_size;
     uint8_t last_vcpu[AXVM_MAX_PCPUS]; /* id + 1 of who ran last on each CPU; see separate_vcpus() */
 };
 

@@ -34,18 +34,19 @@ const struct axvm_machine axvm_arch_machine = {
 /* "riscv,isa-extensions": a list of strings. */
 static void write_extensions(const char *isa, struct axvm_fdt_writer *w)
 {
-    char list[512], name[32];
-    size_t len = 0;
+    const char *next = isa;
+    char name[32], *at;
+    void *list;
+    int len = 0;
 
-    while ((isa = axvm_isa_next(isa, name, sizeof(name))) != NULL) {
-        size_t n = axvm_strlen(name) + 1;
-
-        if (n > sizeof(list) - len)
-            break;
-        axvm_put_str(list + len, name);
-        len += n;
-    }
-    axvm_fw_bytes(w, "riscv,isa-extensions", list, len);
+    while ((next = axvm_isa_next(next, name, sizeof(name))) != NULL)
+        len += (int)axvm_strlen(name) + 1;
+    if (w->err == 0)
+        w->err = fdt_property_placeholder(w->fdt, "riscv,isa-extensions", len, &list);
+    if (w->err != 0)
+        return;
+    for (at = list; (isa = axvm_isa_next(isa, name, sizeof(name))) != NULL; at++)
+        at = axvm_put_str(at, name);
 }
 
 /* Linux, Documentation/devicetree/bindings/riscv/cpus.yaml. */

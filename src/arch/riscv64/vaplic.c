@@ -84,7 +84,7 @@ static int create_imsic(struct axvm *vm)
     };
 
     /* The CSRs that an IMSIC is reached by are the guest's to use. */
-    if (!axvm_isa_add(vm->arch.isa, sizeof(vm->arch.isa), "ssaia"))
+    if (!axvm_isa_add(vm->arch.isa, vm->arch.isa_size, "ssaia"))
         return AXVM_ERR_NOSUP;
     return axvm_imsic_create(vm, &cfg, &vm->arch.imsic);
 }

@@ -191,15 +191,12 @@ static inline enum axvm_trap_kind enter(struct axvm_cpu *cpu, struct axvm_vcpu *
     return kind;
 }
 
-/* The guest waits for an interrupt: does its thread have to sleep? */
+/* The guest waits for an interrupt: does its thread have to sleep? Who asks for something after this look takes the vCPU for
+ * running still, and wakes nobody: leave() looks again. Until then it is ours, and no other thread's to run. */
 static enum step block(struct axvm_vcpu *vcpu, struct axvm_exit *exit)
 {
-    atomic_store(&vcpu->state, AXVM_VCPU_BLOCKED);
-    /* From here on axvm_vcpu_request() wakes the thread; what came before, we see now. */
-    if (atomic_load(&vcpu->requests) != 0 || axvm_arch_vcpu_wakes(vcpu)) {
-        atomic_store(&vcpu->state, AXVM_VCPU_RUNNING);
+    if (atomic_load(&vcpu->requests) != 0 || axvm_arch_vcpu_wakes(vcpu))
         return STEP_RUN;
-    }
     set_exit(exit, AXVM_EXIT_IDLE);
     exit->u.idle.deadline_ns = axvm_arch_vcpu_deadline(vcpu);
     return STEP_EXIT;

@@ -50,7 +50,7 @@ uint64_t axvm_vcpu_stat(const struct axvm_vcpu *vcpu, enum axvm_stat stat)
 /*
  * The other side is enter() in run.c, which first says "in guest", then has a sequentially consistent fence, and then looks at
  * the requests: either it sees our bit, or we see it in the guest and kick it. A thread that sleeps in the host is found by its
- * state, which it sets to BLOCKED before it looks at the requests for the last time (block() in run.c); READY hides that
+ * state, which it sets to BLOCKED before it looks at the requests for the last time (leave() in run.c); READY hides that
  * (claim()).
  */
 void axvm_vcpu_request(struct axvm_vcpu *vcpu, uint32_t bits)

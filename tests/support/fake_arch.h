@@ -19,6 +19,7 @@ struct fake_arch {
     fake_guest_fn guest; /* of vCPUs that have none of their own */
     void *guest_arg;
     void (*reading)(struct axvm_vcpu *vcpu); /* called while its registers are read */
+    void (*waiting)(struct axvm_vcpu *vcpu); /* called when it is asked when its timers fire: it is about to sleep */
     /* what was seen */
     _Atomic unsigned int s2_flushes, s2_syncs, tlb_flushes, cache_syncs, publishes;
     _Atomic uint64_t last_flush_gpa, last_flush_len;

@@ -119,5 +119,7 @@ uint64_t axvm_arch_vcpu_deadline(struct axvm_vcpu *vcpu)
 {
     uint64_t deadline = vcpu->arch.deadline_ns;
 
+    if (fake_arch.waiting)
+        fake_arch.waiting(vcpu);
     return deadline != 0 ? deadline : AXVM_TIME_NEVER;
 }

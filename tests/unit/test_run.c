@@ -222,6 +222,52 @@ static void an_interrupt_wakes_a_vcpu_that_another_thread_wanted_to_run(void **s
     end(vm);
 }
 
+static void run_and_look(struct axvm_vcpu *vcpu)
+{
+    struct axvm_exit exit;
+    uint64_t value;
+
+    fake_arch.waiting = NULL;
+    assert_int_equal(axvm_run_vcpu(vcpu->vm, 0, &exit), AXVM_ERR_BUSY);
+    assert_int_equal(axvm_vcpu_get_gpr(vcpu, 1, &value), AXVM_ERR_BUSY);
+}
+
+/* Whoever is on its way to sleep has not left yet: two threads in one vCPU would be the end of the host. */
+static void a_vcpu_that_is_about_to_sleep_is_still_its_threads(void **state)
+{
+    struct fake_hal *hal = *state;
+    struct axvm *vm = booted(hal, 1, idle, NULL);
+    struct axvm_exit exit;
+
+    fake_arch.waiting = run_and_look;
+    assert_int_equal(run(vm, 0, &exit), AXVM_EXIT_IDLE);
+    assert_null(fake_arch.waiting);
+    assert_int_equal(axvm_vcpu_get_state(vm->vcpus[0]), AXVM_VCPU_BLOCKED);
+    end(vm);
+}
+
+static void interrupt_it(struct axvm_vcpu *vcpu)
+{
+    struct axvm_vcpu_set self = { { 1 } };
+
+    fake_arch.waiting = NULL;
+    assert_int_equal(axvm_inject(vcpu->vm, &self, 40), AXVM_OK);
+}
+
+/* H8 */
+static void an_interrupt_wakes_a_vcpu_that_is_about_to_sleep(void **state)
+{
+    struct fake_hal *hal = *state;
+    struct axvm *vm = booted(hal, 1, idle, NULL);
+    uint64_t wakes = hal->wakes[0][0];
+    struct axvm_exit exit;
+
+    fake_arch.waiting = interrupt_it;
+    assert_int_equal(run(vm, 0, &exit), AXVM_EXIT_IDLE);
+    assert_int_equal(hal->wakes[0][0], wakes + 1);
+    end(vm);
+}
+
 /* A device with a power switch. */
 static int switch_read(struct axvm_device *dev, struct axvm_access *acc)
 {
@@ -663,6 +709,8 @@ int main(void)
         FAKE_TEST(idle_tells_the_deadline_and_an_interrupt_ends_it),
         FAKE_TEST(an_interrupt_wakes_a_vcpu_whose_registers_are_being_looked_at),
         FAKE_TEST(an_interrupt_wakes_a_vcpu_that_another_thread_wanted_to_run),
+        FAKE_TEST(a_vcpu_that_is_about_to_sleep_is_still_its_threads),
+        FAKE_TEST(an_interrupt_wakes_a_vcpu_that_is_about_to_sleep),
         FAKE_TEST(a_device_that_turns_the_machine_off_wakes_vcpus_that_sleep),
         FAKE_TEST(kicks_are_not_lost_whenever_they_come),
         FAKE_TEST(host_interrupts_return_only_to_a_caller_who_masks_them),

@@ -87,8 +87,9 @@ void axvm_arch_ram_publish(void *va, size_t len);
 int axvm_arch_vm_init(struct axvm *vm);   /* after regions and bus exist; attaches the interrupt controller */
 void axvm_arch_vm_fini(struct axvm *vm);  /* also when init failed half-way: all-zero members are fine */
 void axvm_arch_vm_reset(struct axvm *vm);
-void axvm_arch_clock_stop(struct axvm *vm);  /* the guest's time stands still; no vCPU runs */
-void axvm_arch_clock_start(struct axvm *vm); /* and goes on where it stood; at first from zero */
+/* The guest's time stands still as of now, also if it was stopped before: vCPUs that were still running may have seen it go on. */
+void axvm_arch_clock_stop(struct axvm *vm);
+void axvm_arch_clock_start(struct axvm *vm); /* and goes on where it stood; at first from zero; no vCPU runs */
 /* Add /cpus, the interrupt controller, timer and firmware nodes to a tree open at its root node (libfdt sequential write).
  * Returns a libfdt error code. */
 int axvm_arch_describe(struct axvm *vm, void *fdt);

@@ -296,16 +296,18 @@ static uint32_t resting_state(const struct axvm_vcpu *vcpu, const struct axvm_ex
     return AXVM_VCPU_FREE;
 }
 
-static void leave(struct axvm *vm, struct axvm_vcpu *vcpu, const struct axvm_exit *exit)
+/* @ran: it was let in, so its guest may have seen the time until now. */
+static void leave(struct axvm *vm, struct axvm_vcpu *vcpu, const struct axvm_exit *exit, bool ran)
 {
-    uint32_t rest = resting_state(vcpu, exit);
+    uint32_t rest = resting_state(vcpu, exit), life;
 
     atomic_store(&vcpu->state, rest);
     /* A request that came between the last look and now found nobody to kick or to wake: wake the thread ourselves. */
     if (rest != AXVM_VCPU_FREE && atomic_load(&vcpu->requests) != 0)
         vm->hal.wake_vcpu(vm->hal.ctx, vm->id, vcpu->id);
-    if (atomic_fetch_sub(&vm->life, 1) == AXVM_LIFE(AXVM_STOPPING, 1))
-        axvm_vm_stopped(vm);
+    life = atomic_load_explicit(&vm->life, memory_order_relaxed);
+    if (axvm_life_state(life) != AXVM_RUNNING || !atomic_compare_exchange_strong(&vm->life, &life, life - 1))
+        axvm_vm_leave(vm, ran);
 }
 
 int axvm_run_vcpu(struct axvm *vm, unsigned int vcpu_id, struct axvm_exit *exit)
@@ -313,6 +315,7 @@ int axvm_run_vcpu(struct axvm *vm, unsigned int vcpu_id, struct axvm_exit *exit)
     struct axvm_vcpu *vcpu;
     enum axvm_state state;
     int rc = AXVM_OK;
+    bool ran = false;
 
     if (!vm || vcpu_id >= vm->vcpu_count)
         return AXVM_ERR_NOENT;
@@ -326,11 +329,12 @@ int axvm_run_vcpu(struct axvm *vm, unsigned int vcpu_id, struct axvm_exit *exit)
     if (state == AXVM_LOADING || state == AXVM_LOADED) {
         rc = AXVM_ERR_STATE;
     } else if (is_going(vcpu, state) || check_state(vcpu, exit) == STEP_RUN) {
+        ran = true;
         if (vcpu->pending == AXVM_PENDING_NONE || finish_pending(vcpu, exit) == STEP_RUN)
             do
                 rc = run_once(vm, vcpu, exit);
             while (rc > STEP_EXIT); /* STEP_RUN: errors are negative */
     }
-    leave(vm, vcpu, exit);
+    leave(vm, vcpu, exit, ran);
     return rc;
 }

@@ -209,7 +209,7 @@ int axvm_destroy(struct axvm *vm)
     return AXVM_OK;
 }
 
-/* ---- starting and stopping ---- */
+/* ---- starting ---- */
 
 /* @from -> @to, if it is in @from. */
 static bool change_state(struct axvm *vm, enum axvm_state from, enum axvm_state to)
@@ -242,6 +242,20 @@ int axvm_load(struct axvm *vm)
     return change_state(vm, AXVM_LOADING, AXVM_LOADED) ? AXVM_OK : AXVM_ERR_STATE;
 }
 
+/* Whoever else boots it at the same time does not move its clock. */
+static bool start(struct axvm *vm)
+{
+    unsigned long irqs = axvm_lock_irqsave(&vm->lock);
+    bool loaded = axvm_get_state(vm) == AXVM_LOADED;
+
+    if (loaded) {
+        axvm_arch_clock_start(vm);
+        loaded = change_state(vm, AXVM_LOADED, AXVM_RUNNING);
+    }
+    axvm_unlock_irqrestore(&vm->lock, irqs);
+    return loaded;
+}
+
 int axvm_boot(struct axvm *vm)
 {
     int rc;
@@ -253,54 +267,105 @@ int axvm_boot(struct axvm *vm)
         if (rc != AXVM_OK)
             return rc;
     }
-    if (axvm_get_state(vm) != AXVM_LOADED)
-        return AXVM_ERR_STATE;
-    axvm_arch_clock_start(vm);
-    if (!change_state(vm, AXVM_LOADED, AXVM_RUNNING))
+    if (!start(vm))
         return AXVM_ERR_STATE;
     axvm_vcpu_power_on(vm->vcpus[0], vm->boot_entry, vm->boot_arg);
     axvm_wake_flush(vm);
     return AXVM_OK;
 }
 
-int axvm_suspend(struct axvm *vm)
+/* ---- suspending ---- */
+
+/* The lock is held. vCPUs may still run, and see the time go on: each that leaves stops it again, the last one for good. */
+static void stop_clock(struct axvm *vm)
 {
-    if (!vm || !change_state(vm, AXVM_RUNNING, AXVM_SUSPENDED))
-        return AXVM_ERR_STATE;
     vm->suspended_at = vm->hal.time_ns(vm->hal.ctx);
     axvm_arch_clock_stop(vm);
+}
+
+int axvm_suspend(struct axvm *vm)
+{
+    unsigned long irqs;
+    bool done;
+
+    if (!vm)
+        return AXVM_ERR_STATE;
+    irqs = axvm_lock_irqsave(&vm->lock);
+    done = change_state(vm, AXVM_RUNNING, AXVM_SUSPENDED);
+    if (done)
+        stop_clock(vm);
+    axvm_unlock_irqrestore(&vm->lock, irqs);
+    if (!done)
+        return AXVM_ERR_STATE;
     notify_all(vm);
     return AXVM_OK;
 }
 
-int axvm_resume(struct axvm *vm)
+static int resume_locked(struct axvm *vm)
 {
-    if (!vm || axvm_get_state(vm) != AXVM_SUSPENDED)
+    uint32_t life = atomic_load(&vm->life);
+
+    if (axvm_life_state(life) != AXVM_SUSPENDED)
         return AXVM_ERR_STATE;
     /* A vCPU that still runs would see its clock jump. */
-    if (axvm_life_inside(atomic_load(&vm->life)) != 0)
+    if (axvm_life_inside(life) != 0)
         return AXVM_ERR_BUSY;
     vm->suspended_ns += vm->hal.time_ns(vm->hal.ctx) - vm->suspended_at;
     axvm_arch_clock_start(vm);
-    if (!change_state(vm, AXVM_SUSPENDED, AXVM_RUNNING))
+    return change_state(vm, AXVM_SUSPENDED, AXVM_RUNNING) ? AXVM_OK : AXVM_ERR_STATE;
+}
+
+int axvm_resume(struct axvm *vm)
+{
+    unsigned long irqs;
+    int rc;
+
+    if (!vm)
         return AXVM_ERR_STATE;
+    irqs = axvm_lock_irqsave(&vm->lock);
+    rc = resume_locked(vm);
+    axvm_unlock_irqrestore(&vm->lock, irqs);
+    if (rc != AXVM_OK)
+        return rc;
     notify_all(vm);
     axvm_wake_flush(vm);
     return AXVM_OK;
 }
 
-void axvm_vm_stopped(struct axvm *vm)
+/* ---- stopping ---- */
+
+static void stop_clock_again(struct axvm *vm)
 {
-    change_state(vm, AXVM_STOPPING, AXVM_STOPPED);
+    unsigned long irqs = axvm_lock_irqsave(&vm->lock);
+
+    if (axvm_get_state(vm) == AXVM_SUSPENDED)
+        stop_clock(vm);
+    axvm_unlock_irqrestore(&vm->lock, irqs);
+}
+
+void axvm_vm_leave(struct axvm *vm, bool ran)
+{
+    uint32_t life = atomic_load(&vm->life), next;
+
+    do {
+        if (ran && axvm_life_state(life) == AXVM_SUSPENDED) {
+            stop_clock_again(vm);
+            ran = false;
+        }
+        next = life == AXVM_LIFE(AXVM_STOPPING, 1) ? AXVM_LIFE(AXVM_STOPPED, 0) : life - 1;
+    } while (!atomic_compare_exchange_weak(&vm->life, &life, next));
 }
 
 void axvm_vm_stop(struct axvm *vm)
 {
-    if (!change_state(vm, AXVM_RUNNING, AXVM_STOPPING) && !change_state(vm, AXVM_SUSPENDED, AXVM_STOPPING))
-        return;
+    uint32_t life = atomic_load(&vm->life);
+
+    /* Whichever of the two it is at the moment. */
+    do {
+        if (axvm_life_state(life) != AXVM_RUNNING && axvm_life_state(life) != AXVM_SUSPENDED)
+            return;
+    } while (!atomic_compare_exchange_weak(&vm->life, &life, AXVM_LIFE(AXVM_STOPPING, axvm_life_inside(life))));
     notify_all(vm);
-    if (axvm_life_inside(atomic_load(&vm->life)) == 0)
-        axvm_vm_stopped(vm);
 }
 
 int axvm_shutdown(struct axvm *vm)
@@ -312,8 +377,11 @@ int axvm_shutdown(struct axvm *vm)
     state = axvm_get_state(vm);
     if (state == AXVM_LOADING || state == AXVM_LOADED)
         return AXVM_ERR_STATE;
+    /* Inside for so long: the VM is not STOPPED, and to be destroyed, while there are still vCPUs to be told. */
+    atomic_fetch_add(&vm->life, 1);
     axvm_vm_stop(vm);
     axvm_wake_flush(vm);
+    axvm_vm_leave(vm, false);
     return AXVM_OK;
 }
 

@@ -105,9 +105,9 @@ struct axvm_vcpu {
 
 struct axvm {
     struct axvm_hal hal;
-    struct axvm_lock lock; /* state changes */
-    /* enum axvm_state and, below it, how many vCPUs are inside axvm_run_vcpu(). One word: a vCPU that comes or goes and
-     * somebody who changes the state cannot miss each other. */
+    struct axvm_lock lock; /* devices come; the clock stops and goes on */
+    /* enum axvm_state and, below it, how many vCPUs are inside axvm_run_vcpu(), and others who must not find it gone. One word:
+     * a vCPU that comes or goes and somebody who changes the state cannot miss each other. */
     _Atomic uint32_t life;
     uint32_t id;
     uint32_t flags;
@@ -120,8 +120,9 @@ struct axvm {
     struct axvm_aspace as;
     struct axvm_bus bus[AXVM_BUS_SPACES];
     struct axvm_device *devices, *last_device;
-    _Atomic uint64_t next_deadline;      /* no device's timer is due before, in axvm_device_time_ns(): device_timer.c */
-    uint64_t suspended_at, suspended_ns; /* since when it is suspended, and how long it was; no vCPU runs when they change */
+    _Atomic uint64_t next_deadline; /* no device's timer is due before, in axvm_device_time_ns(): device_timer.c */
+    uint64_t suspended_at,
+        suspended_ns; /* since when it is suspended, and how long it was; no vCPU runs when the latter changes */
     struct axvm_arena arena;
     struct axvm_config cfg; /* arrays and strings copied into the arena */
     struct axvm_device *console;
@@ -193,10 +194,13 @@ static inline void axvm_timers_poll(struct axvm *vm, uint64_t host_ns)
         axvm_timers_expire(vm, host_ns);
 }
 
-/* The last vCPU has left a VM that is STOPPING. */
-void axvm_vm_stopped(struct axvm *vm);
+/*
+ * One fewer inside; the last one out of a VM that is STOPPING makes it STOPPED, and touches it no more, as it may be destroyed
+ * from then on. @ran: its guest did run, perhaps after the VM was suspended, whose clock then stands from now on.
+ */
+void axvm_vm_leave(struct axvm *vm, bool ran);
 
-/* Stop the VM for a reason the guest or the CPU gave: RUNNING -> STOPPING. Any context. */
+/* Stop the VM for a reason the guest or the CPU gave: RUNNING -> STOPPING. Any context. The caller is inside. */
 void axvm_vm_stop(struct axvm *vm);
 
 /* A line for the host about something a guest did: rate-limited. Any context. */

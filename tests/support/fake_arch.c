@@ -136,6 +136,7 @@ void axvm_arch_vm_fini(struct axvm *vm)
 void axvm_arch_clock_stop(struct axvm *vm)
 {
     vm->arch.clock_runs = false;
+    vm->arch.clock_stops++;
 }
 
 void axvm_arch_clock_start(struct axvm *vm)

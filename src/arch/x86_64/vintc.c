@@ -172,8 +172,6 @@ void axvm_vintc_clock_stop(struct axvm *vm)
 {
     struct axvm_vintc *v = vm->arch.vintc;
 
-    if (v->stopped)
-        return;
     v->stopped_at = vm->hal.time_ns(vm->hal.ctx);
     v->stopped = true;
 }

@@ -43,6 +43,7 @@ struct axvm_arch_vm {
     struct axvm_lock irq_lock;
     struct fake_irq irqs[FAKE_IRQS];
     bool clock_runs;
+    unsigned int clock_stops;
     unsigned int resets;
 };
 

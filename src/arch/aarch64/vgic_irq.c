@@ -127,6 +127,14 @@ void axvm_vgic_recompute(struct axvm_vcpu *vcpu, uint32_t intid)
         clear_ready(target, intid / 32, bit);
 }
 
+/* What a vCPU has in its list registers may wake it now; so may what it had found to be masked: its timers, too. Unless it is
+ * the one that runs here, it is asleep perhaps. */
+static void wake_other(struct axvm_vcpu *vcpu)
+{
+    if (vcpu->vm->arch.vgic.caller != vcpu)
+        axvm_vgic_notify(vcpu);
+}
+
 void axvm_vgic_changed(struct axvm_vcpu *vcpu, uint32_t intid)
 {
     struct axvm_vcpu *home;
@@ -144,6 +152,7 @@ void axvm_vgic_changed(struct axvm_vcpu *vcpu, uint32_t intid)
     n = axvm_vgic_find_lr(home, intid);
     axvm_vgic_fetch(home, n);
     axvm_vgic_settle(home, n);
+    wake_other(home);
 }
 
 void axvm_vgic_changed_word(struct axvm_vcpu *vcpu, unsigned int word, uint32_t bits)
@@ -159,6 +168,7 @@ static void changed_private(struct axvm_vcpu *vcpu)
 
     axvm_vgic_update_live(&vcpu->vm->arch.vgic, b);
     axvm_vgic_changed_word(vcpu, 0, (b->latch | axvm_vgic_level(b) | vcpu->arch.vgic.ready[0]) & ~b->in_lr);
+    wake_other(vcpu);
     if (vcpu->arch.vgic.used == 0)
         return;
     if (axvm_vgic_in_reach(vcpu)) {

@@ -87,6 +87,13 @@ static void reorder(struct axvm_vcpu *vcpu, uint32_t intid)
         axvm_vgic_notify(target);
 }
 
+/* Private interrupts of a vCPU that sleeps: whether its timers' would wake it, it has found out for itself. */
+static void changed_for(const struct axvm_vgic_access *a)
+{
+    if (a->word == 0 && a->vcpu != a->caller)
+        axvm_vgic_notify(a->vcpu);
+}
+
 static void write_group(const struct axvm_vgic_access *a, uint32_t val)
 {
     struct axvm_vgic_bank *b = bank_of(a);
@@ -228,6 +235,7 @@ void axvm_vgic_write_bits(const struct axvm_vgic_access *a, enum axvm_vgic_reg r
         write_clear_active(a, val);
         break;
     }
+    changed_for(a);
     axvm_vgic_leave(a->vcpu->vm, flags);
 }
 
@@ -307,5 +315,6 @@ void axvm_vgic_write_prio(const struct axvm_vgic_access *a, unsigned int first, 
         if (axvm_vgic_valid(a->word) >> ((first + i) & 31) & 1)
             set_prio(a->vcpu, a->word * 32 + ((first + i) & 31), (uint8_t)(val >> 8 * i & AXVM_VGIC_PRIO_MASK));
     }
+    changed_for(a);
     axvm_vgic_leave(a->vcpu->vm, flags);
 }

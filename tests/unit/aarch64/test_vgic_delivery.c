@@ -212,13 +212,13 @@ static void a_poll_of_another_vcpus_state_comes_to_an_end(void **state)
 static void a_vcpu_that_runs_elsewhere_is_asked_to_look(void **state)
 {
     struct world *w = *state;
-    unsigned int kicks = w->kicks[1];
+    unsigned int kicks = w->kicks[1], others = w->kicks[0];
 
     route(w, 33, 1);
     world_host(w);
     axvm_vgic_set_spi(&w->vm, 33, true);
     assert_int_equal(w->kicks[1], kicks + 1);
-    assert_int_equal(w->kicks[0], 0);
+    assert_int_equal(w->kicks[0], others);
     world_settle(w, 1);
     assert_int_equal(world_ack(w, 1), 33);
 }
@@ -226,10 +226,11 @@ static void a_vcpu_that_runs_elsewhere_is_asked_to_look(void **state)
 static void the_vcpu_that_causes_it_is_not(void **state)
 {
     struct world *w = *state;
+    unsigned int kicks = w->kicks[0];
 
     world_be(w, 0);
     axvm_vgic_set_spi(&w->vm, 33, true);
-    assert_int_equal(w->kicks[0], 0);
+    assert_int_equal(w->kicks[0], kicks);
     assert_int_equal(world_ack(w, 0), 33);
 }
 
@@ -247,6 +248,72 @@ static void a_vcpu_that_sleeps_is_woken_and_has_it_when_it_comes_back(void **sta
     assert_true(pending_at(w, 1));
     world_load(w, 1, true);
     assert_int_equal(world_ack(w, 1), 5);
+}
+
+/* vCPU 1 sleeps, and is asked to look. */
+static bool is_asked(struct world *w)
+{
+    return (atomic_exchange(&w->vcpu[1]->requests, 0) & AXVM_REQ_IRQ) != 0;
+}
+
+/* One that is in a list register of a vCPU that sleeps, and did not wake it. */
+static void a_vcpu_that_sleeps_is_woken_when_what_it_had_masked_is_not_any_more(void **state)
+{
+    struct world *w = *state;
+
+    gich_fake_set_pmr(world_gich(w, 1), 0x80);
+    route(w, 33, 1);
+    inject(w, 1, 33); /* priority 0xa0 */
+    world_put(w, 1);
+    assert_false(pending_at(w, 1));
+    is_asked(w);
+    set_prio(w, 33, 0x40);
+    assert_true(pending_at(w, 1));
+    assert_true(is_asked(w));
+}
+
+static void a_vcpu_that_sleeps_in_a_handler_is_woken_when_another_ends_that(void **state)
+{
+    struct world *w = *state;
+
+    gich_fake_set_eoimode(world_gich(w, 1), true);
+    route(w, 33, 1);
+    inject(w, 1, 33);
+    assert_int_equal(world_ack(w, 1), 33);
+    gich_fake_eoi(world_gich(w, 1), 1, 33);
+    inject(w, 1, 33);
+    world_put(w, 1);
+    assert_false(pending_at(w, 1)); /* active and pending */
+    is_asked(w);
+    world_write(w, 0, GICD(0x384), 2);
+    assert_true(pending_at(w, 1));
+    assert_true(is_asked(w));
+}
+
+/* It sleeps without a limit: its timer would have interrupted nobody. */
+static void a_vcpu_that_sleeps_is_woken_when_its_timer_would_wake_it(void **state)
+{
+    struct world *w = *state;
+
+    world_put(w, 1);
+    world_write(w, 0, GICR_SGI(1, 0x180), 1u << 27);
+    assert_false(axvm_vgic_ppi_signals(w->vcpu[1], 27));
+    is_asked(w);
+    world_write(w, 0, GICR_SGI(1, 0x100), 1u << 27);
+    assert_true(axvm_vgic_ppi_signals(w->vcpu[1], 27));
+    assert_true(is_asked(w));
+    world_try_write(w, 0, GICR_SGI(1, 0x400 + 27), 1, 0xf8);
+    assert_false(axvm_vgic_ppi_signals(w->vcpu[1], 27));
+    is_asked(w);
+    world_try_write(w, 0, GICR_SGI(1, 0x400 + 27), 1, 0x40);
+    assert_true(axvm_vgic_ppi_signals(w->vcpu[1], 27));
+    assert_true(is_asked(w));
+    world_write(w, 0, GICD(0), 0);
+    assert_false(axvm_vgic_ppi_signals(w->vcpu[1], 27));
+    is_asked(w);
+    world_write(w, 0, GICD(0), 3);
+    assert_true(axvm_vgic_ppi_signals(w->vcpu[1], 27));
+    assert_true(is_asked(w));
 }
 
 static void nothing_wakes_that_would_not_be_signalled(void **state)
@@ -493,6 +560,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_vcpu_that_runs_elsewhere_is_asked_to_look, two_vcpus, teardown),
         cmocka_unit_test_setup_teardown(the_vcpu_that_causes_it_is_not, two_vcpus, teardown),
         cmocka_unit_test_setup_teardown(a_vcpu_that_sleeps_is_woken_and_has_it_when_it_comes_back, two_vcpus, teardown),
+        cmocka_unit_test_setup_teardown(a_vcpu_that_sleeps_is_woken_when_what_it_had_masked_is_not_any_more, two_vcpus,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_vcpu_that_sleeps_in_a_handler_is_woken_when_another_ends_that, two_vcpus, teardown),
+        cmocka_unit_test_setup_teardown(a_vcpu_that_sleeps_is_woken_when_its_timer_would_wake_it, two_vcpus, teardown),
         cmocka_unit_test_setup_teardown(nothing_wakes_that_would_not_be_signalled, one_vcpu, teardown),
         cmocka_unit_test_setup_teardown(what_cannot_preempt_does_not_wake, one_vcpu, teardown),
         cmocka_unit_test_setup_teardown(a_timer_knows_whether_its_interrupt_would_be_signalled, one_vcpu, teardown),

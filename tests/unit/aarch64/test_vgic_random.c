@@ -42,6 +42,7 @@ struct run {
         unsigned int group;
     } stack[REF_CPUS][64];
     bool deactivate[REF_CPUS][REF_INTIDS]; /* EOImode 1: still to be written to DIR */
+    unsigned int knows[REF_CPUS];          /* what a vCPU that sleeps has found when it looked: reasons_to_wake() */
 };
 
 /* Marsaglia's xorshift64 */
@@ -355,6 +356,7 @@ static void op_move(struct run *r)
 
     if (world_vgic(r->w, v)->loaded) {
         world_put(r->w, v);
+        r->knows[v] = 3; /* whatever there is it finds itself */
         return;
     }
     if (!resident) {
@@ -562,6 +564,30 @@ static void start(struct run *r, const struct world_config *cfg)
     }
 }
 
+/* Bit 0: an interrupt; bit 1: its timer, when it is due. */
+static unsigned int reasons_to_wake(struct run *r, unsigned int v)
+{
+    world_host(r->w);
+    return (axvm_vgic_pending(r->w->vcpu[v]) ? 1u : 0) | (axvm_vgic_ppi_signals(r->w->vcpu[v], 27) ? 2u : 0);
+}
+
+/* H8: a reason that a sleeping vCPU has not found comes with a request, by which its thread is woken. Who writes to a register
+ * does not sleep. */
+static void check_wakes(struct run *r)
+{
+    for (unsigned int v = 0; v < r->vcpus; v++) {
+        unsigned int now;
+
+        if (world_vgic(r->w, v)->loaded)
+            continue;
+        now = reasons_to_wake(r, v);
+        if (v != r->w->actor && !r->w->looked[v] && (now & ~r->knows[v]) != 0)
+            assert_true(atomic_load(&r->w->vcpu[v]->requests) & AXVM_REQ_IRQ);
+        r->knows[v] = now;
+        r->w->looked[v] = false;
+    }
+}
+
 static void enable_pool(struct run *r)
 {
     world_write(r->w, 0, GICD(0), 3);
@@ -579,15 +605,18 @@ static void enable_pool(struct run *r)
 static void play(struct run *r, unsigned int steps)
 {
     for (unsigned int i = 0; i < steps; i++) {
+        r->w->actor = UINT32_MAX;
         if (r->calm)
             calm_ops[rnd(r, sizeof(calm_ops) / sizeof(calm_ops[0]))](r);
         else
             ops[rnd(r, sizeof(ops) / sizeof(ops[0]))](r);
         note_idle(r);
+        check_wakes(r);
         /* Sometimes several things happen before other CPUs have noticed. */
         if (rnd(r, 4) == 0)
             continue;
         settle(r);
+        check_wakes(r); /* those that have looked now know */
         compare_signals(r);
         compare_physical(r);
         if (rnd(r, 16) == 0)

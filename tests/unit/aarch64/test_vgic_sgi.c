@@ -84,6 +84,7 @@ static void group_0_registers_do_not_send_group_1_sgis(void **state)
 static void an_sgi_to_self_takes_one_list_register_write(void **state)
 {
     struct world *w = *state;
+    unsigned int kicks = w->kicks[0];
 
     for (unsigned int i = 0; i < 20; i++) {
         unsigned int writes = world_gich(w, 0)->lr_writes;
@@ -94,7 +95,7 @@ static void an_sgi_to_self_takes_one_list_register_write(void **state)
         assert_int_equal(world_ack(w, 0), i & 1);
         gich_fake_eoi(world_gich(w, 0), 1, i & 1);
     }
-    assert_int_equal(w->kicks[0], 0);
+    assert_int_equal(w->kicks[0], kicks);
 }
 
 int main(void)

@@ -132,6 +132,7 @@ void world_free(struct world *w)
 
 void world_be(struct world *w, unsigned int vcpu)
 {
+    w->actor = vcpu;
     running = (int)vcpu;
     w->cpu[w->where[vcpu]].running = w->vcpu[vcpu];
     gich_here = &w->phys[w->where[vcpu]];
@@ -173,7 +174,7 @@ void world_put(struct world *w, unsigned int vcpu)
 void world_settle(struct world *w, unsigned int vcpu)
 {
     if (!world_vgic(w, vcpu)->loaded) {
-        atomic_store(&w->vcpu[vcpu]->requests, 0);
+        w->looked[vcpu] |= atomic_exchange(&w->vcpu[vcpu]->requests, 0) != 0;
         return;
     }
     world_be(w, vcpu);

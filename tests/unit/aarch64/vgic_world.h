@@ -35,6 +35,8 @@ struct world {
     bool masked[GICH_FAKE_HOST_INTIDS];
     _Atomic unsigned int kicks[AXVM_MAX_VCPUS]; /* axvm_vcpu_request() that was not there before */
     unsigned int completions;
+    unsigned int actor;          /* whom world_be() was last called for */
+    bool looked[AXVM_MAX_VCPUS]; /* it is not loaded, was asked to look, and world_settle() let it */
 };
 
 struct world *world_new(const struct world_config *cfg);

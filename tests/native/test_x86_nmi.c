@@ -177,6 +177,44 @@ static void a_guest_that_single_steps_keeps_its_flags_when_one_comes(void **stat
     comes_before_the_first_instruction(*state, RFLAGS_TF);
 }
 
+/* The thread that sends it is moved to the CPU of the vCPU, which has just left and sleeps. */
+static void move_there(struct fake_hal *hal, enum fake_callback which, void *arg)
+{
+    struct axvm_vcpu *vcpu = arg;
+
+    if (which != FAKE_PCPU_ID)
+        return;
+    hal->hook = NULL;
+    atomic_store(&vcpu->in_guest, 0);
+    atomic_store(&vcpu->state, AXVM_VCPU_BLOCKED);
+    fake_hal_set_cpu(0);
+}
+
+/* H8 */
+static void one_that_is_sent_by_a_thread_that_changes_its_cpu_meanwhile_is_not_lost(void **state)
+{
+    struct fake_hal *hal = *state;
+    struct axvm *vm = x86_boot(hal, 1);
+    struct axvm_vcpu *vcpu = vm->vcpus[0];
+    uint64_t told;
+
+    /* It runs, on CPU 0. */
+    atomic_store(&vcpu->state, AXVM_VCPU_RUNNING);
+    atomic_store(&vcpu->in_guest, 1);
+    fake_hal_set_cpu(1);
+    told = hal->kicks[0] + hal->wakes[0][0];
+    hal->hook = move_there;
+    hal->hook_arg = vcpu;
+    axvm_x86_nmi(vcpu);
+    axvm_wake_flush(vm);
+    hal->hook = NULL;
+    assert_true(hal->kicks[0] + hal->wakes[0][0] > told);
+    fake_hal_set_cpu(0);
+    atomic_store(&vcpu->in_guest, 0);
+    atomic_store(&vcpu->state, AXVM_VCPU_FREE);
+    native_destroy(vm);
+}
+
 static void without_vnmi(void)
 {
     x86.svm_features &= ~(uint32_t)SVM_FEATURE_VNMI;
@@ -196,6 +234,7 @@ int main(void)
         NATIVE_TEST_AFTER(setup, two_that_come_while_it_does_not_run_are_both_handled),
         NATIVE_TEST_AFTER(setup, of_many_that_come_while_it_does_not_run_two_are_handled),
         NATIVE_TEST_AFTER(setup, of_many_that_come_while_one_is_handled_one_more_is),
+        NATIVE_TEST_AFTER(setup, one_that_is_sent_by_a_thread_that_changes_its_cpu_meanwhile_is_not_lost),
         NATIVE_TEST_AFTER(setup, the_guest_sees_nothing_of_our_step_over_iret),
     };
 

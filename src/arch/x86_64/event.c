@@ -359,18 +359,6 @@ enum axvm_trap_kind axvm_x86_prepare_work(struct axvm_vcpu *vcpu)
 
 /* ---- from other CPUs ---- */
 
-/* Something may be pending for it: have it look. Cheaper than axvm_vcpu_request() when it is the calling CPU's own vCPU. */
-static void signal_vcpu(struct axvm_vcpu *vcpu)
-{
-    const struct axvm_hal *hal = &vcpu->vm->hal;
-
-    /* On the CPU where it is loaded: it looks before it enters. */
-    if (atomic_load(&vcpu->in_guest) == hal->pcpu_id(hal->ctx) + 1)
-        atomic_fetch_or(&vcpu->requests, AXVM_REQ_IRQ);
-    else
-        axvm_vcpu_request(vcpu, AXVM_REQ_IRQ);
-}
-
 /* A CPU would have begun to handle the first when the second comes, however close they are. */
 void axvm_x86_nmi(struct axvm_vcpu *vcpu)
 {
@@ -378,7 +366,8 @@ void axvm_x86_nmi(struct axvm_vcpu *vcpu)
 
     while (n < AXVM_NMI_MAX && !atomic_compare_exchange_weak(&vcpu->arch.nmi, &n, n + 1))
         ;
-    signal_vcpu(vcpu);
+    /* Also if it is the caller's own, which may have looked already: it is kicked as it enters. */
+    axvm_vcpu_request(vcpu, AXVM_REQ_IRQ);
 }
 
 /*

@@ -112,9 +112,11 @@ uint32_t axvm_lapic_lvt_read(const struct axvm_lapic *apic, enum axvm_lapic_lvt 
     return which == AXVM_LAPIC_LVT_LINT0 && (load32(&apic->lint) & LINT_REMOTE) ? lvt | LVT_REMOTE_IRR : lvt;
 }
 
+/* First this, then the look at the pin, both sequentially consistent, and axvm_lapic_lint() does it the other way round: of two
+ * at the same time one at least sees what the other has done. */
 static void write_lint0(struct axvm_lapic *apic, uint32_t val)
 {
-    store32(&apic->lvt[AXVM_LAPIC_LVT_LINT0], val);
+    atomic_store(&apic->lvt[AXVM_LAPIC_LVT_LINT0], val);
     if (!(val & LVT_LEVEL))
         atomic_fetch_and(&apic->lint, ~LINT_REMOTE);
     look_at_lint0(apic);

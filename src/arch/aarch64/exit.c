@@ -227,7 +227,8 @@ uint64_t axvm_exit_irq(struct axvm_vcpu *vcpu, uint64_t esr)
     axvm_sysreg_write(ICC_EOIR1_EL1, acked);
     if (acked == h->vtimer_intid) {
         axvm_vgic_forward_ppi(vcpu, AXVM_VTIMER_PPI, acked);
-        return AXVM_TRAP_RESUME;
+        /* To make room for it, list registers may have been looked at that held what is another vCPU's now. */
+        return axvm_wake_trap(vcpu->vm);
     }
     axvm_sysreg_write(ICC_DIR_EL1, acked);
     return exit_kick(vcpu);

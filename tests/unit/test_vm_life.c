@@ -132,7 +132,7 @@ static void a_vm_is_stopped_as_soon_as_its_last_vcpu_has_left(void **state)
     pthread_t t;
 
     assert_int_equal(pthread_create(&t, NULL, watch, &o), 0);
-    for (unsigned int n = 0; n < 1000 && !atomic_load(&o.failed); n++) {
+    for (unsigned int n = 0; n < 400 && !atomic_load(&o.failed); n++) {
         if (run(vm) != AXVM_EXIT_SHUTDOWN || axvm_get_state(vm) != AXVM_STOPPED || axvm_reset(vm) != AXVM_OK ||
             axvm_boot(vm) != AXVM_OK)
             atomic_store(&o.failed, true);
@@ -161,7 +161,7 @@ static void a_shutdown_while_others_suspend_and_resume_is_one(void **state)
     pthread_t t;
 
     assert_int_equal(pthread_create(&t, NULL, suspend_and_resume, &o), 0);
-    for (unsigned int n = 0; n < 3000 && !atomic_load(&o.failed); n++) {
+    for (unsigned int n = 0; n < 1000 && !atomic_load(&o.failed); n++) {
         if (axvm_shutdown(vm) != AXVM_OK || axvm_get_state(vm) != AXVM_STOPPED || axvm_reset(vm) != AXVM_OK ||
             axvm_boot(vm) != AXVM_OK)
             atomic_store(&o.failed, true);

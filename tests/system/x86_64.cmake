@@ -22,6 +22,8 @@ axvm_x86_64_payload_test(hello.pvh hello-pvh "hello: by PVH: cpus=1" --append cp
 axvm_x86_64_payload_test(hello.qemu64 hello "hello: done" --append cpus=2 --cpu qemu64,+svm,+npt)
 axvm_x86_64_payload_test(hello.epyc hello "hello: done" --append cpus=2 --cpu EPYC,+svm,+npt)
 axvm_x86_64_payload_test(hello.opteron-g5 hello "hello: done" --append cpus=2 --cpu Opteron_G5)
+# Two vCPUs on one CPU, and the one that spins with interrupts off, and exits all the time, waits for the other.
+axvm_x86_64_payload_test(hello.vmx.1-cpu hello "hello: done" --append "x2apic cpus=2" --cpu vmx --host-cpus 1)
 axvm_x86_64_payload_test(hello.vmx hello "hello: done" --append "x2apic cpus=2" --cpu vmx --host-arg canary)
 axvm_x86_64_payload_test(hello.vmx.haswell hello "hello: done" --append cpus=2 --cpu bochs:corei7_haswell_4770)
 axvm_x86_64_payload_test(hello.ryzen hello "hello: done" --append "x2apic cpus=2" --cpu bochs:ryzen --host-arg canary)

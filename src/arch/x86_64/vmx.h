@@ -60,9 +60,9 @@ struct axvm_vmx {
     bool made;           /* the VMCS has been filled in */
     uint64_t refused_at; /* vmx_fail.c */
     uint64_t efer, dr6, tsc_offset;
-    uint64_t timer_ns,
-        timer_tsc; /* deadline of the preemption timer in hal->time_ns(), and of this host's TSC; AXVM_TIME_NEVER */
-    bool syscall;  /* EFER.SCE: the MSRs of SYSCALL are in the CPU, or will be */
+    uint64_t timer_ns; /* deadline of the preemption timer in hal->time_ns(); AXVM_TIME_NEVER */
+    uint64_t look_tsc; /* .deaf: when to look for the host's interrupts; 0: not set */
+    bool syscall;      /* EFER.SCE: the MSRs of SYSCALL are in the CPU, or will be */
     uint64_t msr[VMX_MSRS], host_msr[VMX_MSRS];
     const struct axvm_cpu *host_cpu; /* whose PAT and EFER are in it */
     struct axvm_vmx_host host;

@@ -225,6 +225,12 @@ static inline bool may_be_deaf(struct axvm_vcpu *vcpu)
     return __builtin_expect(axvm_vmx_of(vcpu)->caps->deaf, 0) && (vcpu->arch.rflags & RFLAGS_IF) == 0;
 }
 
+static enum axvm_trap_kind look_for_host_irq(struct axvm_vcpu *vcpu)
+{
+    axvm_vmx_of(vcpu)->look_tsc = 0;
+    return axvm_x86_exit_host_irq(vcpu);
+}
+
 /*
  * With the registers that C may use, RIP and RFLAGS in struct axvm_arch_vcpu; the others are still the guest's in the CPU. That
  * does for the exits that come often. VMX_ALL_REGISTERS: for axvm_vmx_exit_all(), which is called when they are there.
@@ -275,7 +281,7 @@ int axvm_vmx_exit(struct axvm_vcpu *vcpu)
     case VMX_TIMER:
         axvm_vmx_of(vcpu)->timer_ns = 0; /* to be set again, should it have been too early */
         v->work |= AXVM_WORK_TIMER;
-        kind = may_be_deaf(vcpu) ? axvm_x86_exit_host_irq(vcpu) : AXVM_TRAP_RESUME;
+        kind = may_be_deaf(vcpu) ? look_for_host_irq(vcpu) : AXVM_TRAP_RESUME;
         break;
     case VMX_IRQ_WINDOW: /* it is open */
         v->work |= AXVM_WORK_IRQ;

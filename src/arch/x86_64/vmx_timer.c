@@ -44,6 +44,17 @@ bool axvm_vmx_set_timer(struct axvm_vcpu *vcpu, uint64_t deadline_ns)
     return true;
 }
 
+/* From the first entry with RFLAGS.IF clear on, however often the guest exits before: that is no look at the host's interrupts.
+ */
+static uint64_t until_look(struct axvm_vcpu *vcpu, uint64_t now)
+{
+    struct axvm_vmx *vmx = axvm_vmx_of(vcpu);
+
+    if (vmx->look_tsc == 0)
+        vmx->look_tsc = now + vcpu->vm->arch.tsc_hz / DEAF_HZ;
+    return vmx->look_tsc > now ? vmx->look_tsc - now : 0;
+}
+
 void axvm_vmx_wind_up(struct axvm_vcpu *vcpu)
 {
     const struct axvm_vmx *vmx = axvm_vmx_of(vcpu);
@@ -52,6 +63,6 @@ void axvm_vmx_wind_up(struct axvm_vcpu *vcpu)
     if (vcpu->arch.timer_tsc > now)
         left = ((vcpu->arch.timer_tsc - now) >> vmx->caps->timer_shift) + 1;
     if (__builtin_expect(vmx->caps->deaf, 0) && (vcpu->arch.rflags & RFLAGS_IF) == 0)
-        left = axvm_min(left, vcpu->vm->arch.tsc_hz / DEAF_HZ >> vmx->caps->timer_shift);
+        left = axvm_min(left, until_look(vcpu, now) >> vmx->caps->timer_shift);
     axvm_vmwrite(VMCS_TIMER, axvm_min(left, UINT32_MAX));
 }

@@ -49,6 +49,10 @@ foreach(variant sstc no-sstc)
 endforeach()
 axvm_system_test(riscv64.steal.pair EXPECT "steal: done 0"
   ARGS --arch riscv64 --kernel ${payloads}/steal.bin --append steal.pair --host-cpus 1)
+# Harts that wait for each other, as long as it takes: on two CPUs and on one.
+axvm_system_test(riscv64.wakes EXPECT "wakes: done 0" ARGS --arch riscv64 --kernel ${payloads}/wakes.bin --vcpus 4)
+axvm_system_test(riscv64.wakes.1-cpu EXPECT "wakes: done 0"
+  ARGS --arch riscv64 --kernel ${payloads}/wakes.bin --vcpus 4 --host-cpus 1 --host-arg no-sstc)
 # Two that fill their registers and take turns on one CPU see nothing of each other, nor the host of them. Both lines end in "0".
 foreach(cpu rv64 rv64,v=true,vlen=128 rv64,v=true,vlen=256 rv64,v=true,vlen=1024)
   string(REGEX REPLACE "[,=]" "-" label "${cpu}")

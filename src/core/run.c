@@ -296,18 +296,32 @@ static uint32_t resting_state(const struct axvm_vcpu *vcpu, const struct axvm_ex
     return AXVM_VCPU_FREE;
 }
 
-/* @ran: it was let in, so its guest may have seen the time until now. */
-static void leave(struct axvm *vm, struct axvm_vcpu *vcpu, const struct axvm_exit *exit, bool ran)
+static inline void put_to_rest(struct axvm *vm, struct axvm_vcpu *vcpu, const struct axvm_exit *exit)
 {
-    uint32_t rest = resting_state(vcpu, exit), life;
+    uint32_t rest = resting_state(vcpu, exit);
 
     atomic_store(&vcpu->state, rest);
     /* A request that came between the last look and now found nobody to kick or to wake: wake the thread ourselves. */
     if (rest != AXVM_VCPU_FREE && atomic_load(&vcpu->requests) != 0)
         vm->hal.wake_vcpu(vm->hal.ctx, vm->id, vcpu->id);
+}
+
+/* It was not let in. */
+static __attribute__((noinline)) void turn_away(struct axvm *vm, struct axvm_vcpu *vcpu, const struct axvm_exit *exit)
+{
+    put_to_rest(vm, vcpu, exit);
+    axvm_vm_leave(vm, false);
+}
+
+static inline void leave(struct axvm *vm, struct axvm_vcpu *vcpu, const struct axvm_exit *exit)
+{
+    uint32_t life;
+
+    put_to_rest(vm, vcpu, exit);
     life = atomic_load_explicit(&vm->life, memory_order_relaxed);
-    if (axvm_life_state(life) != AXVM_RUNNING || !atomic_compare_exchange_strong(&vm->life, &life, life - 1))
-        axvm_vm_leave(vm, ran);
+    if (axvm_life_state(life) != AXVM_RUNNING ||
+        !atomic_compare_exchange_weak_explicit(&vm->life, &life, life - 1, memory_order_release, memory_order_relaxed))
+        axvm_vm_leave(vm, true);
 }
 
 int axvm_run_vcpu(struct axvm *vm, unsigned int vcpu_id, struct axvm_exit *exit)
@@ -315,7 +329,6 @@ int axvm_run_vcpu(struct axvm *vm, unsigned int vcpu_id, struct axvm_exit *exit)
     struct axvm_vcpu *vcpu;
     enum axvm_state state;
     int rc = AXVM_OK;
-    bool ran = false;
 
     if (!vm || vcpu_id >= vm->vcpu_count)
         return AXVM_ERR_NOENT;
@@ -327,14 +340,17 @@ int axvm_run_vcpu(struct axvm *vm, unsigned int vcpu_id, struct axvm_exit *exit)
         return AXVM_ERR_BUSY;
     state = axvm_life_state(atomic_fetch_add_explicit(&vm->life, 1, memory_order_acquire));
     if (state == AXVM_LOADING || state == AXVM_LOADED) {
-        rc = AXVM_ERR_STATE;
-    } else if (is_going(vcpu, state) || check_state(vcpu, exit) == STEP_RUN) {
-        ran = true;
-        if (vcpu->pending == AXVM_PENDING_NONE || finish_pending(vcpu, exit) == STEP_RUN)
-            do
-                rc = run_once(vm, vcpu, exit);
-            while (rc > STEP_EXIT); /* STEP_RUN: errors are negative */
+        turn_away(vm, vcpu, exit);
+        return AXVM_ERR_STATE;
     }
-    leave(vm, vcpu, exit, ran);
+    if (!is_going(vcpu, state) && check_state(vcpu, exit) != STEP_RUN) {
+        turn_away(vm, vcpu, exit);
+        return AXVM_OK;
+    }
+    if (vcpu->pending == AXVM_PENDING_NONE || finish_pending(vcpu, exit) == STEP_RUN)
+        do
+            rc = run_once(vm, vcpu, exit);
+        while (rc > STEP_EXIT); /* STEP_RUN: errors are negative */
+    leave(vm, vcpu, exit);
     return rc;
 }

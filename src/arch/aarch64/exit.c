@@ -225,11 +225,8 @@ uint64_t axvm_exit_irq(struct axvm_vcpu *vcpu, uint64_t esr)
         return acked >= INTID_SPECIAL && acked < INTID_SPECIAL_END ? AXVM_TRAP_RESUME : hand_over(vcpu, acked);
     axvm_stat_inc(vcpu, AXVM_STAT_GUEST_IRQ);
     axvm_sysreg_write(ICC_EOIR1_EL1, acked);
-    if (acked == h->vtimer_intid) {
-        axvm_vgic_forward_ppi(vcpu, AXVM_VTIMER_PPI, acked);
-        /* To make room for it, list registers may have been looked at that held what is another vCPU's now. */
-        return axvm_wake_trap(vcpu->vm);
-    }
+    if (acked == h->vtimer_intid)
+        return axvm_vgic_forward_ppi(vcpu, AXVM_VTIMER_PPI, acked);
     axvm_sysreg_write(ICC_DIR_EL1, acked);
     return exit_kick(vcpu);
 }

@@ -35,8 +35,9 @@ void axvm_vgic_sgi(struct axvm_vcpu *vcpu, enum axvm_sgi_reg reg, uint64_t val);
 void axvm_vgic_dir(struct axvm_vcpu *vcpu, uint64_t val);
 
 /* Physical PPI @host_intid of the loaded vCPU's own timer has fired, and been acknowledged and priority-dropped but not
- * deactivated: deliver @intid, whose deactivation by the guest deactivates the physical one (HW bit). */
-void axvm_vgic_forward_ppi(struct axvm_vcpu *vcpu, uint32_t intid, uint32_t host_intid);
+ * deactivated: deliver @intid, whose deactivation by the guest deactivates the physical one (HW bit). Returns an enum
+ * axvm_trap_kind: that which was in its way may be another vCPU's now, which has to be woken. */
+uint64_t axvm_vgic_forward_ppi(struct axvm_vcpu *vcpu, uint32_t intid, uint32_t host_intid);
 
 /* Level of a private level-triggered interrupt that the library emulates (physical timer, PMU). Any context. */
 void axvm_vgic_set_ppi(struct axvm_vcpu *vcpu, uint32_t intid, bool level);

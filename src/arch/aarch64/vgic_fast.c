@@ -134,7 +134,7 @@ void axvm_vgic_sgi(struct axvm_vcpu *vcpu, enum axvm_sgi_reg reg, uint64_t val)
 
 /* ---- the virtual timer ---- */
 
-void axvm_vgic_forward_ppi(struct axvm_vcpu *vcpu, uint32_t intid, uint32_t host_intid)
+uint64_t axvm_vgic_forward_ppi(struct axvm_vcpu *vcpu, uint32_t intid, uint32_t host_intid)
 {
     struct axvm_lock *lock = &vcpu->vm->arch.vgic.lock;
     struct axvm_vgic_cpu *c = &vcpu->arch.vgic;
@@ -146,8 +146,7 @@ void axvm_vgic_forward_ppi(struct axvm_vcpu *vcpu, uint32_t intid, uint32_t host
         done = raise_at_once(c, intid, ICH_LR_HW | axvm_put_field(ICH_LR_PINTID, host_intid));
         axvm_unlock_raw(lock);
     }
-    if (!done)
-        axvm_vgic_forward_ppi_slow(vcpu, intid, host_intid);
+    return done ? (uint64_t)AXVM_TRAP_RESUME : axvm_vgic_forward_ppi_slow(vcpu, intid, host_intid);
 }
 
 /* ---- being asked ---- */

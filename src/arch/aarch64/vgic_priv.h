@@ -200,7 +200,7 @@ uint32_t axvm_vgic_id_reg(uint64_t off);
 /* ---- the long ways, when vgic_fast.c has not done it; without the lock: vgic_sgi.c ---- */
 
 void axvm_vgic_sgi_slow(struct axvm_vcpu *vcpu, enum axvm_sgi_reg reg, uint64_t val);
-void axvm_vgic_forward_ppi_slow(struct axvm_vcpu *vcpu, uint32_t intid, uint32_t host_intid);
+uint64_t axvm_vgic_forward_ppi_slow(struct axvm_vcpu *vcpu, uint32_t intid, uint32_t host_intid);
 void axvm_vgic_refresh_slow(struct axvm_vcpu *vcpu);
 
 /* ---- device operations; vgicd.c, vgicr.c ---- */

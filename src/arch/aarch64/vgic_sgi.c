@@ -90,7 +90,7 @@ static bool fires_again(struct axvm_vcpu *vcpu, uint32_t intid, uint64_t fields)
     return state != 0;
 }
 
-void axvm_vgic_forward_ppi_slow(struct axvm_vcpu *vcpu, uint32_t intid, uint32_t host_intid)
+uint64_t axvm_vgic_forward_ppi_slow(struct axvm_vcpu *vcpu, uint32_t intid, uint32_t host_intid)
 {
     struct axvm_vgic_bank *b = &vcpu->arch.vgic.bank;
     uint64_t fields = ICH_LR_HW | axvm_put_field(ICH_LR_PINTID, host_intid);
@@ -100,7 +100,7 @@ void axvm_vgic_forward_ppi_slow(struct axvm_vcpu *vcpu, uint32_t intid, uint32_t
         /* Nobody to tell. Active it cannot fire again and again; axvm_vgic_put() ends it. */
         vcpu->arch.vgic.ppi_host[intid & 15] = (uint16_t)host_intid;
         b->hw |= axvm_vgic_bit(intid);
-        return;
+        return AXVM_TRAP_RESUME;
     }
     flags = axvm_vgic_enter(vcpu->vm, vcpu);
     vcpu->arch.vgic.ppi_host[intid & 15] = (uint16_t)host_intid;
@@ -110,6 +110,7 @@ void axvm_vgic_forward_ppi_slow(struct axvm_vcpu *vcpu, uint32_t intid, uint32_t
         axvm_vgic_changed(vcpu, intid);
     }
     axvm_vgic_leave(vcpu->vm, flags);
+    return axvm_wake_trap(vcpu->vm);
 }
 
 /* ---- deactivation ---- */

@@ -194,6 +194,32 @@ static void a_disabled_group_does_not_block_the_other(void **state)
     assert_in_range(world_ack(w, 0), 32, 39);
 }
 
+/* H8: the timer fires when all list registers are in use; what the guest is done with is given up, and is another vCPU's now.
+ */
+static void what_the_timer_takes_the_place_of_may_wake_another_vcpu(void **state)
+{
+    struct world *w = *state;
+    uint32_t intid = 40;
+
+    for (; world_vgic(w, 0)->used != world_vgic(w, 0)->lr_mask; intid++) {
+        set_prio(w, intid, (uint8_t)(0xa0 - 8 * (intid - 40)));
+        set_spi(w, intid, true);
+        assert_int_equal(world_ack(w, 0), intid);
+        if (intid != 40)
+            set_spi(w, intid, false);
+    }
+    route(w, 40, 1);
+    world_settle_all(w);
+    while (intid-- > 40)
+        gich_fake_eoi(world_gich(w, 0), 1, intid);
+    world_put(w, 1);
+    atomic_store(&w->vm.wake_trap, AXVM_TRAP_RESUME);
+    assert_false(pending_at(w, 1));
+    world_be(w, 0);
+    assert_int_equal(axvm_vgic_forward_ppi(w->vcpu[0], 27, 27), AXVM_TRAP_REQUEST);
+    assert_true(pending_at(w, 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +232,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_the_guest_has_taken_since_is_not_taken_for_pending, one_vcpu, teardown),
         cmocka_unit_test_setup_teardown(a_confused_guest_loses_no_list_registers, one_vcpu, teardown),
         cmocka_unit_test_setup_teardown(a_disabled_group_does_not_block_the_other, one_vcpu, teardown),
+        cmocka_unit_test_setup_teardown(what_the_timer_takes_the_place_of_may_wake_another_vcpu, two_vcpus, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

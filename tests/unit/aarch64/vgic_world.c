@@ -46,6 +46,9 @@ void axvm_vcpu_request(struct axvm_vcpu *vcpu, uint32_t bits)
 
     if ((before & bits) != bits)
         world_of(vcpu->vm)->kicks[vcpu->id]++;
+    /* It sleeps: whoever asked is to leave for the host, which wakes it. */
+    if (!vcpu->arch.vgic.loaded)
+        atomic_store(&vcpu->vm->wake_trap, AXVM_TRAP_REQUEST);
 }
 
 static struct axvm_cpu *this_cpu(void *ctx)

@@ -61,6 +61,10 @@ foreach(variant "neoverse-n1;on" "cortex-a57;off" "max;off")
       ARGS --arch aarch64 --kernel ${payloads}/${guest}.bin --vcpus 1 --cpu ${cpu} --vhe ${vhe})
   endforeach()
 endforeach()
+# CPUs that wait for each other, as long as it takes: on two CPUs and on one.
+axvm_system_test(aarch64.wakes EXPECT "wakes: done 0" ARGS --arch aarch64 --kernel ${payloads}/wakes.bin --vcpus 4)
+axvm_system_test(aarch64.wakes.1-cpu EXPECT "wakes: done 0"
+  ARGS --arch aarch64 --kernel ${payloads}/wakes.bin --vcpus 4 --host-cpus 1 --cpu cortex-a57 --vhe off)
 # Two that fill their registers and take turns on one CPU see nothing of each other, nor the host of them. Both lines end in "0".
 foreach(variant "neoverse-n1;on" "cortex-a57;off" "max;on" "max;off")
   list(GET variant 0 cpu)

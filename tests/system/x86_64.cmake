@@ -71,6 +71,9 @@ axvm_x86_64_payload_test(apic apic "apic: done 0" --vcpus 2)
 axvm_x86_64_payload_test(apic.1-cpu apic "apic: done 0" --vcpus 2 --host-cpus 1)
 axvm_x86_64_payload_test(apic.vmx apic "apic: done 0" --vcpus 2 --cpu vmx)
 axvm_x86_64_payload_test(apic.vmx.no-apicv apic "apic: done 0" --vcpus 2 --cpu vmx --host-arg no-apicv)
+# CPUs that wait for each other, as long as it takes: on two CPUs and on one.
+axvm_x86_64_payload_test(wakes wakes "wakes: done 0" --append cpus=4 --vcpus 4)
+axvm_x86_64_payload_test(wakes.1-cpu wakes "wakes: done 0" --append "cpus=4 x2apic" --vcpus 4 --host-cpus 1)
 # Interrupts delivered by the CPU, which Bochs has wrong where one of the host's comes at a bad moment: not for long.
 axvm_x86_64_payload_test(hello.vmx.trust-apicv hello "hello: done" --append "x2apic cpus=2" --cpu vmx --host-arg trust-apicv)
 

@@ -101,11 +101,12 @@ static bool somebody_waits_for(const struct cpu *cpu)
     return false;
 }
 
-/* The calling CPU's timer: the end of the slice if anybody waits for it, its sleepers, the library. The slice begins when
- * there is first somebody who waits: reading the clock and setting the timer cost more than the rest of a switch. */
-static void timer_update(struct cpu *cpu)
+/* When the scheduler itself wants the calling CPU's timer: at the end of the slice if anybody waits for it, for its sleepers.
+ * The slice begins when there is first somebody who waits: reading the clock and setting the timer cost more than the rest of a
+ * switch. */
+static uint64_t sched_deadline(struct cpu *cpu)
 {
-    uint64_t ns = cpu->library_ns;
+    uint64_t ns = cpu->look_ns;
 
     if (cpu->sleepers && cpu->sleepers->deadline_ns < ns)
         ns = cpu->sleepers->deadline_ns;
@@ -113,14 +114,25 @@ static void timer_update(struct cpu *cpu)
         cpu->slice_end_ns = TIME_NEVER;
     else if (cpu->slice_end_ns == TIME_NEVER)
         cpu->slice_end_ns = board_time_ns() + TIME_SLICE_NS;
-    if (cpu->slice_end_ns < ns)
-        ns = cpu->slice_end_ns;
-    if (cpu->look_ns < ns)
-        ns = cpu->look_ns;
+    return cpu->slice_end_ns < ns ? cpu->slice_end_ns : ns;
+}
+
+/* The calling CPU's timer, for the scheduler and the library. Interrupts off; all this is the CPU's own and takes no lock. */
+static void timer_arm(struct cpu *cpu)
+{
+    uint64_t ns = cpu->library_ns < cpu->sched_ns ? cpu->library_ns : cpu->sched_ns;
+
     if (ns != cpu->timer_ns) {
         cpu->timer_ns = ns;
         board_timer_set(ns);
     }
+}
+
+/* Lock held. Something that sched_deadline() goes by has changed for the calling CPU. */
+static void timer_update(struct cpu *cpu)
+{
+    cpu->sched_ns = sched_deadline(cpu);
+    timer_arm(cpu);
 }
 
 /* Somebody should notice that @t is ready: a CPU that idles, best the one whose caches know it; else a busy one gets a tick. */
@@ -298,39 +310,31 @@ bool sched_is_alone(void)
     return alone;
 }
 
+/* What the scheduler wants has been looked at when it changed: whoever makes a thread ready that this CPU may have to run pokes
+ * it, unless the slice that is to end for it has begun. */
 void sched_library_timer(uint64_t deadline_ns)
 {
-    unsigned long irqs = spin_lock(&lock);
+    unsigned long irqs = irq_save();
     struct cpu *cpu = cpu_self();
 
     cpu->library_ns = deadline_ns;
-    timer_update(cpu);
-    spin_unlock(&lock, irqs);
-}
-
-static bool is_library_alone(const struct cpu *cpu, uint64_t now)
-{
-    return cpu->library_ns <= now && cpu->slice_end_ns > now && (!cpu->sleepers || cpu->sleepers->deadline_ns > now);
+    timer_arm(cpu);
+    irq_restore(irqs);
 }
 
 bool sched_library_timer_due(void)
 {
-    unsigned long irqs = spin_lock(&lock);
-    struct cpu *cpu = cpu_self();
-    bool alone = is_library_alone(cpu, board_time_ns());
+    const struct cpu *cpu = cpu_self();
 
-    spin_unlock(&lock, irqs);
-    return alone;
+    return cpu->timer_ns == cpu->library_ns;
 }
 
 void sched_library_timer_taken(void)
 {
-    unsigned long irqs = spin_lock(&lock);
     struct cpu *cpu = cpu_self();
 
     cpu->library_ns = cpu->timer_ns = TIME_NEVER;
-    timer_update(cpu);
-    spin_unlock(&lock, irqs);
+    timer_arm(cpu);
 }
 
 /* ---- interrupts ---- */
@@ -402,6 +406,7 @@ void sched_cpu_init(struct cpu *cpu, void *stack)
     cpu->slice_end_ns = TIME_NEVER;
     cpu->library_ns = TIME_NEVER;
     cpu->look_ns = TIME_NEVER;
+    cpu->sched_ns = TIME_NEVER;
     cpu->timer_ns = TIME_NEVER;
     format(cpu->idle.name, sizeof(cpu->idle.name), "idle%u", cpu->id);
     board_set_self(cpu);

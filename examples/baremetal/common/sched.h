@@ -29,8 +29,8 @@ struct thread {
     bool woken; /* the semaphore */
     uint64_t deadline_ns;
     uint64_t cpu_mask;
-    unsigned int cpu;      /* where it runs or last ran */
-    unsigned int promised; /* while READY: the idle CPU that has been poked for it; MAX_CPUS: none */
+    unsigned int cpu;         /* where it runs or last ran */
+    unsigned int promised;    /* while READY: the idle CPU that has been poked for it; MAX_CPUS: none */
     unsigned int passed_over; /* while READY and first in the queue: how many have been preferred */
     char name[16];
 };
@@ -44,6 +44,7 @@ struct cpu {
     uint64_t slice_end_ns;    /* TIME_NEVER while nobody waits for this CPU */
     uint64_t library_ns;      /* hal->timer_set() */
     uint64_t look_ns;         /* sched_is_alone() has said yes, and not been asked since: when to have it asked again */
+    uint64_t sched_ns;        /* the earliest of these but library_ns, as of the last timer_update() */
     uint64_t timer_ns;        /* what the timer is set to */
     bool resched;             /* switch threads when the interrupt handler returns */
     bool poked;               /* board_send_poke() is under way */
@@ -71,9 +72,10 @@ bool sched_is_alone(void);
 
 /* The library's one-shot timer of the calling CPU. Any context. */
 void sched_library_timer(uint64_t deadline_ns);
-/* The calling CPU's timer, whose interrupt is pending: for the library alone? Interrupts off. Any context. */
+/* The calling CPU's timer, whose interrupt is pending: was it set for the library? Interrupts off. Any context. */
 bool sched_library_timer_due(void);
-/* It was, and the interrupt is no longer pending: what has become due meanwhile has to fire anew. */
+/* It was, and the interrupt is no longer pending: what has become due meanwhile fires anew; the library sets it anew if it came
+ * before its time. Interrupts off. Any context. */
 void sched_library_timer_taken(void);
 
 #endif

@@ -50,11 +50,6 @@ void apic_eoi(void)
     apic_write(APIC_EOI, 0);
 }
 
-static bool is_pending(uint32_t vector)
-{
-    return (apic_read(APIC_IRR + vector / 32 * 16) >> vector % 32 & 1) != 0;
-}
-
 /* Task priority n lets vectors of the classes above through, and nobody else uses those of the timer and above. */
 static void let_in(uint64_t above)
 {
@@ -63,29 +58,37 @@ static void let_in(uint64_t above)
 
 bool apic_is_taking(void)
 {
-    return percpus[cpu_self()->id].taking_timer;
+    return percpu_self()->taking_timer;
+}
+
+static enum axvm_x86_taken take_kick(void)
+{
+    let_in((VECTOR_KICK >> 4) - 1);
+    return AXVM_X86_TAKEN_KICK;
 }
 
 static enum axvm_x86_taken take_timer(void)
 {
-    bool *taking = &percpus[cpu_self()->id].taking_timer;
+    struct percpu *p = percpu_self();
 
-    if (!is_pending(VECTOR_TIMER) || !sched_library_timer_due())
-        return AXVM_X86_TAKEN_NONE;
-    *taking = true;
+    p->taking_timer = true;
     let_in((VECTOR_TIMER >> 4) - 1);
-    *taking = false;
+    p->taking_timer = false;
     sched_library_timer_taken();
     return AXVM_X86_TAKEN_TIMER;
 }
 
+#define IRR_BIT(vector) (1u << (vector) % 32)
+_Static_assert(VECTOR_KICK / 32 == VECTOR_TIMER / 32, "both are in one register");
+
 enum axvm_x86_taken apic_take_irq(void *ctx)
 {
+    uint32_t pending = apic_read(APIC_IRR + VECTOR_KICK / 32 * 16);
+
     (void)ctx;
-    if (!is_pending(VECTOR_KICK))
-        return take_timer();
-    let_in((VECTOR_KICK >> 4) - 1);
-    return AXVM_X86_TAKEN_KICK;
+    if (pending & IRR_BIT(VECTOR_KICK))
+        return take_kick();
+    return (pending & IRR_BIT(VECTOR_TIMER)) && sched_library_timer_due() ? take_timer() : AXVM_X86_TAKEN_NONE;
 }
 
 uint32_t apic_id(void)

@@ -3,7 +3,6 @@
 
 #include "apic.h"
 #include "board.h"
-#include "cpu.h"
 #include "lib.h"
 #include "pc.h"
 #include "sched.h"
@@ -147,7 +146,6 @@ void clock_init(void)
 
 void clock_cpu_init(void)
 {
-    percpus[cpu_self()->id].timer_ns = TIME_NEVER;
     apic_write(APIC_TIMER_DIVIDE, DIVIDE_BY_1);
     apic_write(APIC_LVT_TIMER, VECTOR_TIMER | (deadline ? LVT_DEADLINE : 0));
     /* The mode is to be set before the first deadline: this write may be to memory, that one is to an MSR. */
@@ -180,6 +178,8 @@ uint64_t board_time_ns(void)
     return scale(rdtsc(), ns_per_tick_32);
 }
 
+/* One-shot, and all factors are rounded down: when it is early, or all that fits was too little, host_timer_irq() sets it
+ * again. */
 static void set_count(uint64_t ns)
 {
     uint64_t now = board_time_ns(), count = ns > now ? scale(ns - now, apic_per_ns_32) + 1 : 1;
@@ -189,22 +189,10 @@ static void set_count(uint64_t ns)
 
 void board_timer_set(uint64_t ns)
 {
-    percpus[cpu_self()->id].timer_ns = ns;
     if (deadline)
         wrmsr(MSR_TSC_DEADLINE, ns == TIME_NEVER ? 0 : scale(ns, ticks_per_ns_32) + 1);
     else if (ns == TIME_NEVER)
         apic_write(APIC_TIMER_COUNT, 0);
     else
         set_count(ns);
-}
-
-/* One-shot, and all factors are rounded down: when it is early it is set again. */
-void clock_irq(void)
-{
-    uint64_t ns = percpus[cpu_self()->id].timer_ns;
-
-    if (ns != TIME_NEVER && board_time_ns() < ns)
-        board_timer_set(ns);
-    else
-        host_timer_irq();
 }

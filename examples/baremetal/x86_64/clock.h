@@ -9,8 +9,6 @@
 void clock_init(void);
 void clock_cpu_init(void);
 uint64_t clock_tsc_hz(void);
-/* VECTOR_TIMER has come. */
-void clock_irq(void);
 const char *clock_description(void);
 
 #endif

@@ -33,6 +33,7 @@ static struct gate idt[256] __attribute__((aligned(16)));
 void board_set_self(struct cpu *cpu)
 {
     percpus[cpu->id].self = cpu;
+    percpus[cpu->id].here = &percpus[cpu->id];
     wrmsr(MSR_GS_BASE, (uint64_t)&percpus[cpu->id]);
 }
 

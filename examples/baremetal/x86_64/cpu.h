@@ -4,6 +4,7 @@
 #define CPU_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "board.h"
@@ -20,13 +21,22 @@ _Static_assert(sizeof(struct tss) == 104, "TSS");
 
 /* GS.base of each CPU. */
 struct percpu {
-    struct cpu *self;  /* board_arch.h */
-    uint64_t timer_ns; /* what the timer is to do: clock.c */
+    struct cpu *self; /* board_arch.h */
+    struct percpu *here;
     bool taking_timer; /* apic_take_irq() */
     struct tss tss;
     uint8_t ist[2][IST_SIZE] __attribute__((aligned(16))); /* NMI and machine check; double fault */
 };
 extern struct percpu percpus[MAX_CPUS];
+
+/* The calling CPU's; stays true only while interrupts are masked. */
+static inline struct percpu *percpu_self(void)
+{
+    struct percpu *p;
+
+    __asm__ volatile("movq %%gs:%c1, %0" : "=r"(p) : "i"(offsetof(struct percpu, here)));
+    return p;
+}
 
 /* The calling CPU, which is number @id. */
 void cpu_setup(unsigned int id);

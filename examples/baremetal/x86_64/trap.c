@@ -2,7 +2,6 @@
 /* Interrupts of the host, and exceptions, which it should not have had. */
 #include "apic.h"
 #include "board.h"
-#include "clock.h"
 #include "console.h"
 #include "cpu.h"
 #include "ioapic.h"
@@ -45,7 +44,7 @@ void trap_irq(uint32_t vector)
             apic_eoi();
             return;
         }
-        clock_irq();
+        host_timer_irq();
         break;
     case VECTOR_SPURIOUS:
         return; /* has no end */

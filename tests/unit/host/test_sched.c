@@ -245,6 +245,58 @@ static void whoever_waits_for_another_cpu_has_its_turn_here(void **state)
         thread_sleep(TIME_NEVER);
 }
 
+/* One timer for both: the earlier deadline is set, and after the library's was taken the scheduler's is. */
+static void the_library_and_the_scheduler_share_the_timer(void **state)
+{
+    (void)state;
+    runs(0);
+    thread_sleep(9000);
+    runs(1);
+    assert_int_equal(board.timer[0], 9000);
+    assert_false(sched_library_timer_due());
+    sched_library_timer(5000);
+    assert_int_equal(board.timer[0], 5000);
+    assert_true(sched_library_timer_due());
+    /* Late, so that both are due. */
+    board.now = 9001;
+    sched_library_timer_taken();
+    assert_int_equal(board.timer[0], 9000);
+    assert_false(sched_library_timer_due());
+    sched_library_timer(12000);
+    assert_int_equal(board.timer[0], 9000);
+    assert_false(sched_library_timer_due());
+    timer_fires();
+    assert_int_equal(threads[0].state, THREAD_READY);
+    thread_sleep(TIME_NEVER);
+    thread_sleep(TIME_NEVER);
+    assert_int_equal(board.timer[0], 12000);
+}
+
+static void the_librarys_timer_leaves_a_time_slice_as_it_is(void **state)
+{
+    uint64_t end;
+
+    (void)state;
+    runs(0);
+    thread_create(&threads[1], "thread", NULL, NULL, 1);
+    end = board.now + TIME_SLICE_NS;
+    sched_library_timer(end + 1);
+    assert_int_equal(board.timer[0], end);
+    sched_library_timer(end - 1);
+    assert_int_equal(board.timer[0], end - 1);
+    board.now = end - 1;
+    sched_library_timer_taken();
+    assert_int_equal(board.timer[0], end);
+    sched_library_timer(end - 1);
+    sched_library_timer(TIME_NEVER);
+    assert_int_equal(board.timer[0], end);
+    board.now = end;
+    timer_fires();
+    assert_ptr_equal(cpus[0].current, &threads[1]);
+    thread_sleep(TIME_NEVER);
+    thread_sleep(TIME_NEVER);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +307,8 @@ int main(void)
         cmocka_unit_test_setup(a_wake_that_comes_before_the_sleep_is_not_lost, setup),
         cmocka_unit_test_setup(a_cpu_whose_guest_waits_is_poked_for_whoever_comes, setup),
         cmocka_unit_test_setup(whoever_waits_for_another_cpu_has_its_turn_here, setup),
+        cmocka_unit_test_setup(the_library_and_the_scheduler_share_the_timer, setup),
+        cmocka_unit_test_setup(the_librarys_timer_leaves_a_time_slice_as_it_is, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

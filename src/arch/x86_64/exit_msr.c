@@ -219,11 +219,15 @@ static __attribute__((noinline)) enum axvm_trap_kind read_other(struct axvm_vcpu
 enum axvm_trap_kind axvm_x86_exit_rdmsr(struct axvm_vcpu *vcpu, uint64_t next)
 {
     uint32_t msr = (uint32_t)vcpu->arch.gpr[AXVM_RCX];
+    const uint64_t *kept;
 
     axvm_stat_inc(vcpu, AXVM_STAT_SYSREG);
     if (msr == MSR_IA32_APIC_BASE && vcpu->vm->arch.vintc)
         return finish_read(vcpu, axvm_lapic_base(&vcpu->arch.lapic), next);
-    return (msr & ~0xffu) == MSR_X2APIC ? read_x2apic(vcpu, msr, next) : read_other(vcpu, msr, next);
+    if ((msr & ~0xffu) == MSR_X2APIC)
+        return read_x2apic(vcpu, msr, next);
+    kept = axvm_msr_kept(&vcpu->arch.msrs, msr);
+    return kept ? finish_read(vcpu, *kept, next) : read_other(vcpu, msr, next);
 }
 
 /* It takes more than to keep the value, which msr.c has done or refused. */

@@ -16,7 +16,7 @@ enum kind {
     APIC,    /* AXVM_MSR_APIC */
     TSC,     /* AXVM_MSR_TSC */
     TSC_ADJUST,
-    PATCH_LEVEL, /* MSR_IA32_BIOS_SIGN_ID: differs by vendor; writes vanish */
+    PATCH_LEVEL, /* the member; writes vanish */
     PLATFORM,    /* MSR_PLATFORM_INFO, of the TSC's frequency */
     MTRR_CAP,
     MTRR_DEF,  /* the member */
@@ -64,7 +64,7 @@ struct row {
  * The rows: name, number, kind, vendor, member, value, mask. Two lists are found by an index of their numbers, the rest, which
  * are rare (TSC deadline apart, which has a way of its own), by halving.
  */
-/* below LOW_END */
+/* below AXVM_MSR_LOW_END */
 #define LOW_ROWS(X)                                                                                                            \
     X(TSC, MSR_IA32_TSC, TSC, ANY, 0, 0, 0)                                                                                    \
     X(PLATFORM_ID, MSR_IA32_PLATFORM_ID, CONST, INTEL, 0, 0, 0)                                                                \
@@ -72,7 +72,7 @@ struct row {
     X(FEATURE_CONTROL, MSR_IA32_FEATURE_CONTROL, CONST, INTEL, 0, FEATURE_CONTROL_LOCK, 0)                                     \
     X(TSC_ADJUST, MSR_IA32_TSC_ADJUST, TSC_ADJUST, ANY, AT(tsc_adjust), 0, 0)                                                  \
     X(UPDT_TRIG, MSR_IA32_BIOS_UPDT_TRIG, CONST, INTEL, 0, 0, ALL)                                                             \
-    X(SIGN_ID, MSR_IA32_BIOS_SIGN_ID, PATCH_LEVEL, ANY, 0, 0, 0)                                                               \
+    X(SIGN_ID, MSR_IA32_BIOS_SIGN_ID, PATCH_LEVEL, ANY, AT(patch_level), 0, 0)                                                 \
     X(PLATFORM_INFO, MSR_PLATFORM_INFO, PLATFORM, INTEL, 0, 0, 0)                                                              \
     X(MTRRCAP, MSR_IA32_MTRRCAP, MTRR_CAP, ANY, 0, 0, 0)                                                                       \
     X(SYSENTER_CS, MSR_IA32_SYSENTER_CS, HW, ANY, 0, 0, LOW32)                                                                 \
@@ -151,7 +151,6 @@ struct row {
     X(DE_CFG, MSR_AMD_DE_CFG, CONST, AMD, 0, DE_CFG_LFENCE_SERIALIZE, DE_CFG_LFENCE_SERIALIZE)                                 \
     X(BU_CFG2, MSR_AMD_BU_CFG2, CONST, AMD, 0, 0, ALL)
 
-#define LOW_END 0x300u
 #define HIGH_BASE 0xc0000080u
 #define HIGH_END 0xc0000104u
 
@@ -171,8 +170,12 @@ static const struct row table[ROWS] = {
 #undef ROW
 };
 
-static const uint8_t low_index[LOW_END] = {
-#define INDEX(id, m, k, v, o, val, msk) [m] = ROW_##id,
+#define IS_KEPT(k) ((k) == STATE || (k) == TSC_ADJUST || (k) == PATCH_LEVEL || ((k) >= MTRR_DEF && (k) <= MTRR_MASK))
+#define MEMBER(k, v, o) (IS_KEPT(k) && (v) == ANY ? (o) / sizeof(uint64_t) + 1 : 0)
+_Static_assert(ROWS <= 0x100 && sizeof(struct axvm_msrs) < 0xff * sizeof(uint64_t), "a byte each");
+
+const uint16_t axvm_msr_low[AXVM_MSR_LOW_END] = {
+#define INDEX(id, m, k, v, o, val, msk) [m] = (uint16_t)(ROW_##id | MEMBER(k, v, o) << 8),
     LOW_ROWS(INDEX)
 #undef INDEX
 };
@@ -207,8 +210,8 @@ static inline const struct row *lookup(const struct axvm_x86_limits *lim, uint32
 {
     unsigned int i;
 
-    if (msr < LOW_END)
-        i = low_index[axvm_nospec(msr, LOW_END)];
+    if (msr < AXVM_MSR_LOW_END)
+        i = axvm_msr_low[axvm_nospec(msr, AXVM_MSR_LOW_END)] & 0xff;
     else if (msr - HIGH_BASE < HIGH_END - HIGH_BASE)
         i = high_index[axvm_nospec(msr - HIGH_BASE, HIGH_END - HIGH_BASE)];
     else
@@ -291,6 +294,7 @@ static enum axvm_msr_result read_row(const struct axvm_msrs *m, const struct axv
         return give(val, r->value);
     case STATE:
     case TSC_ADJUST:
+    case PATCH_LEVEL:
     case MTRR_DEF:
     case MTRR_FIX:
     case MTRR_BASE:
@@ -306,8 +310,6 @@ static enum axvm_msr_result read_row(const struct axvm_msrs *m, const struct axv
         return AXVM_MSR_APIC;
     case TSC:
         return AXVM_MSR_TSC;
-    case PATCH_LEVEL:
-        return give(val, lim->amd ? PATCH_LEVEL_AMD : PATCH_LEVEL_INTEL);
     case PLATFORM:
         return give(val, platform_info(lim));
     case MTRR_CAP:
@@ -320,7 +322,9 @@ static enum axvm_msr_result read_row(const struct axvm_msrs *m, const struct axv
 
 enum axvm_msr_result axvm_msr_read(const struct axvm_msrs *m, const struct axvm_x86_limits *lim, uint32_t msr, uint64_t *val)
 {
-    return read_row(m, lim, lookup(lim, msr), val);
+    const uint64_t *kept = axvm_msr_kept(m, msr);
+
+    return kept ? give(val, *kept) : read_row(m, lim, lookup(lim, msr), val);
 }
 
 /* ---- writing ---- */
@@ -409,5 +413,6 @@ void axvm_msrs_reset(struct axvm_msrs *m, const struct axvm_x86_limits *lim)
 {
     *m = (struct axvm_msrs){ 0 };
     m->misc_enable = lim->amd ? 0 : MISC_ENABLE_FAST_STRINGS | MISC_ENABLE_UNAVAILABLE;
+    m->patch_level = lim->amd ? PATCH_LEVEL_AMD : PATCH_LEVEL_INTEL;
     m->hwcr = lim->amd ? HWCR_TSC_FREQ_SEL : 0;
 }

@@ -7,6 +7,7 @@
 #ifndef AXVM_X86_64_MSR_H
 #define AXVM_X86_64_MSR_H
 
+#include "bits.h"
 #include "cpuid.h"
 
 #define MSR_IA32_TSC 0x10u
@@ -81,6 +82,7 @@ struct axvm_msrs {
     uint64_t mtrr_fixed[AXVM_MTRR_FIXED];           /* 64K, 16K, 16K, 4K x 8 */
     uint64_t mtrr_variable[2 * AXVM_MTRR_VARIABLE]; /* base, mask, base, ... */
     uint64_t hwcr;
+    uint64_t patch_level;                         /* MSR_IA32_BIOS_SIGN_ID: differs by vendor; writes vanish */
     uint64_t wall_clock, system_time, steal_time; /* kvmclock ABI */
 };
 
@@ -103,6 +105,20 @@ void axvm_msrs_reset(struct axvm_msrs *m, const struct axvm_x86_limits *lim);
 enum axvm_msr_result axvm_msr_read(const struct axvm_msrs *m, const struct axvm_x86_limits *lim, uint32_t msr, uint64_t *val);
 /* *val: the value; bits that the register ignores are dropped. For AXVM_MSR_TSC_ADJUST it becomes by how much the TSC moves. */
 enum axvm_msr_result axvm_msr_write(struct axvm_msrs *m, const struct axvm_x86_limits *lim, uint32_t msr, uint64_t *val);
+
+/* By number: the row of msr.c's table, and above bit 8 one more than the member, counted by 8 bytes, that is all there is to
+ * reading it; or 0. */
+#define AXVM_MSR_LOW_END 0x300u
+extern const uint16_t axvm_msr_low[AXVM_MSR_LOW_END];
+
+/* The value of a register that is only kept, as the most are; NULL: it takes axvm_msr_read(). */
+static inline const uint64_t *axvm_msr_kept(const struct axvm_msrs *m, uint32_t msr)
+{
+    unsigned int member = msr < AXVM_MSR_LOW_END ? axvm_msr_low[axvm_nospec(msr, AXVM_MSR_LOW_END)] >> 8 : 0;
+
+    return member != 0 ? (const uint64_t *)(const void *)m + (member - 1) : NULL;
+}
+
 /* The guest has written IA32_TSC: it moved by @delta. */
 static inline void axvm_msr_tsc_moved(struct axvm_msrs *m, uint64_t delta)
 {

@@ -282,6 +282,20 @@ static void read_only_bits_survive_any_write(void **unused)
 
 /* ---- the TSC ---- */
 
+/* Intel's revision is in the upper half; kernels clear the register before they look. */
+static void the_patch_level_is_the_vendors_and_stays(void **unused)
+{
+    struct axvm_msrs m;
+
+    (void)unused;
+    axvm_msrs_reset(&m, &intel);
+    assert_int_equal(write_msr(&m, &intel, 0x8b, 0), AXVM_MSR_DONE);
+    assert_int_equal(read_msr(&m, &intel, 0x8b), UINT64_C(1) << 32);
+    axvm_msrs_reset(&m, &amd);
+    assert_int_equal(write_msr(&m, &amd, 0x8b, UINT64_MAX), AXVM_MSR_DONE);
+    assert_int_equal(read_msr(&m, &amd, 0x8b), 0x01000065);
+}
+
 static void tsc_adjust_says_by_how_much_the_counter_moves(void **unused)
 {
     struct axvm_msrs m;
@@ -353,6 +367,7 @@ int main(void)
         cmocka_unit_test(mtrr_reserved_bits_fault),
         cmocka_unit_test(each_mtrr_has_its_own_place),
         cmocka_unit_test(read_only_bits_survive_any_write),
+        cmocka_unit_test(the_patch_level_is_the_vendors_and_stays),
         cmocka_unit_test(tsc_adjust_says_by_how_much_the_counter_moves),
         cmocka_unit_test(tsc_aux_goes_with_rdtscp),
         cmocka_unit_test(platform_info_is_the_ratio_of_the_tsc),

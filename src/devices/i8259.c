@@ -57,19 +57,17 @@ static uint8_t in_the_way(const struct axvm_i8259_chip *c, bool master)
     return c->fully_nested && master ? isr & (uint8_t) ~(1u << CASCADE) : isr;
 }
 
-static AXVM_COLD unsigned int first_wanted(const struct axvm_i8259_chip *c, uint8_t wanted, bool master)
+static uint8_t wanted(const struct axvm_i8259_chip *c)
 {
-    unsigned int place = first_place(c, wanted);
-
-    return place < first_place(c, in_the_way(c, master)) ? input_at(c, place) : NOTHING;
+    return c->irr & (uint8_t)~c->imr;
 }
 
-/* The input it would interrupt for; NOTHING, as in most guests, which have an I/O APIC. */
-static inline unsigned int request(const struct axvm_i8259_chip *c, bool master)
+/* The input it would interrupt for; NOTHING. */
+static unsigned int request(const struct axvm_i8259_chip *c, bool master)
 {
-    uint8_t wanted = c->irr & (uint8_t)~c->imr;
+    unsigned int place = first_place(c, wanted(c));
 
-    return wanted != 0 ? first_wanted(c, wanted, master) : NOTHING;
+    return place < first_place(c, in_the_way(c, master)) ? input_at(c, place) : NOTHING;
 }
 
 /* ---- both; the lock is held ---- */
@@ -97,6 +95,13 @@ static void update(struct axvm_i8259 *pic)
         return;
     pic->intr = intr;
     pic->output(pic->arg, intr);
+}
+
+/* All that it does where nobody asks for anything, as in most guests, which have an I/O APIC; false: there is more to do. */
+static inline bool update_if_quiet(struct axvm_i8259 *pic)
+{
+    master(pic)->irr &= (uint8_t) ~(1u << CASCADE);
+    return (wanted(slave(pic)) | wanted(master(pic)) | pic->intr) == 0;
 }
 
 static void end_service(struct axvm_i8259 *pic, unsigned int which, uint8_t bits)
@@ -275,39 +280,47 @@ static void finish(struct axvm_i8259 *pic, unsigned long flags)
         pic->done(pic->arg, ended);
 }
 
-static uint8_t read_port(struct axvm_i8259 *pic, uint32_t port)
+static __attribute__((noinline)) void update_and_finish(struct axvm_i8259 *pic, unsigned long flags)
 {
-    unsigned int which = port >= AXVM_I8259_SLAVE ? SLAVE : MASTER;
+    update(pic);
+    finish(pic, flags);
+}
+
+static AXVM_COLD uint8_t read_polled(struct axvm_i8259 *pic, unsigned int which, unsigned long flags)
+{
+    uint8_t val = poll(pic, which);
+
+    update_and_finish(pic, flags);
+    return val;
+}
+
+uint8_t axvm_i8259_read(struct axvm_i8259 *pic, enum axvm_i8259_ports ports, unsigned int which)
+{
+    unsigned long flags = axvm_lock_irqsave(&pic->lock);
     uint8_t val;
 
-    if (port >= AXVM_I8259_ELCR)
-        return pic->chip[port & 1].level & elcr_writable[port & 1];
-    if (__builtin_expect(!pic->chip[which].poll, 1))
-        return read_chip(&pic->chip[which], port & 1);
-    val = poll(pic, which);
-    update(pic);
-    return val;
-}
-
-uint8_t axvm_i8259_read(struct axvm_i8259 *pic, uint32_t port)
-{
-    unsigned long flags = axvm_lock_irqsave(&pic->lock);
-    uint8_t val = read_port(pic, port);
-
-    finish(pic, flags);
-    return val;
-}
-
-void axvm_i8259_write(struct axvm_i8259 *pic, uint32_t port, uint8_t val)
-{
-    unsigned long flags = axvm_lock_irqsave(&pic->lock);
-
-    if (port >= AXVM_I8259_ELCR)
-        write_elcr(pic, port & 1, val);
+    if (ports == AXVM_I8259_ELCR)
+        val = pic->chip[which].level & elcr_writable[which];
+    else if (pic->chip[ports].poll)
+        return read_polled(pic, ports, flags);
     else
-        write_chip(pic, port >= AXVM_I8259_SLAVE ? SLAVE : MASTER, port & 1, val);
-    update(pic);
-    finish(pic, flags);
+        val = read_chip(&pic->chip[ports], which);
+    axvm_unlock_irqrestore(&pic->lock, flags);
+    return val;
+}
+
+void axvm_i8259_write(struct axvm_i8259 *pic, enum axvm_i8259_ports ports, unsigned int which, uint8_t val)
+{
+    unsigned long flags = axvm_lock_irqsave(&pic->lock);
+
+    if (ports == AXVM_I8259_ELCR)
+        write_elcr(pic, which, val);
+    else
+        write_chip(pic, ports, which, val);
+    if (update_if_quiet(pic))
+        finish(pic, flags);
+    else
+        update_and_finish(pic, flags);
 }
 
 /* @follows: IRR of an edge-triggered input falls with the line. */
@@ -330,7 +343,8 @@ void axvm_i8259_set(struct axvm_i8259 *pic, unsigned int irq, bool level)
         return;
     flags = axvm_lock_irqsave(&pic->lock);
     set_input(&pic->chip[irq / 8], (uint8_t)(1u << irq % 8), level, (pic->tracked >> irq & 1) != 0);
-    update(pic);
+    if (!update_if_quiet(pic))
+        update(pic);
     axvm_unlock_irqrestore(&pic->lock, flags);
 }
 
@@ -347,8 +361,7 @@ uint8_t axvm_i8259_ack(struct axvm_i8259 *pic)
     unsigned long flags = axvm_lock_irqsave(&pic->lock);
     uint8_t vector = acknowledge_both(pic);
 
-    update(pic);
-    finish(pic, flags);
+    update_and_finish(pic, flags);
     return vector;
 }
 

@@ -11,10 +11,11 @@
 
 #define AXVM_I8259_LINES 16u
 
-/** Their ports. Each chip's are its first one and the next. */
-#define AXVM_I8259_MASTER 0x20u
-#define AXVM_I8259_SLAVE 0xa0u
-#define AXVM_I8259_ELCR 0x4d0u /**< Of the master; the slave's is the next. */
+/** Their ports, two each: the chips', and of both chips the edge/level registers. */
+enum axvm_i8259_ports { AXVM_I8259_MASTER, AXVM_I8259_SLAVE, AXVM_I8259_ELCR };
+#define AXVM_I8259_MASTER_BASE 0x20u
+#define AXVM_I8259_SLAVE_BASE 0xa0u
+#define AXVM_I8259_ELCR_BASE 0x4d0u
 
 /** One of the two. */
 struct axvm_i8259_chip {
@@ -49,9 +50,9 @@ void axvm_i8259_reset(struct axvm_i8259 *pic);
 /** Tell done() of the end of each interrupt of this input. */
 void axvm_i8259_track(struct axvm_i8259 *pic, unsigned int irq);
 
-/** A guest's access of one byte to one of their six ports. */
-uint8_t axvm_i8259_read(struct axvm_i8259 *pic, uint32_t port);
-void axvm_i8259_write(struct axvm_i8259 *pic, uint32_t port, uint8_t val);
+/** A guest's access of one byte to the first (@p which 0) or the second (1) of two ports. */
+uint8_t axvm_i8259_read(struct axvm_i8259 *pic, enum axvm_i8259_ports ports, unsigned int which);
+void axvm_i8259_write(struct axvm_i8259 *pic, enum axvm_i8259_ports ports, unsigned int which, uint8_t val);
 
 /** Level of an input, 0..15; 2 is the cascade and not an input. Any CPU. */
 void axvm_i8259_set(struct axvm_i8259 *pic, unsigned int irq, bool level);

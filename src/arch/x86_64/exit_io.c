@@ -239,13 +239,20 @@ static AXVM_COLD enum axvm_trap_kind io_not_quick(struct axvm_vcpu *vcpu, const 
     return io_not_done(vcpu, rc);
 }
 
+static inline uint64_t out_value(const struct axvm_vcpu *vcpu, unsigned int size)
+{
+    uint64_t rax = vcpu->arch.gpr[AXVM_RAX];
+
+    return __builtin_expect(size == 1, 1) ? (uint8_t)rax : axvm_extend(rax, size, false);
+}
+
 /* A device that needs neither the host nor a lock of ours; the same as last time. */
 static inline __attribute__((always_inline)) enum axvm_trap_kind
 io_quick(struct axvm_vcpu *vcpu, const struct axvm_bus_slot *slot, uint64_t off, unsigned int size, bool in, uint64_t next)
 {
     struct axvm_access acc = {
         .off = axvm_nospec(off, slot->quick_len),
-        .val = in ? 0 : axvm_extend(vcpu->arch.gpr[AXVM_RAX], size, false),
+        .val = in ? 0 : out_value(vcpu, size),
         .size = (uint8_t)size,
         .may_call_host = false,
         .vcpu = vcpu,

@@ -32,25 +32,18 @@ static struct axvm_i8259 *pic_of(struct axvm_device *dev)
     return &AXVM_CONTAINER_OF(dev, struct axvm_vintc, pic_device)->pic;
 }
 
-static uint32_t pic_port(const struct axvm_device *dev, const struct axvm_access *acc)
-{
-    return (uint32_t)(dev->windows[acc->window].base + acc->off);
-}
-
-/* A wider access is one of each port. */
+/* Each window is two ports. A wider access is one of each. */
 static __attribute__((noinline)) void pic_read_wide(struct axvm_device *dev, struct axvm_access *acc)
 {
-    uint32_t port = pic_port(dev, acc);
-
     acc->val = 0;
     for (unsigned int i = 0; i < acc->size; i++)
-        acc->val |= (uint64_t)axvm_i8259_read(pic_of(dev), port + i) << 8 * i;
+        acc->val |= (uint64_t)axvm_i8259_read(pic_of(dev), acc->window, (acc->off + i) & 1) << 8 * i;
 }
 
 static int pic_read(struct axvm_device *dev, struct axvm_access *acc)
 {
     if (acc->size == 1)
-        acc->val = axvm_i8259_read(pic_of(dev), pic_port(dev, acc));
+        acc->val = axvm_i8259_read(pic_of(dev), acc->window, acc->off & 1);
     else
         pic_read_wide(dev, acc);
     return AXVM_OK;
@@ -58,16 +51,14 @@ static int pic_read(struct axvm_device *dev, struct axvm_access *acc)
 
 static __attribute__((noinline)) void pic_write_wide(struct axvm_device *dev, const struct axvm_access *acc)
 {
-    uint32_t port = pic_port(dev, acc);
-
     for (unsigned int i = 0; i < acc->size; i++)
-        axvm_i8259_write(pic_of(dev), port + i, (uint8_t)(acc->val >> 8 * i));
+        axvm_i8259_write(pic_of(dev), acc->window, (acc->off + i) & 1, (uint8_t)(acc->val >> 8 * i));
 }
 
 static int pic_write(struct axvm_device *dev, struct axvm_access *acc)
 {
     if (acc->size == 1)
-        axvm_i8259_write(pic_of(dev), pic_port(dev, acc), (uint8_t)acc->val);
+        axvm_i8259_write(pic_of(dev), acc->window, acc->off & 1, (uint8_t)acc->val);
     else
         pic_write_wide(dev, acc);
     return AXVM_OK;
@@ -113,9 +104,9 @@ static int attach_pic(struct axvm_vintc *v)
     axvm_i8259_reset(&v->pic);
     dev->ops = &pic_ops;
     dev->flags = AXVM_DEVICE_FAST | AXVM_DEVICE_SELF_LOCKED;
-    dev->windows[0] = (struct axvm_window){ AXVM_BUS_PORT, AXVM_I8259_MASTER, 2 };
-    dev->windows[1] = (struct axvm_window){ AXVM_BUS_PORT, AXVM_I8259_SLAVE, 2 };
-    dev->windows[2] = (struct axvm_window){ AXVM_BUS_PORT, AXVM_I8259_ELCR, 2 };
+    dev->windows[AXVM_I8259_MASTER] = (struct axvm_window){ AXVM_BUS_PORT, AXVM_I8259_MASTER_BASE, 2 };
+    dev->windows[AXVM_I8259_SLAVE] = (struct axvm_window){ AXVM_BUS_PORT, AXVM_I8259_SLAVE_BASE, 2 };
+    dev->windows[AXVM_I8259_ELCR] = (struct axvm_window){ AXVM_BUS_PORT, AXVM_I8259_ELCR_BASE, 2 };
     dev->window_count = 3;
     return axvm_device_attach(v->vm, dev);
 }

@@ -56,24 +56,37 @@ void axvm_x86_redeliver(struct axvm_vcpu *vcpu, uint64_t event)
 
 /* ---- timers ---- */
 
-static uint64_t deadline(struct axvm_vcpu *vcpu)
+/* All of these in hal->time_ns(). */
+static inline uint64_t lapic_deadline(struct axvm_vcpu *vcpu)
 {
-    uint64_t d = vcpu->vm->arch.vintc ? axvm_lapic_deadline(&vcpu->arch.lapic) : AXVM_TIME_NEVER;
+    bool armed = vcpu->vm->arch.vintc && axvm_lapic_deadline(&vcpu->arch.lapic) != AXVM_TIME_NEVER;
 
-    if (d != AXVM_TIME_NEVER)
-        d = axvm_vlapic_deadline(vcpu); /* in hal->time_ns() */
-    return vcpu->id == 0 ? axvm_min(d, axvm_x86_platform_deadline(vcpu->vm)) : d;
+    return armed ? axvm_vlapic_deadline(vcpu) : AXVM_TIME_NEVER;
 }
 
-/* Timers that are due. The vCPU's own thread. */
-static void timer_poll(struct axvm_vcpu *vcpu)
+static inline uint64_t platform_deadline(struct axvm_vcpu *vcpu)
+{
+    return vcpu->id == 0 ? axvm_x86_platform_deadline(vcpu->vm) : AXVM_TIME_NEVER;
+}
+
+static uint64_t deadline(struct axvm_vcpu *vcpu)
+{
+    return axvm_min(lapic_deadline(vcpu), platform_deadline(vcpu));
+}
+
+/* Timers that are due. The vCPU's own thread. Returns the next deadline. */
+static inline uint64_t timer_poll(struct axvm_vcpu *vcpu)
 {
     const struct axvm_hal *hal = &vcpu->vm->hal;
+    uint64_t platform = platform_deadline(vcpu);
 
     if (vcpu->vm->arch.vintc)
         axvm_vlapic_timer_poll(vcpu);
-    if (vcpu->id == 0 && axvm_x86_platform_deadline(vcpu->vm) != AXVM_TIME_NEVER)
+    if (platform != AXVM_TIME_NEVER) {
         axvm_x86_platform_poll(vcpu->vm, hal->time_ns(hal->ctx));
+        platform = platform_deadline(vcpu);
+    }
+    return axvm_min(lapic_deadline(vcpu), platform);
 }
 
 /* A host's timer may fire so much early, and be taken by the host before we see it: set it again then. */
@@ -94,16 +107,22 @@ static uint64_t tsc_of(struct axvm_vcpu *vcpu, uint64_t ns)
     return ticks > UINT64_MAX - tsc ? UINT64_MAX : tsc + ticks;
 }
 
+static __attribute__((noinline)) void set_timer(struct axvm_vcpu *vcpu, uint64_t ns)
+{
+    const struct axvm_hal *hal = &vcpu->vm->hal;
+
+    vcpu->arch.cpu->arch.timer_tsc = tsc_of(vcpu, ns);
+    if (hal->timer_set)
+        hal->timer_set(hal->ctx, ns);
+}
+
 /* Fire what is due, and have the host's timer interrupt this CPU when the next is. */
 static void look_at_timers(struct axvm_vcpu *vcpu)
 {
-    const struct axvm_hal *hal = &vcpu->vm->hal;
     struct axvm_arch_cpu *h = &vcpu->arch.cpu->arch;
-    uint64_t d;
+    uint64_t d = timer_poll(vcpu);
 
-    timer_poll(vcpu);
     vcpu->arch.lapic_deadline = axvm_lapic_deadline(&vcpu->arch.lapic);
-    d = deadline(vcpu);
     if (!axvm_x86_is_svm(vcpu) && axvm_vmx_set_timer(vcpu, d)) {
         h->timer_ns = 0; /* counts only while the guest runs: to be set with each entry */
         return;
@@ -116,9 +135,7 @@ static void look_at_timers(struct axvm_vcpu *vcpu)
         h->timer_tsc = UINT64_MAX;
         return;
     }
-    h->timer_tsc = tsc_of(vcpu, d);
-    if (hal->timer_set)
-        hal->timer_set(hal->ctx, d);
+    set_timer(vcpu, d);
 }
 
 uint64_t axvm_arch_vcpu_deadline(struct axvm_vcpu *vcpu)
@@ -127,14 +144,14 @@ uint64_t axvm_arch_vcpu_deadline(struct axvm_vcpu *vcpu)
 
     /* With interrupts off its own timer does not wake it. */
     if (vcpu->arch.halted && (vcpu->arch.rflags & RFLAGS_IF) == 0)
-        d = vcpu->id == 0 ? axvm_x86_platform_deadline(vcpu->vm) : AXVM_TIME_NEVER;
+        d = platform_deadline(vcpu);
     return d;
 }
 
 static bool platform_due(struct axvm_vcpu *vcpu)
 {
     const struct axvm_hal *hal = &vcpu->vm->hal;
-    uint64_t d = vcpu->id == 0 ? axvm_x86_platform_deadline(vcpu->vm) : AXVM_TIME_NEVER;
+    uint64_t d = platform_deadline(vcpu);
 
     return d != AXVM_TIME_NEVER && hal->time_ns(hal->ctx) >= d;
 }
@@ -346,13 +363,17 @@ enum axvm_trap_kind axvm_x86_prepare_work(struct axvm_vcpu *vcpu)
 {
     struct axvm_arch_vcpu *v = &vcpu->arch;
 
-    /* Most often it is the local APIC alone that has something new: the guest has written to it. */
+    if (v->work == AXVM_WORK_TIMER) {
+        v->work = 0;
+        look_at_timers(vcpu);
+    }
+    /* Most often it is the local APIC alone that has something new: the guest has written to it, or its timer has fired. */
     if ((v->work | atomic_load_explicit(&vcpu->requests, memory_order_relaxed) | axvm_wake_trap(vcpu->vm)) != 0 ||
         !vcpu->vm->arch.vintc)
         return prepare_all(vcpu);
     if (axvm_x86_is_svm(vcpu))
         look_at_own(vcpu, false);
-    else
+    else if (atomic_load_explicit(&v->lapic.attention, memory_order_relaxed))
         look_at_lapic(vcpu, false);
     return v->halted ? AXVM_TRAP_IDLE : AXVM_TRAP_RESUME;
 }

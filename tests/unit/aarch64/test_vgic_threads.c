@@ -132,14 +132,14 @@ static void sleep_if_nothing_is_pending(struct vcpu_thread *t)
 {
     struct axvm_vcpu *vcpu = t->w->vcpu[t->id];
 
-    axvm_vgic_put(vcpu);
+    world_leave(vcpu);
     while (!is_over() && (atomic_load(&vcpu->requests) & AXVM_REQ_IRQ) == 0 && !axvm_vgic_pending(vcpu)) {
         /* Woken by a request only: looking again by oneself would hide that one got lost. */
         while (!is_over() && (atomic_load(&vcpu->requests) & AXVM_REQ_IRQ) == 0)
             sched_yield();
     }
     atomic_fetch_and(&vcpu->requests, ~AXVM_REQ_IRQ);
-    axvm_vgic_load(vcpu, rnd(t, 2));
+    world_enter(vcpu, rnd(t, 2));
 }
 
 static void *run_vcpu(void *arg)
@@ -147,7 +147,7 @@ static void *run_vcpu(void *arg)
     struct vcpu_thread *t = arg;
 
     world_be(t->w, t->id);
-    axvm_vgic_load(t->w->vcpu[t->id], false);
+    world_enter(t->w->vcpu[t->id], false);
     while (!is_over()) {
         exits(t);
         take_interrupts(t);
@@ -157,7 +157,7 @@ static void *run_vcpu(void *arg)
             sleep_if_nothing_is_pending(t);
         sched_yield();
     }
-    axvm_vgic_put(t->w->vcpu[t->id]);
+    world_leave(t->w->vcpu[t->id]);
     return NULL;
 }
 

@@ -47,7 +47,7 @@ void axvm_vcpu_request(struct axvm_vcpu *vcpu, uint32_t bits)
     if ((before & bits) != bits)
         world_of(vcpu->vm)->kicks[vcpu->id]++;
     /* It sleeps: whoever asked is to leave for the host, which wakes it. */
-    if (!vcpu->arch.vgic.loaded)
+    if (atomic_load(&vcpu->in_guest) == 0)
         atomic_store(&vcpu->vm->wake_trap, AXVM_TRAP_REQUEST);
 }
 
@@ -158,17 +158,29 @@ struct axvm_vgic_cpu *world_vgic(struct world *w, unsigned int vcpu)
     return &w->vcpu[vcpu]->arch.vgic;
 }
 
+void world_enter(struct axvm_vcpu *vcpu, bool resident)
+{
+    atomic_store(&vcpu->in_guest, 1);
+    axvm_vgic_load(vcpu, resident);
+}
+
+void world_leave(struct axvm_vcpu *vcpu)
+{
+    axvm_vgic_put(vcpu);
+    atomic_store(&vcpu->in_guest, 0);
+}
+
 void world_load(struct world *w, unsigned int vcpu, bool resident)
 {
     world_be(w, vcpu);
     atomic_store(&w->vcpu[vcpu]->requests, 0);
-    axvm_vgic_load(w->vcpu[vcpu], resident);
+    world_enter(w->vcpu[vcpu], resident);
 }
 
 void world_put(struct world *w, unsigned int vcpu)
 {
     world_be(w, vcpu);
-    axvm_vgic_put(w->vcpu[vcpu]);
+    world_leave(w->vcpu[vcpu]);
     /* Hardware is quiet while the host runs. */
     assert_false(gich_fake_maintenance(gich_here));
     assert_false(gich_here->ppi_active[27]);

@@ -35,8 +35,8 @@ struct world {
     bool masked[GICH_FAKE_HOST_INTIDS];
     _Atomic unsigned int kicks[AXVM_MAX_VCPUS]; /* axvm_vcpu_request() that was not there before */
     unsigned int completions;
-    unsigned int actor;          /* whom world_be() was last called for */
-    bool looked[AXVM_MAX_VCPUS]; /* it is not loaded, was asked to look, and world_settle() let it */
+    _Atomic unsigned int actor;          /* whom world_be() was last called for */
+    _Atomic bool looked[AXVM_MAX_VCPUS]; /* it is not loaded, was asked to look, and world_settle() let it */
 };
 
 struct world *world_new(const struct world_config *cfg);
@@ -49,6 +49,10 @@ void world_host(struct world *w);
 struct gich_fake *world_gich(struct world *w, unsigned int vcpu);
 struct axvm_vgic_cpu *world_vgic(struct world *w, unsigned int vcpu);
 
+/* As run.c does, on the CPU where the calling thread is. */
+void world_enter(struct axvm_vcpu *vcpu, bool resident);
+void world_leave(struct axvm_vcpu *vcpu);
+/* The same, being that vCPU; what was asked of it before is forgotten, and quiet is checked. */
 void world_load(struct world *w, unsigned int vcpu, bool resident);
 void world_put(struct world *w, unsigned int vcpu);
 /* Carry out what is asked of a vCPU: AXVM_REQ_IRQ, and maintenance. Fails the test when that does not come to an end. */

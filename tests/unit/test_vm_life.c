@@ -124,23 +124,33 @@ static void *watch(void *arg)
     return NULL;
 }
 
-/* With nobody inside it can be destroyed: so nobody is still to make it STOPPED then. */
-static void a_vm_is_stopped_as_soon_as_its_last_vcpu_has_left(void **state)
+/* Stop a VM and start it again, so many times, with another thread at it. */
+static void stop_beside(struct fake_hal *hal, void *(*thread)(void *arg), bool (*stop)(struct axvm *vm), unsigned int times)
 {
-    struct axvm *vm = booted(*state, be_stopped, NULL);
+    struct axvm *vm = booted(hal, be_stopped, NULL);
     struct other o = { .vm = vm };
     pthread_t t;
 
-    assert_int_equal(pthread_create(&t, NULL, watch, &o), 0);
-    for (unsigned int n = 0; n < 400 && !atomic_load(&o.failed); n++) {
-        if (run(vm) != AXVM_EXIT_SHUTDOWN || axvm_get_state(vm) != AXVM_STOPPED || axvm_reset(vm) != AXVM_OK ||
-            axvm_boot(vm) != AXVM_OK)
+    assert_int_equal(pthread_create(&t, NULL, thread, &o), 0);
+    for (unsigned int n = 0; n < times && !atomic_load(&o.failed); n++) {
+        if (!stop(vm) || axvm_get_state(vm) != AXVM_STOPPED || axvm_reset(vm) != AXVM_OK || axvm_boot(vm) != AXVM_OK)
             atomic_store(&o.failed, true);
     }
     atomic_store(&o.done, true);
     pthread_join(t, NULL);
     assert_false(atomic_load(&o.failed));
     end(vm);
+}
+
+static bool run_until_stopped(struct axvm *vm)
+{
+    return run(vm) == AXVM_EXIT_SHUTDOWN;
+}
+
+/* With nobody inside it can be destroyed: so nobody is still to make it STOPPED then. */
+static void a_vm_is_stopped_as_soon_as_its_last_vcpu_has_left(void **state)
+{
+    stop_beside(*state, watch, run_until_stopped, 400);
 }
 
 static void *suspend_and_resume(void *arg)
@@ -154,22 +164,14 @@ static void *suspend_and_resume(void *arg)
     return NULL;
 }
 
+static bool shut_down(struct axvm *vm)
+{
+    return axvm_shutdown(vm) == AXVM_OK;
+}
+
 static void a_shutdown_while_others_suspend_and_resume_is_one(void **state)
 {
-    struct axvm *vm = booted(*state, be_stopped, NULL);
-    struct other o = { .vm = vm };
-    pthread_t t;
-
-    assert_int_equal(pthread_create(&t, NULL, suspend_and_resume, &o), 0);
-    for (unsigned int n = 0; n < 1000 && !atomic_load(&o.failed); n++) {
-        if (axvm_shutdown(vm) != AXVM_OK || axvm_get_state(vm) != AXVM_STOPPED || axvm_reset(vm) != AXVM_OK ||
-            axvm_boot(vm) != AXVM_OK)
-            atomic_store(&o.failed, true);
-    }
-    atomic_store(&o.done, true);
-    pthread_join(t, NULL);
-    assert_false(atomic_load(&o.failed));
-    end(vm);
+    stop_beside(*state, suspend_and_resume, shut_down, 1000);
 }
 
 int main(void)

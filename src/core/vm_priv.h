@@ -121,8 +121,8 @@ struct axvm {
     struct axvm_bus bus[AXVM_BUS_SPACES];
     struct axvm_device *devices, *last_device;
     _Atomic uint64_t next_deadline; /* no device's timer is due before, in axvm_device_time_ns(): device_timer.c */
-    uint64_t suspended_at,
-        suspended_ns; /* since when it is suspended, and how long it was; no vCPU runs when the latter changes */
+    uint64_t suspended_at;          /* in hal->time_ns(); moves on while vCPUs still leave */
+    uint64_t suspended_ns;          /* for how long it was, in all; no vCPU runs when it changes */
     struct axvm_arena arena;
     struct axvm_config cfg; /* arrays and strings copied into the arena */
     struct axvm_device *console;
